@@ -1,0 +1,1 @@
+"""From samples to batches: reading, splitting, sampling, feeding. No JAX."""

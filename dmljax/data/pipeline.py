@@ -1,0 +1,54 @@
+"""The tf.data feed: images are read from disk as they are needed; for sets larger than memory.
+
+The order of the samples is not tf.data's: it comes as an array of indices, so this feed gives the same samples in the
+same order as the resident one. Decoding, cropping and resizing run in parallel on the host in `images.load`; uint8
+crosses to the device, and augmentation (a stateless function of seed, step and row) and standardisation run there.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dmljax.data.images import load, read_all
+from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples, UserError
+
+
+class TFDataFeed:
+    """Attributes: `samples`, those that can be read; `table`, empty: everything moves with the batch."""
+
+    table: dict = {}
+
+    def __init__(self, samples: Samples, *, image_size: int, memory: str = "device", progress: bool = True):
+        del memory  # nothing is kept: images stay on disk
+        try:
+            import tensorflow as tf
+        except ModuleNotFoundError:
+            raise UserError(
+                "data.feed=tfdata needs TensorFlow, which is not installed; install dmljax[tensorflow], or set data.feed=resident"
+            ) from None
+        tf.config.set_visible_devices([], "GPU")  # the accelerators belong to JAX
+        self._tf, self._size = tf, image_size
+        self.samples, _ = read_all(samples, image_size, keep=False, progress=progress)
+
+    def batches(self, order: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+        """One batch per row of `order` (sample indices, int32 [steps, ...]; negative: padding)."""
+        tf, samples, size = self._tf, self.samples, self._size
+        if not len(order):
+            return
+
+        def image(index: np.ndarray) -> np.ndarray:
+            return load(samples, samples.references[int(index)], size)
+
+        def row(index):
+            pixels = tf.numpy_function(image, [index], tf.uint8)
+            return tf.ensure_shape(pixels, (size, size, 3))
+
+        rows = int(np.prod(order.shape[1:]))
+        data = tf.data.Dataset.from_tensor_slices(np.where(order < 0, 0, order).reshape(-1).astype(np.int32))
+        data = data.map(row, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        data = data.batch(rows, drop_remainder=True).prefetch(2)
+        labels = {EXPRESSION: samples.expression, POSE: samples.pose, IDENTITY: samples.identity}
+        for index, pixels in zip(order, data.as_numpy_iterator()):
+            batch = {INDEX: index, IMAGE: pixels.reshape(index.shape + (size, size, 3))}
+            yield {**batch, **{key: column[index] for key, column in labels.items()}}

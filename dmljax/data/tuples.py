@@ -1,0 +1,231 @@
+"""Five-tuples (Algorithm 1 of the paper), drawn for a whole epoch at once, on the host.
+
+Each of the four companions of an anchor comes from a pool of one shape, "same outer label, other inner label":
+
+    pose+  same expression, other pose          id+  same expression, other identity
+    pose-  same pose, other expression          id-  same identity, other expression
+
+With the remaining samples sorted by (outer, inner) a pool is a contiguous group without a contiguous run, so sizes are
+differences of counts and a uniform draw is one index. An epoch is drawn in rounds: every sample that could still be an
+anchor proposes a tuple, a sample that several tuples claim goes to the earliest in the shuffled order, and tuples that
+hold all their five are kept. The earliest proposal of a round always wins, and a sample that cannot be an anchor now
+never can later, so the rounds end exactly when no further five-tuple can be formed.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dmljax.types import MISSING, ROLES, TUPLE_SIZE
+
+# Why a sample is in no tuple, in the order in which the conditions are tried.
+REASONS = {
+    "label": "a label is missing",
+    "pose+": "no other pose of the same expression is left",
+    "pose-": "no other expression at the same pose is left",
+    "id+": "no other identity of the same expression is left",
+    "id-": "no other expression of the same identity is left",
+    "pose+/id+": "one and the same sample would have to be pose+ and id+",
+    "pose-/id-": "one and the same sample would have to be pose- and id-",
+}
+
+
+class Report(NamedTuple):
+    """What became of the samples of an epoch.
+
+    Attributes:
+      samples: how many there were.
+      used: how many are in a tuple.
+      left: reason (a key of `REASONS`) -> how many samples could not be placed for it, as anchors, at the end.
+      examples: reason -> one such sample's index.
+    """
+
+    samples: int
+    used: int
+    left: dict[str, int]
+    examples: dict[str, int]
+
+    def __str__(self) -> str:
+        text = f"{self.used:,} of {self.samples:,} samples in {self.used // TUPLE_SIZE:,} five-tuples"
+        rest = [f"{count:,} x {REASONS[key]}" for key, count in self.left.items()]
+        return text + (f"; not placed: {', '.join(rest)}" if rest else "")
+
+
+class _Pool:
+    """For every sample: the samples with the same outer and another inner label."""
+
+    def __init__(self, outer: np.ndarray, inner: np.ndarray):
+        self.outer = outer
+        width = int(inner.max(initial=0)) + 1
+        self.cell = np.unique(outer.astype(np.int64) * width + inner, return_inverse=True)[1]
+        self.order = np.argsort(self.cell, kind="stable")  # sorted by (outer, inner)
+        self._count()
+
+    def _count(self) -> None:
+        outer_count, cell_count = np.bincount(self.outer), np.bincount(self.cell)
+        self.group_start = (np.cumsum(outer_count) - outer_count)[self.outer]
+        self.cell_start = (np.cumsum(cell_count) - cell_count)[self.cell]
+        self.cell_size = cell_count[self.cell]
+        self.size = outer_count[self.outer] - self.cell_size
+
+    def keep(self, keep: np.ndarray) -> None:
+        """Only the samples of a boolean mask, renumbered."""
+        number = np.cumsum(keep) - 1
+        self.order = number[self.order[keep[self.order]]]
+        self.outer, self.cell = self.outer[keep], self.cell[keep]
+        self._count()
+
+    def draw(self, anchors: np.ndarray, uniform: np.ndarray, avoid: np.ndarray) -> np.ndarray:
+        """One candidate for each anchor, uniformly; `avoid` is a sample that must not be drawn, or MISSING."""
+        start, run, skip = self.group_start[anchors], self.cell_start[anchors], self.cell_size[anchors]
+        member = (avoid != MISSING) & (self.outer[avoid] == self.outer[anchors]) & (self.cell[avoid] != self.cell[anchors])
+        size = self.size[anchors] - member
+        rank = np.minimum((uniform * size).astype(np.int64), size - 1)
+        # The rank of the avoided sample among the candidates; draws from there on move up by one.
+        place = self._position()[avoid]
+        avoided = place - start - np.where(place > run, skip, 0)
+        rank += member & (rank >= avoided)
+        position = start + rank
+        position += np.where(position >= run, skip, 0)
+        return self.order[position]
+
+    def _position(self) -> np.ndarray:
+        position = np.empty_like(self.order)
+        position[self.order] = np.arange(len(self.order))
+        return position
+
+
+class _Remaining:
+    """The samples not yet placed, in shuffled order, with the four pools over them."""
+
+    def __init__(self, expression: np.ndarray, pose: np.ndarray, identity: np.ndarray, number: np.ndarray):
+        self.number = number  # index of each remaining sample in the caller's arrays
+        self.pools = {
+            "pose+": _Pool(expression, pose),
+            "pose-": _Pool(pose, expression),
+            "id+": _Pool(expression, identity),
+            "id-": _Pool(identity, expression),
+        }
+        self.same_pose_identity = _Pool(pose, identity).cell
+        self.same_all = np.unique(
+            np.stack([self.pools["pose+"].cell, self.same_pose_identity]), axis=1, return_inverse=True
+        )[1].ravel()
+
+    def keep(self, keep: np.ndarray) -> None:
+        self.number = self.number[keep]
+        self.same_pose_identity, self.same_all = self.same_pose_identity[keep], self.same_all[keep]
+        for pool in self.pools.values():
+            pool.keep(keep)
+
+    def obstacles(self) -> dict[str, np.ndarray]:
+        """reason -> bool [n]: the sample cannot be an anchor for this reason. None holds: it can."""
+        size = {role: pool.size for role, pool in self.pools.items()}
+        found = {role: size[role] == 0 for role in ROLES[1:]}
+        alike = np.bincount(self.same_all)[self.same_all]
+        # pose+ and id+ must differ: their pools together are the expression without (same pose and same identity).
+        expression_size = size["pose+"] + self.pools["pose+"].cell_size
+        found["pose+/id+"] = expression_size - alike < 2
+        # pose- and id-: |B or D| = |B| + |D| - |same pose, same identity, other expression|.
+        both = np.bincount(self.same_pose_identity)[self.same_pose_identity] - alike
+        found["pose-/id-"] = size["pose-"] + size["id-"] - both < 2
+        return found
+
+    def propose(self, anchors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A tuple of five different samples for each feasible anchor, int64 [A, 5]."""
+        uniform = rng.random((4, len(anchors)))
+        columns = {"anchor": anchors}
+        for first, second, (u, v) in (("pose+", "id+", uniform[:2]), ("pose-", "id-", uniform[2:])):
+            columns[first], columns[second] = self._pair(first, second, anchors, u, v)
+        return np.stack([columns[role] for role in ROLES], axis=1)
+
+    def _pair(self, first: str, second: str, anchors, u, v) -> tuple[np.ndarray, np.ndarray]:
+        """Two different samples from two overlapping pools.
+
+        The smaller pool draws first and the larger one avoids what it drew; so whenever two different samples exist,
+        two are found.
+        """
+        one, other = self.pools[first], self.pools[second]
+        leads = one.size[anchors] <= other.size[anchors]
+        drawn = np.empty((2, len(anchors)), np.int64)
+        for mask, (lead, row), (follow, row_b) in ((leads, (one, 0), (other, 1)), (~leads, (other, 1), (one, 0))):
+            chosen = anchors[mask]
+            drawn[row, mask] = lead.draw(chosen, u[mask], np.full(len(chosen), MISSING))
+            drawn[row_b, mask] = follow.draw(chosen, v[mask], drawn[row, mask])
+        return drawn[0], drawn[1]
+
+
+def _labels(expression, pose, identity) -> list[np.ndarray]:
+    labels = [np.asarray(a) for a in (expression, pose, identity)]
+    for name, a in zip(("expression", "pose", "identity"), labels):
+        if a.ndim != 1 or len(a) != len(labels[0]) or not np.issubdtype(a.dtype, np.integer):
+            raise ValueError(
+                f"{name} must be an integer array [S] like the other labels; got {a.dtype} {a.shape}, "
+                f"expression has {labels[0].shape}"
+            )
+    return labels
+
+
+def _compete(claims: np.ndarray, samples: int) -> np.ndarray:
+    """bool [A]: tuples (rows, by priority) that hold all their five samples against every earlier row."""
+    rank = np.arange(len(claims))
+    holder = np.full(samples, len(claims))
+    np.minimum.at(holder, claims.ravel(), np.repeat(rank, TUPLE_SIZE))
+    return (holder[claims] == rank[:, None]).all(axis=1)
+
+
+def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tuple[np.ndarray, Report]:
+    """Five-tuples of one epoch, and what became of every sample.
+
+    Args:
+      expression, pose, identity: integer class of each sample, [S]; negative where missing (never in a tuple).
+      seed, epoch: non-negative integers that alone determine the result.
+
+    Returns:
+      tuples: sample indices, int32 [N, 5], columns as in `types.ROLES`. In every row the five are different and keep
+        their conditions; no sample is in two rows; no further five-tuple can be formed from the samples left.
+      report: how many samples were used, and why the rest could not be placed.
+
+    Raises:
+      ValueError: the labels are not integer arrays of one length.
+    """
+    labels = _labels(expression, pose, identity)
+    samples = len(labels[0])
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
+    known = np.all([a >= 0 for a in labels], axis=0)
+    number = rng.permutation(np.flatnonzero(known))
+    rest = _Remaining(*(np.unique(a[number], return_inverse=True)[1] for a in labels), number)
+    tuples = [np.empty((0, TUPLE_SIZE), np.int64)]
+    while True:
+        obstacles = rest.obstacles()
+        anchors = np.flatnonzero(~np.any(list(obstacles.values()), axis=0))
+        if not len(anchors):
+            break
+        claims = rest.propose(anchors, rng)
+        won = claims[_compete(claims, len(rest.number))]
+        tuples.append(rest.number[won])
+        keep = np.ones(len(rest.number), bool)
+        keep[won.ravel()] = False
+        rest.keep(keep)
+    # Later rounds hold the scarcer samples; shuffled, every part of the epoch looks alike.
+    result = rng.permutation(np.concatenate(tuples)).astype(np.int32)
+    return result, _report(samples, known, rest, obstacles, result)
+
+
+def _report(samples, known, rest, obstacles, tuples) -> Report:
+    left, examples = {}, {}
+    unknown = np.flatnonzero(~known)
+    if len(unknown):
+        left["label"], examples["label"] = len(unknown), int(unknown[0])
+    told = np.zeros(len(rest.number), bool)
+    for reason, holds in obstacles.items():
+        new = np.flatnonzero(holds & ~told)
+        told |= holds
+        if len(new):
+            left[reason], examples[reason] = len(new), int(rest.number[new].min())
+    return Report(samples, tuples.size, left, examples)
+
+
+def five_tuples(expression, pose, identity, *, seed: int, epoch: int = 0) -> np.ndarray:
+    """Five-tuples of one epoch, int32 [N, 5]; see `draw_epoch`, which also returns the report."""
+    return draw_epoch(expression, pose, identity, seed=seed, epoch=epoch)[0]

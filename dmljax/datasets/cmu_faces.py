@@ -1,0 +1,126 @@
+"""CMU Face Images: 20 people, 4 poses, 4 expressions, eyes open or behind sunglasses; real grey photographs.
+
+Donated by Tom Mitchell to the UCI Machine Learning Repository (set 124, CC BY 4.0). On disk, in a folder or a tar
+archive: `<user>/<user>_<pose>_<expression>_<eyes>[_<scale>].pgm`, 128 x 120 pixels; `_2` and `_4` are smaller copies,
+`.bad` files were marked defective by the authors. Split by person only: background and clothes give the person away.
+"""
+from __future__ import annotations
+
+import re
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from dmljax.types import Samples, Skipped, UserError
+
+EXPRESSIONS = ("neutral", "happy", "sad", "angry")
+POSES = ("straight", "left", "right", "up")
+# The set's `left` has the nose towards the right of the image, which is a positive yaw. The angle itself was never
+# published; `up` is a pitch.
+YAW = (0.0, 45.0, -45.0, float("nan"))
+MIRROR = (0, 2, 1, 3)
+EYES = ("open", "sunglasses")
+
+_NAME = re.compile(r"([a-z0-9]+)_(\w+?)_(\w+?)_(open|sunglasses)(_[24])?\.(pgm|bad)")
+
+
+def default_config() -> dict:
+    """Fields: `eyes`, which images to take: 'all', 'open' or 'sunglasses'."""
+    return {"eyes": "all"}
+
+
+def samples(root: str, *, eyes: str = "all") -> Samples:
+    """The set below a folder, or in a tar archive, or in a folder that holds that archive.
+
+    Raises:
+      UserError: nothing of the set is there, or `eyes` is unknown.
+    """
+    if eyes not in ("all", *EYES):
+        raise UserError(f"cmu_faces: eyes must be 'all', 'open' or 'sunglasses', got '{eyes}'")
+    files, read = _files(Path(root))
+    rows, skipped = [], []
+    for name in sorted(files):
+        match = _NAME.fullmatch(Path(name).name)
+        if match is None:
+            if name.endswith((".pgm", ".bad")):
+                skipped.append(Skipped(name, "its name is not <user>_<pose>_<expression>_<eyes>.pgm"))
+            continue
+        user, pose, expression, glasses, scale, suffix = match.groups()
+        if scale:
+            continue
+        if pose not in POSES or expression not in EXPRESSIONS:
+            skipped.append(Skipped(name, f"unknown pose or expression '{pose}', '{expression}'"))
+        elif suffix == "bad":
+            skipped.append(Skipped(name, "marked .bad by the set's authors"))
+        elif eyes in ("all", glasses):
+            rows.append((name, EXPRESSIONS.index(expression), POSES.index(pose), user))
+    if not rows:
+        raise UserError(
+            f"cmu_faces: no file named <user>_<pose>_<expression>_<eyes>.pgm in '{root}' "
+            f"({len(files)} other files); set dataset.root to the folder or archive of the CMU Face Images"
+        )
+    users = tuple(sorted({row[3] for row in rows}))
+    column = lambda k: np.array([row[k] for row in rows], np.int32)  # noqa: E731
+    return Samples(
+        name="cmu_faces",
+        references=tuple(row[0] for row in rows),
+        expression=column(1),
+        pose=column(2),
+        identity=np.array([users.index(row[3]) for row in rows], np.int32),
+        expression_names=EXPRESSIONS,
+        pose_names=POSES,
+        identity_names=users,
+        pose_yaw=YAW,
+        pose_mirror=MIRROR,
+        read=read,
+        # The head moves with the pose inside this window; a window per pose would give the pose away.
+        box=(20, 8, 110, 98),
+        darkest=0.0,  # a few frames are nearly black and yet valid
+        skipped=tuple(skipped),
+        published="640 images of 20 people, 16 of them marked .bad",
+    )
+
+
+def _files(root: Path):
+    """(names, name -> bytes) of a folder or archive."""
+    if root.is_dir():
+        found = [p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()]
+        archives = [name for name in found if ".tar" in name]
+        if not any(name.endswith(".pgm") for name in found) and len(archives) == 1:
+            return _archive(root / archives[0])
+        return found, lambda name: (root / name).read_bytes()
+    if root.is_file():
+        return _archive(root)
+    raise UserError(f"cmu_faces: no folder or archive at '{root}'; set dataset.root to where the set lies")
+
+
+def _archive(path: Path):
+    # A compressed archive has no random access; the set is small, so it is read once and kept.
+    try:
+        with tarfile.open(path) as archive:
+            content = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise UserError(f"cmu_faces: '{path}' cannot be read as a tar archive: {error}") from None
+    return list(content), content.__getitem__
+
+
+def write_fixture(root: str) -> None:
+    """A tiny tree in the set's own layout: 3 people, every trap (bad file, half-size copy, odd name, P2 with maxval)."""
+    rng = np.random.default_rng(0)
+    for user in ("ann", "bob7", "cy"):
+        folder = Path(root) / "faces" / user
+        folder.mkdir(parents=True, exist_ok=True)
+        for pose in POSES:
+            for expression in EXPRESSIONS:
+                for glasses in EYES:
+                    _write_pgm(folder / f"{user}_{pose}_{expression}_{glasses}.pgm", rng)
+    _write_pgm(Path(root) / "faces/ann/ann_up_sad_open.bad", rng)
+    _write_pgm(Path(root) / "faces/ann/ann_up_sad_open_2.pgm", rng, (64, 60))
+    _write_pgm(Path(root) / "faces/ann/ann_sideways_sad_open.pgm", rng)
+
+
+def _write_pgm(path: Path, rng: np.random.Generator, size=(128, 120)) -> None:
+    top = int(rng.integers(119, 160))
+    pixels = rng.integers(0, top + 1, size[1] * size[0])
+    path.write_text(f"P2\n{size[0]} {size[1]}\n{top}\n" + "\n".join(" ".join(map(str, row)) for row in pixels.reshape(-1, 16)))

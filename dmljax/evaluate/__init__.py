@@ -1,0 +1,1 @@
+"""Evaluation: predictions of a run, and what they say."""

@@ -1,0 +1,1 @@
+"""Losses and mining as pure functions of arrays."""

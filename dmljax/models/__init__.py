@@ -1,0 +1,1 @@
+"""The network: regions, fusion, embedding, heads."""

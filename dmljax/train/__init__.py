@@ -1,0 +1,1 @@
+"""Training: state, optimizer, phases, the step, checkpoints, the loop."""

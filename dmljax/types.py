@@ -1,0 +1,142 @@
+"""Words that every part of the package uses: labels, samples, batches, outputs, the device axis.
+
+This file imports nothing of the package, so that any part may import it.
+"""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+AXIS = "devices"  # the one name of the pmapped axis
+
+MISSING = -1  # a label that is not known; also a row of a batch that is only padding
+
+# Columns of a five-tuple, in the order of Algorithm 1 of the paper.
+ROLES = ("anchor", "pose+", "pose-", "id+", "id-")
+TUPLE_SIZE = len(ROLES)
+
+# Keys of a batch. Every batch carries INDEX; the others come with it or are looked up in the set's table.
+INDEX, IMAGE, EXPRESSION, POSE, IDENTITY = "index", "image", "expression", "pose", "identity"
+LABELS = (EXPRESSION, POSE, IDENTITY)
+
+# Names of the losses that are weighted against each other (eq. 7 of the paper).
+TASKS = ("expression", "pose", "triplet")
+
+
+class UserError(Exception):
+    """A mistake of the user, told in one line: what was expected, what came, and what to change."""
+
+
+class Skipped(NamedTuple):
+    """A file that a dataset found and left out."""
+
+    reference: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """What a dataset is: a reference and three labels per image, and a way to read the image.
+
+    Attributes:
+      name: the dataset's name.
+      references: one text per sample, unique, by which a person finds the image again.
+      expression, pose, identity: integer class of each sample, int32 [S]; `MISSING` where not known.
+      expression_names, pose_names, identity_names: the classes' names, in class order.
+      pose_yaw: yaw in degrees per pose class, nan for a class that is no yaw. Positive: the person turned to their
+        own left, so that the nose points to the right of the image.
+      pose_mirror: the pose class after a horizontal flip, `MISSING` where the set has none.
+      read: reference -> the file's bytes, or the image itself as uint8 [H, W, 3].
+      box: (left, top, right, bottom) in pixels, cut out before resizing, the same for every pose; None keeps all.
+      darkest: an image whose mean grey level (0..255) is below this is a placeholder and is skipped.
+      skipped: files that were found and left out, with the reason.
+      published: the counts that the set's authors state, in words; printed beside the actual ones.
+      partition: 0 (train) or 1 (test) per sample, int8 [S], where the set has an official split; else None.
+    """
+
+    name: str
+    references: tuple[str, ...]
+    expression: np.ndarray
+    pose: np.ndarray
+    identity: np.ndarray
+    expression_names: tuple[str, ...]
+    pose_names: tuple[str, ...]
+    identity_names: tuple[str, ...]
+    pose_yaw: tuple[float, ...]
+    pose_mirror: tuple[int, ...]
+    read: Callable[[str], bytes | np.ndarray]
+    box: tuple[int, int, int, int] | None = None
+    darkest: float = 10.0
+    skipped: tuple[Skipped, ...] = ()
+    published: str = ""
+    partition: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.references)
+
+    def take(self, indices: np.ndarray, skipped: tuple[Skipped, ...] = ()) -> Samples:
+        """These samples only (integer indices [R]); `skipped` is added to what was skipped before."""
+        indices = np.asarray(indices)
+        return dataclasses.replace(
+            self,
+            references=tuple(self.references[i] for i in indices),
+            expression=self.expression[indices],
+            pose=self.pose[indices],
+            identity=self.identity[indices],
+            partition=None if self.partition is None else self.partition[indices],
+            skipped=self.skipped + tuple(skipped),
+        )
+
+
+class Outputs(NamedTuple):
+    """What the network returns for N images.
+
+    Attributes:
+      embedding: float32 [N, E], the metric-learning embedding, not normalised.
+      expression_logits: float32 [N, classes].
+      pose_logits: float32 [N, classes], or None in a network without a pose head.
+      fused: float32 [N, F], the fused feature f2 of Algorithm 2.
+    """
+
+    embedding: Any
+    expression_logits: Any
+    pose_logits: Any
+    fused: Any
+
+
+class Signals(NamedTuple):
+    """What a weighting strategy sees of one step. All arrays are equal on every device.
+
+    Attributes:
+      losses: unweighted losses, float32 [K], means over the global batch.
+      active: bool [K], tasks that the present phase trains.
+      valid: bool [K], tasks for which the batch held at least one labelled sample or valid anchor.
+      step: int32 scalar, the optimizer step that is being taken.
+      gram: float32 [K, K], inner products of the tasks' gradients; None unless the strategy needs it.
+      rng: a random key, the same on every device; None unless the strategy needs it.
+    """
+
+    losses: Any
+    active: Any
+    valid: Any
+    step: Any
+    gram: Any = None
+    rng: Any = None
+
+
+class Weighting(NamedTuple):
+    """A weighting strategy: state in, state out, as in optax.
+
+    Attributes:
+      init: (task names, a tuple of K texts) -> state, a pytree of arrays.
+      update: (Signals, state) -> (weights float32 [K], state, aux dict of scalars). Pure and traceable. The weights
+        may depend on the history in `state`; the caller treats them as constants in the gradient.
+      needs: static; what the step has to compute for it beyond the losses: 'gram', 'rng'.
+    """
+
+    init: Callable
+    update: Callable
+    needs: frozenset = frozenset()
