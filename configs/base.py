@@ -1,0 +1,108 @@
+"""Every field of a run, with its default. Experiments start from `get_config` and change what they need.
+
+Two presets: `safe` (the default) and `paper`. They differ only where the paper is silent or, taken literally, does not
+hold: link, normalisation, reduction, the guard of the dynamic weights, warm-up of the moving average. Choose with
+`--config=NAME:paper`. Durations are texts: '500 epochs', '100 steps', '10%' (of the run).
+"""
+from ml_collections import ConfigDict
+
+from dmljax import plugins
+from dmljax.losses.objective import Options as LossOptions
+from dmljax.train.augment import Options as AugmentOptions
+from dmljax.types import UserError
+
+PRESETS = ("safe", "paper")
+
+
+def _family(family: str, name: str) -> dict:
+    """The chosen plug-in of a family, and the fields of all."""
+    return {"name": name} | {other: plugins.load(family, other).default_config() for other in plugins.names(family)}
+
+
+def get_config(preset: str = "safe") -> ConfigDict:
+    """The base configuration: DML-Net at 224 pixels as in Table 1 of the paper, on the embedded default set."""
+    if preset not in PRESETS:
+        raise UserError(f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{plugins.nearest(preset, PRESETS)}")
+    losses = LossOptions()
+    config = ConfigDict()
+    config.seed = 0
+    config.preset = preset
+
+    config.dataset = _family("datasets", "synthetic") | {"root": ""}
+
+    config.split = ConfigDict()
+    config.split.kind = "folds"  # folds | fraction | given
+    config.split.folds = 5
+    config.split.fold = 0  # which fold tests; -1: all folds, one run each
+    config.split.test = 0.2  # share of the identities, for kind=fraction
+    config.split.validation = 0.0  # share of the training identities that choose the best checkpoint
+
+    config.data = ConfigDict()
+    config.data.image_size = 224
+    config.data.tuples_per_step = 3  # five-tuples in a mini-batch: 15 images
+    config.data.accumulate = 1  # mini-batches per optimizer step; mining sees one at a time
+    config.data.leftovers = False  # also train on samples that are in no five-tuple
+    config.data.feed = "resident"  # resident | tfdata
+    config.data.memory = "device"  # where the resident set lies: device | host
+
+    config.augment = AugmentOptions()._asdict()
+
+    config.model = ConfigDict()
+    config.model.branches = ("face", "eyes", "mouth")
+    config.model.pose_head = True
+    config.model.fused = 512
+    config.model.embedding = 128
+    config.model.hidden = 128
+    config.model.deviation = 0.04  # initial deviation of fully connected layers (Table 1)
+    config.model.softmax_deviation = 1 / 512  # and of softmax layers
+    config.model.stretch = False  # eyes and mouth resized to the size of the face
+    config.model.dtype = "float32"  # of the activations: float32 | bfloat16
+    config.model.remat = False  # recompute blocks in the backward pass to save memory
+    config.model.sync_batch_norm = True  # statistics over the whole global batch
+    config.backbone = _family("backbones", "resnet")
+
+    config.losses = ConfigDict()
+    config.losses.triplets = losses.triplets  # 'pose', 'identity', both or none
+    config.losses.margin_pose = 0.2  # the paper gives no margins
+    config.losses.margin_identity = 0.2
+    config.losses.link = losses.link  # hinge | softplus | none (the printed equations)
+    config.losses.normalise = losses.normalise  # mine on embeddings of unit length
+    config.losses.anchors = losses.anchors  # tuple | all
+    config.losses.reduction = losses.reduction  # mean over valid anchors times reference_anchors | sum
+    config.losses.reference_anchors = losses.reference_anchors
+    config.losses.scope = losses.scope  # hardest examples from: global | device
+    config.losses.total = {"expression": 1.0, "pose": 1.0, "triplet": 1.0}  # the fixed combination that stops a run
+
+    config.weighting = _family("weightings", "dwa")
+
+    config.optimizer = ConfigDict()
+    config.optimizer.learning_rate = 0.01
+    config.optimizer.decay = 0.8
+    config.optimizer.decay_every = "20 epochs"  # the paper gives no period
+    config.optimizer.warmup = "0 steps"
+    config.optimizer.b1 = 0.9
+    config.optimizer.b2 = 0.999
+    config.optimizer.epsilon = 1e-8
+    config.optimizer.clip = 0.0  # largest global norm of the gradients; 0: none
+    config.optimizer.weight_decay = 0.0
+
+    config.ema = {"decay": 0.9999, "warmup": True}
+
+    config.phases = ConfigDict()
+    config.phases.first = "10%"  # pose branch frozen, expression and metric learning in turns; '0 steps': no such phase
+    config.phases.turn = "1 steps"
+
+    config.train = ConfigDict()
+    config.train.duration = "500 epochs"
+    config.train.log_every = "10 steps"
+    config.train.save_every = "1 epochs"
+    config.train.patience = 0  # stop after this many epochs in which the fixed combination did not fall; 0: never
+    config.train.least_fall = 1e-4  # relative; what counts as falling
+
+    if preset == "paper":
+        config.losses.link = "none"
+        config.losses.normalise = False
+        config.losses.reduction = "sum"
+        config.weighting.dwa.literal = True
+        config.ema.warmup = False
+    return config.lock()

@@ -1,0 +1,182 @@
+"""From a configuration to the parts of a run: the set, the split, the network, the step's program."""
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from dmljax import config as configuration
+from dmljax import plugins
+from dmljax.data import feeds, splits
+from dmljax.losses.objective import Options as LossOptions
+from dmljax.losses.objective import RELATIONS
+from dmljax.losses.triplet import LINKS
+from dmljax.models.dmlnet import DMLNet
+from dmljax.models.regions import REGIONS
+from dmljax.train import augment, durations, optimizer, phases
+from dmljax.train.step import PROVIDES, Program
+from dmljax.types import AXIS, TASKS, Samples, UserError
+
+
+class Set(NamedTuple):
+    """A feed over the samples that can be read, and who trains and tests."""
+
+    feed: Any
+    split: splits.Split
+
+    @property
+    def samples(self) -> Samples:
+        return self.feed.samples
+
+
+def open_set(config, *, progress: bool = True) -> Set:
+    """Reads the configured set and splits it."""
+    plugin = plugins.load("datasets", config.dataset.name)
+    samples = plugin.samples(config.dataset.root, **configuration.options(config, "dataset"))
+    feed = feeds.build(config.data.feed, samples, image_size=config.data.image_size, memory=config.data.memory, progress=progress)
+    return Set(feed, splits.make(feed.samples, seed=config.seed, **config.split))
+
+
+def fingerprint(samples: Samples) -> str:
+    """A short hash of references, labels and class names: another set, or another state of it, has another one."""
+    digest = hashlib.sha256(json.dumps([samples.references, samples.expression_names, samples.pose_names]).encode())
+    for labels in (samples.expression, samples.pose, samples.identity):
+        digest.update(np.ascontiguousarray(labels, np.int32).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def choice(value, allowed, field: str):
+    """The value, or a UserError that names the field and what is allowed."""
+    if value not in allowed:
+        raise UserError(f"{field} must be one of {', '.join(map(str, allowed))}; got '{value}'.{plugins.nearest(value, allowed)}")
+    return value
+
+
+def network(config, samples: Samples) -> DMLNet:
+    """The network for a set's classes."""
+    model = config.model
+    branches = tuple(choice(b, REGIONS, "model.branches") for b in model.branches)
+    if not branches:
+        raise UserError(f"model.branches is empty; choose from {', '.join(REGIONS)}")
+    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[choice(model.dtype, ("float32", "bfloat16"), "model.dtype")]
+    backbone = plugins.load("backbones", config.backbone.name)
+    build = partial(backbone.build, dtype=dtype, axis_name=AXIS if model.sync_batch_norm else None, remat=model.remat,
+                    **configuration.options(config, "backbone"))
+    build()  # its errors belong here, not into the tracing of the network
+    return DMLNet(
+        build, len(samples.expression_names), len(samples.pose_names) if model.pose_head else 0, branches=branches,
+        fused=model.fused, embedding=model.embedding, hidden=model.hidden, deviation=model.deviation,
+        softmax_deviation=model.softmax_deviation, stretch=model.stretch, dtype=dtype,
+    )
+
+
+def loss_options(config, net: DMLNet) -> LossOptions:
+    """The losses that the network's parts allow."""
+    losses = config.losses
+    triplets = tuple(choice(t, RELATIONS, "losses.triplets") for t in losses.triplets)
+    present = {"expression": True, "pose": bool(net.poses), "triplet": bool(triplets)}
+    return LossOptions(
+        tasks=tuple(task for task in TASKS if present[task]),
+        triplets=triplets,
+        margins=(("pose", losses.margin_pose), ("identity", losses.margin_identity)),
+        link=choice(losses.link, LINKS, "losses.link"),
+        normalise=losses.normalise,
+        anchors=choice(losses.anchors, ("tuple", "all"), "losses.anchors"),
+        reduction=choice(losses.reduction, ("mean", "sum"), "losses.reduction"),
+        reference_anchors=losses.reference_anchors,
+        scope=choice(losses.scope, ("global", "device"), "losses.scope"),
+    )
+
+
+def weighting(config):
+    """The weighting strategy, if the step can give it what it needs."""
+    built = plugins.load("weightings", config.weighting.name).build(**configuration.options(config, "weighting"))
+    if not built.needs <= PROVIDES:
+        raise UserError(
+            f"weighting.{config.weighting.name} needs {', '.join(sorted(built.needs - PROVIDES))}; "
+            f"the step provides {', '.join(sorted(PROVIDES))}"
+        )
+    return built
+
+
+class Schedule(NamedTuple):
+    """A run's durations in optimizer steps."""
+
+    epoch: int
+    whole: int
+    log: int
+    save: int
+    first: int
+    turn: int
+    stair: int
+    warmup: int
+
+
+def schedule(config, epoch: int) -> Schedule:
+    """All durations of the configuration, for epochs of `epoch` steps."""
+    whole = durations.steps(config.train.duration, field="train.duration", epoch=epoch)
+    if whole < 1:
+        raise UserError(f"train.duration is shorter than one step: '{config.train.duration}'")
+
+    def part(section: str, field: str, least: int = 0) -> int:
+        return max(least, durations.steps(config[section][field], field=f"{section}.{field}", epoch=epoch, whole=whole))
+
+    return Schedule(
+        epoch, whole, log=part("train", "log_every", 1), save=part("train", "save_every", 1), first=part("phases", "first"),
+        turn=part("phases", "turn", 1), stair=part("optimizer", "decay_every", 1), warmup=part("optimizer", "warmup"),
+    )
+
+
+def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
+    """The static parts of the train step."""
+    losses = loss_options(config, net)
+    settings = {k: config.optimizer[k] for k in ("learning_rate", "decay", "b1", "b2", "epsilon", "clip", "weight_decay")}
+    if not 0 <= config.ema.decay < 1:
+        raise UserError(f"ema.decay must be at least 0 and below 1, got {config.ema.decay}")
+    return Program(
+        apply=net.apply,
+        losses=losses,
+        weighting=weighting(config),
+        optimizer=optimizer.build(decay_steps=times.stair, warmup_steps=times.warmup, **settings),
+        active=partial(phases.active, tasks=losses.tasks, first_steps=times.first, turn_steps=times.turn),
+        augment=augment.check(augment.Options(**config.augment)),
+        mirror=samples.pose_mirror,
+        ema=config.ema.decay,
+        ema_warmup=config.ema.warmup,
+        seed=config.seed,
+        total=tuple(config.losses.total[task] for task in losses.tasks),
+    )
+
+
+def describe(samples: Samples, split: splits.Split) -> str:
+    """One line: what is there, beside what the set's authors state."""
+    people = [len(np.unique(samples.identity[part][samples.identity[part] >= 0])) for part in split]
+    sides = ", ".join(f"{name} {len(part)} images of {count} people" for name, part, count in zip(split._fields, split, people) if len(part))
+    published = f" (published: {samples.published})" if samples.published else ""
+    skipped = f", {len(samples.skipped)} files skipped" if samples.skipped else ""
+    return (
+        f"{samples.name}: {len(samples)} images{published}{skipped}; {len(samples.expression_names)} expressions, "
+        f"{len(samples.pose_names)} poses, {len(samples.identity_names)} identities; {sides}"
+    )
+
+
+def write_record(run: Path, config, data: Set, versions: dict) -> None:
+    """What a run is, beside its checkpoints: config.json, versions.json, split.json, skipped.csv."""
+    run.mkdir(parents=True, exist_ok=True)
+    samples = data.samples
+
+    def dump(name: str, content) -> None:
+        part = run / f".{name}.part"
+        part.write_text(json.dumps(content, indent=1) + "\n")
+        part.replace(run / name)
+
+    dump("split.json", {side: [samples.references[i] for i in part] for side, part in zip(data.split._fields, data.split)})
+    dump("versions.json", versions)
+    lines = [f'"{s.reference}","{s.reason}"'.replace("\n", " ") for s in samples.skipped]
+    (run / "skipped.csv").write_text("\n".join(["reference,reason", *lines]) + "\n")
+    dump("config.json", configuration.trimmed(config))

@@ -1,0 +1,89 @@
+"""Configurations as plain data: load by name, compare, write and read.
+
+The fields and their meaning are in `configs/base.py`.
+"""
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from dmljax import plugins
+from dmljax.types import UserError
+
+# What may differ when a run is continued: where and how long, not what.
+MAY_CHANGE = ("dataset.root", "data.feed", "data.memory", "train.")
+
+
+def folder() -> Path:
+    """The folder of the configurations that come with the package."""
+    spec = importlib.util.find_spec("dmljax.configs")
+    return Path(spec.origin).parent
+
+
+def find(name: str) -> Path:
+    """The file of a configuration, given by path or by the name of one that comes with the package.
+
+    Raises:
+      UserError: there is no such file.
+    """
+    path = Path(name)
+    if path.suffix == ".py" and path.is_file():
+        return path
+    inside = folder() / f"{name.removesuffix('.py')}.py"
+    if inside.is_file() and "/" not in name:
+        return inside
+    known = sorted(p.stem for p in folder().glob("*.py") if not p.stem.startswith("_"))
+    raise UserError(f"no configuration '{name}'; give a .py file or one of {', '.join(known)}.{plugins.nearest(name, known)}")
+
+
+def trimmed(config: ConfigDict) -> dict:
+    """The configuration as a plain dict, without the fields of plug-ins that were not chosen."""
+    plain = json.loads(json.dumps(config.to_dict()))
+    for family, section in (("datasets", "dataset"), ("backbones", "backbone"), ("weightings", "weighting")):
+        chosen = plain[section]["name"]
+        plugins.load(family, chosen)
+        for other in plugins.names(family):
+            if other != chosen:
+                plain[section].pop(other, None)
+    return plain
+
+
+def options(config, section: str) -> dict:
+    """The fields of the chosen plug-in of a section, as keyword arguments for its `build` or `samples`."""
+    chosen = config[section]["name"]
+    fields = config[section][chosen]
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in dict(fields).items()}
+
+
+def flatten(tree: dict, prefix: str = "") -> dict[str, object]:
+    """Nested dict -> 'a.b.c' -> value."""
+    flat = {}
+    for key, value in tree.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def differences(before: dict, now: dict) -> list[str]:
+    """Lines 'field: before -> now' for everything that must not change between the parts of one run."""
+    old, new = flatten(before), flatten(now)
+    keys = [k for k in sorted(old.keys() | new.keys()) if not k.startswith(MAY_CHANGE)]
+    missing = "(absent)"
+    return [f"{k}: {old.get(k, missing)!r} there, {new.get(k, missing)!r} here" for k in keys if old.get(k, missing) != new.get(k, missing)]
+
+
+def read(run: Path) -> ConfigDict:
+    """The resolved configuration of a run folder.
+
+    Raises:
+      UserError: the folder holds no readable run.
+    """
+    path = Path(run) / "config.json"
+    try:
+        return ConfigDict(json.loads(path.read_text())).lock()
+    except FileNotFoundError:
+        raise UserError(f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training") from None
+    except (OSError, json.JSONDecodeError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from None

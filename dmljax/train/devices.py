@@ -1,0 +1,29 @@
+"""Devices: replicating a tree over them, taking it back, and the compilation cache."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from dmljax.types import AXIS
+
+
+def use_compilation_cache() -> None:
+    """XLA's persistent cache, so that a program is compiled once per machine. JAX_COMPILATION_CACHE_DIR moves it."""
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+def replicate(tree):
+    """A copy of every leaf on each local device: leaves [...] -> [local devices, ...]."""
+    copy = jax.pmap(lambda _, x: x, axis_name=AXIS, in_axes=(0, None), out_axes=0)
+    return copy(np.arange(jax.local_device_count()), tree)
+
+
+def unreplicate(tree):
+    """The first device's copy of every leaf, as NumPy arrays."""
+    return jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data[0], tree))

@@ -1,0 +1,224 @@
+"""The training loop: the one file that knows everything. Opens the set, runs the step, logs, saves, continues."""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import platform
+import signal
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dmljax import assemble
+from dmljax import config as configuration
+from dmljax.data import order
+from dmljax.evaluate.metrics import validation_scores
+from dmljax.evaluate.predict import Predictor
+from dmljax.train import state as states
+from dmljax.train.checkpoint import Checkpoints
+from dmljax.train.devices import replicate, unreplicate, use_compilation_cache
+from dmljax.train.log import Log
+from dmljax.train.step import TABLE, train_step
+from dmljax.types import AXIS, UserError
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
+
+
+@dataclasses.dataclass
+class Position:
+    """Where a run stands; saved with every checkpoint. With the state it is all that is needed to continue."""
+
+    step: int = 0  # optimizer steps taken
+    epoch: int = 0  # epochs completed
+    offset: int = 0  # steps taken in the present epoch
+    epoch_sum: float = 0.0  # of the fixed combination of the losses, over the present epoch
+    best: float | None = None  # the smallest criterion so far
+    stale: int = 0  # epochs since it fell
+    finished: str = ""  # why the run is over
+
+
+class _Stop:
+    """Turns SIGTERM and SIGINT into a wish to stop after the present step."""
+
+    def __init__(self):
+        self.signal = 0
+
+    @contextlib.contextmanager
+    def listening(self):
+        def note(number, frame):
+            del frame
+            self.signal = number
+
+        before = {}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError):  # not in the main thread
+                before[number] = signal.signal(number, note)
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def train(config, run: Path, *, progress: bool = True) -> Position:
+    """Trains a run, or continues it where its folder holds one.
+
+    Args:
+      config: a resolved configuration.
+      run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/.
+
+    Returns:
+      where the run stands; `finished` is empty if a signal stopped it (it was saved then).
+
+    Raises:
+      UserError: whatever the user can change.
+    """
+    use_compilation_cache()
+    run, main = Path(run), jax.process_index() == 0
+    say = print if main else (lambda *_: None)
+    _check_same(run, config)
+    data = assemble.open_set(config, progress=progress and main)
+    say(assemble.describe(data.samples, data.split))
+    tuples, report = _epoch(config, data, 0)
+    say(f"first epoch: {report}")
+    per_step = config.data.tuples_per_step * config.data.accumulate
+    if config.data.accumulate < 1:
+        raise UserError(f"data.accumulate must be at least 1, got {config.data.accumulate}")
+    order.check_divides(config.data.tuples_per_step, jax.device_count())
+    order.check_tuples(data.samples, data.split.train, tuples, report, per_step)
+    times = assemble.schedule(config, len(tuples) // per_step)
+    net = assemble.network(config, data.samples)
+    program = assemble.program(config, data.samples, net, times)
+
+    size = config.data.image_size
+    variables = jax.jit(partial(net.init, train=False))(jax.random.key(config.seed), jnp.zeros((1, size, size, 3)))
+    state = states.create(variables, program.optimizer, program.weighting, program.losses.tasks)
+    checkpoints = Checkpoints(run)
+    position, state = _continue(checkpoints, config, data, state, say)
+    if position.finished:
+        say(f"'{run}' is already finished: {position.finished}")
+        return position
+    if main:
+        assemble.write_record(run, config, data, _versions())
+    step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
+    log = Log(run, step=position.step, whole=times.whole, normalised=config.losses.normalise, progress=progress and main, write=main)
+    try:
+        _Loop(config, data, times, net, checkpoints, log, position).run(step, replicate(state))
+    finally:
+        log.close()
+        checkpoints.close()
+    return position
+
+
+def _check_same(run: Path, config) -> None:
+    """Refuses a folder that holds a run of another configuration."""
+    if not (run / "config.json").exists():
+        return
+    different = configuration.differences(configuration.read(run).to_dict(), configuration.trimmed(config))
+    if different:
+        raise UserError(f"'{run}' holds a run of another configuration: {'; '.join(different)}. Change them back, or give another --run")
+
+
+def _continue(checkpoints: Checkpoints, config, data, state, say):
+    """The position and state to go on from, of the last checkpoint if there is one that fits."""
+    if checkpoints.latest() is None:
+        return Position(), state
+    saved = checkpoints.position()
+    mark = assemble.fingerprint(data.samples)
+    different = configuration.differences(saved["config"], configuration.trimmed(config))
+    if saved["set"] != mark:
+        different.append(f"images and labels of {data.samples.name}: {saved['set']} there, {mark} here")
+    if different:
+        raise UserError(f"the checkpoint in '{checkpoints.folder}' does not fit: {'; '.join(different)}. Change them back, or give another --run")
+    position = Position(**saved["position"])
+    say(f"continuing at step {position.step} of '{checkpoints.folder.parent}'")
+    return position, checkpoints.restore("last", state)
+
+
+def _epoch(config, data, epoch: int):
+    return order.epoch_tuples(data.samples, data.split.train, seed=config.seed, epoch=epoch, leftovers=config.data.leftovers)
+
+
+def _versions() -> dict[str, str]:
+    found = {name: metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found, "device": jax.devices()[0].device_kind, "devices": str(jax.device_count())}
+
+
+class _Loop:
+    """The parts of a running training."""
+
+    def __init__(self, config, data, times, net, checkpoints, log, position):
+        self.config, self.data, self.times, self.net = config, data, times, net
+        self.checkpoints, self.log, self.position = checkpoints, log, position
+        self.table = {TABLE: replicate(data.feed.table)} if data.feed.table else {}
+        self.predictor = Predictor(net, data.feed) if len(data.split.validation) else None
+
+    def run(self, step, state) -> None:
+        """Epoch after epoch until the duration, early stop or a signal."""
+        at = self.position
+        with _Stop().listening() as stop:
+            while not at.finished and not stop.signal:
+                state = self._one_epoch(step, state, stop)
+            self.log.fetch()
+            self._save("last", state)
+        if stop.signal and not at.finished:
+            self.log.say(f"stopped by {signal.Signals(stop.signal).name} at step {at.step}, saved; run the same command to continue")
+
+    def _one_epoch(self, step, state, stop):
+        config, at, times = self.config, self.position, self.times
+        tuples, _ = _epoch(config, self.data, at.epoch)
+        rows = order.steps(tuples, tuples_per_step=config.data.tuples_per_step, accumulate=config.data.accumulate,
+                           process=jax.process_index(), processes=jax.process_count(), local_devices=jax.local_device_count())
+        for batch in self.data.feed.batches(rows[at.offset :]):
+            state, scalars = step(state, batch | self.table)
+            at.step, at.offset = at.step + 1, at.offset + 1
+            self.log.add(at.step, scalars)
+            over = at.step >= times.whole
+            if over or at.step % times.log == 0:
+                self._fetch()
+                self.log.line(at.step, at.epoch)
+            if at.offset == len(rows):
+                self._end_of_epoch(state)
+            if over:
+                at.finished = at.finished or f"its {times.whole} steps are done"
+            if at.finished or stop.signal:
+                self._fetch()
+                break
+            if at.step % times.save == 0:
+                self._save("last", state)
+        return state
+
+    def _fetch(self) -> None:
+        self.position.epoch_sum += sum(scalars["loss/total"] for scalars in self.log.fetch())
+
+    def _end_of_epoch(self, state) -> None:
+        """Early stop and the best checkpoint, by the validation loss if people were held out, else by the training's."""
+        self._fetch()
+        at, patience = self.position, self.config.train.patience
+        criterion = at.epoch_sum / at.offset
+        at.epoch, at.offset, at.epoch_sum = at.epoch + 1, 0, 0.0
+        if self.predictor is not None:
+            found = self.predictor(unreplicate(state.ema), self.data.split.validation)
+            scores = validation_scores(found, self.data.samples)
+            self.log.record({"step": at.step, "epoch": at.epoch, **{f"validation/{k}": v for k, v in scores.items()}})
+            criterion = scores["loss"]
+        if at.best is None or criterion < at.best - self.config.train.least_fall * abs(at.best):
+            at.best, at.stale = criterion, 0
+            self._save("best", state)
+        else:
+            at.stale += 1
+            if patience and at.stale >= patience:
+                at.finished = f"the loss has not fallen for {patience} epochs (early stop after epoch {at.epoch})"
+
+    def _save(self, kind: str, state) -> None:
+        self._fetch()  # a loss that is not finite must not reach a checkpoint
+        position = {
+            "position": dataclasses.asdict(self.position),
+            "config": configuration.trimmed(self.config),
+            "set": assemble.fingerprint(self.data.samples),
+        }
+        self.checkpoints.save(kind, self.position.step, unreplicate(state), position)
