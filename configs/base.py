@@ -91,6 +91,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.phases = ConfigDict()
     config.phases.first = "10%"  # pose branch frozen, expression and metric learning in turns; '0 steps': no such phase
     config.phases.turn = "1 steps"
+    config.phases.triplet_after = "0 steps"  # a lead for the heads: mining collapses an embedding not yet formed
 
     config.train = ConfigDict()
     config.train.duration = "500 epochs"

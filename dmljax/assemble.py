@@ -13,8 +13,8 @@ import numpy as np
 from dmljax import config as configuration
 from dmljax import plugins
 from dmljax.data import feeds, splits
-from dmljax.losses.objective import Options as LossOptions
 from dmljax.losses.objective import RELATIONS
+from dmljax.losses.objective import Options as LossOptions
 from dmljax.losses.triplet import LINKS
 from dmljax.models.dmlnet import DMLNet
 from dmljax.models.regions import REGIONS
@@ -113,6 +113,7 @@ class Schedule(NamedTuple):
     save: int
     first: int
     turn: int
+    mining: int
     stair: int
     warmup: int
 
@@ -128,7 +129,8 @@ def schedule(config, epoch: int) -> Schedule:
 
     return Schedule(
         epoch, whole, log=part("train", "log_every", 1), save=part("train", "save_every", 1), first=part("phases", "first"),
-        turn=part("phases", "turn", 1), stair=part("optimizer", "decay_every", 1), warmup=part("optimizer", "warmup"),
+        turn=part("phases", "turn", 1), mining=part("phases", "triplet_after"),
+        stair=part("optimizer", "decay_every", 1), warmup=part("optimizer", "warmup"),
     )
 
 
@@ -143,7 +145,8 @@ def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
         losses=losses,
         weighting=weighting(config),
         optimizer=optimizer.build(decay_steps=times.stair, warmup_steps=times.warmup, **settings),
-        active=partial(phases.active, tasks=losses.tasks, first_steps=times.first, turn_steps=times.turn),
+        active=partial(phases.active, tasks=losses.tasks, first_steps=times.first, turn_steps=times.turn,
+                       triplet_from=times.mining),
         augment=augment.check(augment.Options(**config.augment)),
         mirror=samples.pose_mirror,
         ema=config.ema.decay,

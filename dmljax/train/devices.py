@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from dmljax.types import AXIS
+from dmljax.types import AXIS, UserError
 
 
 def use_compilation_cache() -> None:
@@ -27,3 +27,21 @@ def replicate(tree):
 def unreplicate(tree):
     """The first device's copy of every leaf, as NumPy arrays."""
     return jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data[0], tree))
+
+
+def connect(coordinator: str, processes: int, process: int) -> None:
+    """Joins several processes into one run; nothing where there is only one.
+
+    Raises:
+      UserError: the numbers do not fit together, or the coordinator cannot be reached.
+    """
+    if processes == 1 and not coordinator:
+        return
+    if not coordinator or not process < processes:
+        raise UserError(
+            f"several processes need --coordinator=HOST:PORT and --process below --processes; got '{coordinator}', {process} of {processes}"
+        )
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"process {process} cannot join {processes} processes at {coordinator}: {str(error).splitlines()[0]}") from None

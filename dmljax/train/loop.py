@@ -11,7 +11,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from dmljax import assemble
 from dmljax import config as configuration
@@ -64,7 +63,28 @@ class _Stop:
                 signal.signal(number, handler)
 
 
-def train(config, run: Path, *, progress: bool = True) -> Position:
+def train_folds(config, run: Path, *, progress: bool = True) -> int:
+    """Trains a run, or with `split.fold` = -1 one run per fold in RUN/fold_0, RUN/fold_1, ...
+
+    Returns:
+      the exit code: 0, or 128 + the signal that stopped it.
+    """
+    every = config.split.kind == "folds" and config.split.fold == -1
+    for fold in range(config.split.folds) if every else (config.split.fold,):
+        folder = Path(run)
+        if every:
+            folder /= f"fold_{fold}"
+            config = config.copy_and_resolve_references()
+            config.split.fold = fold
+            print(f"fold {fold + 1} of {config.split.folds}: {folder}")
+        signalled = train(config, folder, progress=progress)
+        if signalled:
+            return 128 + signalled
+    print(f"trained: {run}/  (evaluate it with: dmljax evaluate --run={run})")
+    return 0
+
+
+def train(config, run: Path, *, progress: bool = True) -> int:
     """Trains a run, or continues it where its folder holds one.
 
     Args:
@@ -72,7 +92,7 @@ def train(config, run: Path, *, progress: bool = True) -> Position:
       run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/.
 
     Returns:
-      where the run stands; `finished` is empty if a signal stopped it (it was saved then).
+      0, or the number of the signal that stopped it; it was saved then.
 
     Raises:
       UserError: whatever the user can change.
@@ -101,17 +121,16 @@ def train(config, run: Path, *, progress: bool = True) -> Position:
     position, state = _continue(checkpoints, config, data, state, say)
     if position.finished:
         say(f"'{run}' is already finished: {position.finished}")
-        return position
+        return 0
     if main:
         assemble.write_record(run, config, data, _versions())
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
     log = Log(run, step=position.step, whole=times.whole, normalised=config.losses.normalise, progress=progress and main, write=main)
     try:
-        _Loop(config, data, times, net, checkpoints, log, position).run(step, replicate(state))
+        return _Loop(config, data, times, net, checkpoints, log, position).run(step, replicate(state))
     finally:
         log.close()
         checkpoints.close()
-    return position
 
 
 def _check_same(run: Path, config) -> None:
@@ -157,8 +176,8 @@ class _Loop:
         self.table = {TABLE: replicate(data.feed.table)} if data.feed.table else {}
         self.predictor = Predictor(net, data.feed) if len(data.split.validation) else None
 
-    def run(self, step, state) -> None:
-        """Epoch after epoch until the duration, early stop or a signal."""
+    def run(self, step, state) -> int:
+        """Epoch after epoch until the duration, early stop or a signal; returns the signal's number or 0."""
         at = self.position
         with _Stop().listening() as stop:
             while not at.finished and not stop.signal:
@@ -167,6 +186,8 @@ class _Loop:
             self._save("last", state)
         if stop.signal and not at.finished:
             self.log.say(f"stopped by {signal.Signals(stop.signal).name} at step {at.step}, saved; run the same command to continue")
+            return stop.signal
+        return 0
 
     def _one_epoch(self, step, state, stop):
         config, at, times = self.config, self.position, self.times

@@ -12,19 +12,24 @@ from dmljax.types import EXPRESSION, POSE
 HEADS = {"expression_head": EXPRESSION, "pose_head": POSE}
 
 
-def active(step: jax.Array, tasks: tuple[str, ...], *, first_steps: int, turn_steps: int) -> jax.Array:
+def active(step: jax.Array, tasks: tuple[str, ...], *, first_steps: int, turn_steps: int, triplet_from: int = 0) -> jax.Array:
     """bool [K]: the tasks that step number `step` (int32 scalar) trains.
 
     Args:
       first_steps: length of the first phase; 0 for none.
       turn_steps: how many steps a turn of the first phase lasts. The paper says "interactively", without a number.
+      triplet_from: the first step at which there is a triplet loss. DIFFERS: 0 in the paper; batch-hard mining pulls an
+        embedding that nothing has formed yet into one point, so the heads may be given a lead.
     """
-    if not first_steps:
-        return jnp.ones(len(tasks), bool)
     alternating = "expression" in tasks and "triplet" in tasks
     metric_turn = (step // turn_steps) % 2 == 1
-    first = {"expression": ~metric_turn if alternating else True, "triplet": metric_turn if alternating else True, "pose": False}
-    return jnp.stack([jnp.where(step < first_steps, first[task], True) for task in tasks])
+    in_first, mining = step < first_steps, step >= triplet_from
+    trained = {
+        "expression": ~(in_first & metric_turn & mining) if alternating else jnp.bool_(True),
+        "pose": ~in_first,
+        "triplet": mining & (~in_first | metric_turn | (not alternating)),
+    }
+    return jnp.stack([jnp.asarray(trained[task]) for task in tasks])
 
 
 def trainable(active_tasks: jax.Array, tasks: tuple[str, ...], groups) -> dict[str, jax.Array]:

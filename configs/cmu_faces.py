@@ -1,0 +1,38 @@
+"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person.
+
+    dmljax train --config=cmu_faces --config.dataset.root=FOLDER_OR_ARCHIVE --run=runs/cmu
+    dmljax evaluate --run=runs/cmu
+"""
+from dmljax.configs import base
+
+
+def get_config(preset: str = "safe"):
+    config = base.get_config(preset)
+    config.dataset.name = "cmu_faces"
+    config.split.fold = -1
+    config.data.image_size = 64
+    config.data.tuples_per_step = 6
+    config.augment.shift = 0.06
+    config.augment.scale = 0.1
+    config.augment.flip = 0.5
+    config.augment.erase = 0.25
+    config.model.fused = 128
+    config.model.embedding = 64
+    config.model.hidden = 64
+    config.model.deviation = 0.1  # layers are narrower than the paper's, so their weights start wider
+    config.model.softmax_deviation = 0.05
+    config.backbone.resnet.depth = 18
+    config.backbone.resnet.width = 16
+    config.backbone.resnet.stages = (1, 1, 1)
+    config.losses.anchors = "all"
+    config.losses.reference_anchors = 1.0
+    config.optimizer.learning_rate = 2e-3
+    config.optimizer.decay_every = "10%"
+    config.optimizer.warmup = "20 steps"
+    config.optimizer.weight_decay = 1e-2
+    config.ema.decay = 0.995
+    config.phases.first = "0 steps"
+    config.phases.triplet_after = "15%"
+    config.train.duration = "120 epochs"
+    config.train.save_every = "20 epochs"
+    return config

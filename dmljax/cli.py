@@ -1,0 +1,89 @@
+"""The command line: finds the launch programs, parses flags, and turns a user's mistake into one line and exit code 2."""
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable
+
+from absl import flags
+
+from dmljax import plugins
+from dmljax.types import UserError
+
+MISTAKE = 2  # exit code
+
+
+def commands() -> tuple[str, ...]:
+    """The launch programs, by file name."""
+    package = importlib.import_module("dmljax.launch")
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__)))
+
+
+def main() -> None:
+    """The `dmljax` command: its first argument names a launch program, the rest are that program's flags."""
+    known = commands()
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "help"):
+        lines = [f"  {name:<11}{importlib.import_module(f'dmljax.launch.{name}').__doc__.splitlines()[0]}" for name in known]
+        print("dmljax COMMAND [--flags], or dmljax COMMAND --help\n\n" + "\n".join(lines))
+        sys.exit(0 if len(sys.argv) > 1 else MISTAKE)
+    name = sys.argv.pop(1)
+    if name not in known:
+        _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{plugins.nearest(name, known)}")
+    program = importlib.import_module(f"dmljax.launch.{name}")
+    run(name, program.__doc__, program.define, program.main)
+
+
+def run(name: str, doc: str, define: Callable, body: Callable) -> None:
+    """Parses sys.argv by the flags that `define(FlagValues)` makes, calls `body(FlagValues)`, and exits with what it returns.
+
+    A UserError, a flag error or a misspelt field is told in one line.
+    """
+    values = flags.FlagValues()
+    title = f"dmljax {name}"
+    try:
+        define(values)
+        if "--help" in sys.argv or "-h" in sys.argv:
+            print(f"{doc.strip()}\n{_help(values)}")
+            sys.exit(0)
+        rest = values(sys.argv)
+        if len(rest) > 1:
+            raise UserError(f"unexpected '{rest[1]}'; flags are written --name=value")
+    except (flags.Error, UserError) as error:
+        _fail(title, str(error))
+    except (KeyError, AttributeError, ValueError, TypeError) as error:  # how ml_collections names an unknown field
+        text = str(error.args[0] if error.args else error).replace("\\n", " ").replace("\\'", "'").strip("'\"")
+        _fail(title, f"unknown or wrong configuration field: {text}")
+    try:
+        sys.exit(body(values) or 0)
+    except UserError as error:
+        _fail(title, str(error))
+    except KeyboardInterrupt:
+        _fail(title, "interrupted", 130)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+def _help(values) -> str:
+    return "\n".join(f"  --{name}: {values[name].help} (default: {values[name].default!r})" for name in sorted(values))
+
+
+def _fail(title: str, text: str, code: int = MISTAKE) -> None:
+    print(f"{title}: {' '.join(text.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def define_config(values, default: str) -> None:
+    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field."""
+    from ml_collections import config_flags
+
+    from dmljax import config
+
+    # The library reads overrides from sys.argv itself; names become paths before it looks.
+    for k, argument in enumerate(sys.argv):
+        flag, equals, value = argument.partition("=")
+        if flag in ("--config", "-config") and equals:
+            name, colon, preset = value.partition(":")
+            sys.argv[k] = f"--config={config.find(name)}{colon}{preset}"
+    config_flags.DEFINE_config_file("config", str(config.find(default)), "configuration: a name or file, then :preset; "
+                                    "--config.FIELD=VALUE changes a field (see configs/base.py)", flag_values=values)

@@ -1,0 +1,186 @@
+"""Evaluates run folders: predictions for the test side of the split, and what they say, as JSON and CSV."""
+from __future__ import annotations
+
+import csv
+import json
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dmljax import assemble
+from dmljax import config as configuration
+from dmljax.evaluate import metrics
+from dmljax.evaluate.predict import Predictor
+from dmljax.train import state as states
+from dmljax.train.checkpoint import Checkpoints
+from dmljax.train.devices import use_compilation_cache
+from dmljax.types import EXPRESSION, INDEX, POSE, Samples, UserError
+
+FOLDER = "evaluation"
+
+
+def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), root: str = "", progress: bool = True) -> list[Path]:
+    """Evaluates a run, or all folds below a folder and then the folder as a whole.
+
+    Args:
+      checkpoint: 'last' or 'best'; its moving averages are evaluated.
+      yaw: (least, largest) yaw in degrees of the poses to evaluate; empty for all.
+      root: where the dataset lies, if not where the run's configuration says.
+
+    Returns:
+      the folders written, each with metrics.json and predictions.csv; that of the whole comes last.
+    """
+    use_compilation_cache()
+    run = Path(run)
+    bounds = _bounds(yaw)
+    name = FOLDER if bounds is None else f"{FOLDER}_yaw_{bounds[0]:g}_{bounds[1]:g}"
+    folds = sorted(run.glob("fold_*"), key=lambda path: (len(path.name), path.name))
+    if not folds:
+        return [_write(run / name, *_evaluate_one(run, checkpoint, bounds, root, progress))]
+    written, scores, rows = [], [], []
+    for fold in folds:
+        score, predictions = _evaluate_one(fold, checkpoint, bounds, root, progress)
+        written.append(_write(fold / name, score, predictions))
+        scores.append(score)
+        rows += [{"fold": fold.name, **row} for row in predictions]
+    return [*written, _write(run / name, pool(scores), rows)]
+
+
+def _bounds(yaw) -> tuple[float, float] | None:
+    if not yaw:
+        return None
+    try:
+        low, high = (float(part) for part in yaw)
+    except ValueError:
+        raise UserError(f"--yaw must be two numbers, MIN,MAX in degrees; got '{','.join(map(str, yaw))}'") from None
+    if low > high:
+        raise UserError(f"--yaw: the least, {low:g}, is above the largest, {high:g}")
+    return low, high
+
+
+def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool) -> tuple[dict, list[dict]]:
+    config = configuration.read(run)
+    if root:
+        with config.unlocked():
+            config.dataset.root = root
+    data = assemble.open_set(config, progress=progress)
+    samples = data.samples
+    test = _test_side(run, samples)
+    if bounds is not None:
+        angle = np.append(samples.pose_yaw, np.nan)[samples.pose[test]]
+        test = test[(angle >= bounds[0]) & (angle <= bounds[1])]
+    if not len(test):
+        raise UserError(f"'{run}': no test sample is left to evaluate; the yaw classes are {', '.join(f'{y:g}' for y in samples.pose_yaw)}")
+    net = assemble.network(config, samples)
+    checkpoints = Checkpoints(run)
+    saved = checkpoints.position(checkpoint)
+    if saved["set"] != assemble.fingerprint(samples):
+        raise UserError(f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since")
+    state = checkpoints.restore(checkpoint, _template(config, data, net))
+    checkpoints.close()
+    found = Predictor(net, data.feed)(state.ema, test)
+    score = {"run": run.name, "checkpoint": checkpoint, "step": saved["position"]["step"], **summarise(found, samples)}
+    return score, predictions(found, samples)
+
+
+def _template(config, data: assemble.Set, net):
+    """The shapes of a run's state, without computing anything."""
+    times = assemble.schedule(config, 1)
+    program = assemble.program(config, data.samples, net, times)
+    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3))
+
+    def create(key):
+        variables = partial(net.init, train=False)(key, image)
+        return states.create(variables, program.optimizer, program.weighting, program.losses.tasks)
+
+    return jax.eval_shape(create, jax.random.key(0))
+
+
+def _test_side(run: Path, samples: Samples) -> np.ndarray:
+    """The samples that the run's own split put aside, so that evaluation never sees a training image."""
+    try:
+        names = json.loads((run / "split.json").read_text())["test"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"'{run / 'split.json'}' cannot be read ({error}); it says which samples test") from None
+    number = {reference: k for k, reference in enumerate(samples.references)}
+    lost = [name for name in names if name not in number]
+    if lost:
+        raise UserError(f"{len(lost)} of {len(names)} test samples are not in {samples.name} any more, e.g. '{lost[0]}'")
+    return np.array([number[name] for name in names], np.int32)
+
+
+def predictions(found: dict[str, np.ndarray], samples: Samples) -> list[dict]:
+    """One row a sample: reference, labels, predicted classes and their probabilities."""
+    index = found[INDEX]
+    heads = [(EXPRESSION, samples.expression, samples.expression_names), (POSE, samples.pose, samples.pose_names)]
+    name = lambda names, code: names[code] if code >= 0 else ""  # noqa: E731
+    rows = [{"reference": samples.references[i], "identity": name(samples.identity_names, samples.identity[i])} for i in index]
+    for head, labels, names in heads:
+        probability = np.asarray(jax.nn.softmax(found[head])) if head in found else None
+        for k, (row, i) in enumerate(zip(rows, index)):
+            row[head] = name(names, labels[i])
+            if probability is not None:
+                best = int(probability[k].argmax())
+                row |= {f"{head}_predicted": names[best], f"{head}_probability": f"{probability[k, best]:.4f}"}
+    return rows
+
+
+def summarise(found: dict[str, np.ndarray], samples: Samples) -> dict:
+    """Counts of one set of predictions, and what is read off them."""
+    index = found[INDEX]
+    labels = {EXPRESSION: samples.expression[index], POSE: samples.pose[index]}
+    heads = {head: metrics.confusion(labels[head], found[head].argmax(1), found[head].shape[1])
+             for head in (EXPRESSION, POSE) if head in found and (labels[head] >= 0).any()}
+    correct = found[EXPRESSION].argmax(1) == labels[EXPRESSION]
+    hits, counts = metrics.by_cell(labels[EXPRESSION], labels[POSE], correct, (len(samples.expression_names), len(samples.pose_names)))
+    score = {
+        "dataset": samples.name,
+        "names": {EXPRESSION: list(samples.expression_names), POSE: list(samples.pose_names)},
+        "yaw": [None if np.isnan(yaw) else yaw for yaw in samples.pose_yaw],
+        "people": len(np.unique(samples.identity[index][samples.identity[index] >= 0])),
+        "confusion": {head: counts.tolist() for head, counts in heads.items()},
+        "cells": {"hits": hits.tolist(), "counts": counts.tolist()},
+    }
+    return score | {"scores": read_off(score)}
+
+
+def read_off(score: dict) -> dict[str, float]:
+    """Accuracies and F1 from a score's counts."""
+    scores = {}
+    for head, matrix in score["confusion"].items():
+        counts = np.array(matrix)
+        scores |= {f"{head} accuracy": metrics.accuracy(counts), f"{head} macro-F1": metrics.macro_f1(counts)}
+    frontal = [k for k, yaw in enumerate(score["yaw"]) if yaw == 0]
+    hits, counts = (np.array(score["cells"][key])[:, frontal].sum() for key in ("hits", "counts"))
+    if counts:
+        scores["expression accuracy, frontal"] = float(hits / counts)
+    return scores
+
+
+def pool(scores: list[dict]) -> dict:
+    """Folds as one: summed counts, and mean and deviation over the folds of what is read off them."""
+    if any(s["names"] != scores[0]["names"] for s in scores):
+        raise UserError("the folds were trained on different classes; they cannot be put together")
+    total = lambda part, key: np.sum([s[part][key] for s in scores], 0).tolist()  # noqa: E731
+    whole = {
+        **{key: scores[0][key] for key in ("checkpoint", "dataset", "names", "yaw")},
+        "run": f"{len(scores)} folds",
+        "people": sum(s["people"] for s in scores),
+        "confusion": {head: total("confusion", head) for head in scores[0]["confusion"]},
+        "cells": {key: total("cells", key) for key in ("hits", "counts")},
+        "folds": [{"run": s["run"], **s["scores"]} for s in scores],
+    }
+    return whole | {"scores": read_off(whole)}
+
+
+def _write(folder: Path, score: dict, rows: list[dict]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text(json.dumps(score, indent=1) + "\n")
+    with open(folder / "predictions.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder

@@ -1,0 +1,82 @@
+"""Plots of a run, as PNG, from its files."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+
+STYLE = {"figure.dpi": 130, "savefig.bbox": "tight", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+         "legend.frameon": False}
+COLOURS = {"expression": "#2563a8", "pose": "#d97706", "triplet": "#15803d"}
+
+
+def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str) -> None:
+    """A table of shares 0..1 as shades, each cell labelled; nan cells stay white."""
+    with plt.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+        figure, axes = plt.subplots(figsize=(2.0 + 0.62 * len(columns), 1.5 + 0.46 * len(rows)))
+        axes.imshow(share, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+        long = max(map(len, columns)) > 4
+        axes.set_xticks(range(len(columns)), columns, rotation=45 if long else 0, ha="right" if long else "center")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.tick_params(length=0)
+        axes.set(xlabel=x, ylabel=y)
+        axes.set_title(title, loc="left", fontsize=9)
+        for r, c in np.ndindex(share.shape):
+            axes.text(c, r, text[r][c], ha="center", va="center", fontsize=8, color="white" if share[r, c] > 0.55 else "#1f2937")
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def confusion(counts: np.ndarray, names: list[str], path: Path, *, title: str) -> None:
+    """A confusion matrix [true, predicted]: rows in %."""
+    total = counts.sum(1, keepdims=True)
+    share = np.where(total > 0, counts / np.maximum(total, 1), np.nan)
+    text = [[f"{100 * s:.0f}" if np.isfinite(s) and s > 0 else "" for s in row] for row in share]
+    _grid(share, text, [f"{n} ({t})" for n, t in zip(names, total[:, 0])], names, path, title=title, x="predicted, % of the row", y="true (samples)")
+
+
+def cells(hits: np.ndarray, counts: np.ndarray, expressions: list[str], poses: list[str], path: Path, *, title: str) -> None:
+    """Expression accuracy per expression and pose."""
+    share = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
+    text = [[f"{100 * s:.0f}" if np.isfinite(s) else "-" for s in row] for row in share]
+    _grid(share, text, expressions, poses, path, title=title, x="pose", y="expression")
+
+
+def _series(lines: list[dict], prefix: str) -> dict[str, tuple[list, list]]:
+    keys = [key for key in lines[0] if key.startswith(prefix)]
+    return {key[len(prefix):]: ([d["step"] for d in lines if key in d], [d[key] for d in lines if key in d]) for key in keys}
+
+
+def curves(log: Path, path: Path, *, title: str) -> bool:
+    """Losses, their weights, accuracies and the state of the embedding over the steps; False if the log is empty."""
+    lines = [d for d in map(json.loads, log.read_text().splitlines()) if "loss/total" in d] if log.exists() else []
+    if not lines:
+        return False
+    panels = {"unweighted loss": _series(lines, "loss/"), "weight": _series(lines, "weight/"),
+              "accuracy on training batches": _series(lines, "accuracy/"), "embedding": _embedding(lines)}
+    panels = {name: series for name, series in panels.items() if series}
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 2.7), squeeze=False)
+        for one, (name, series) in zip(axes[0], panels.items()):
+            for key, (x, y) in series.items():
+                if key not in ("total", "weighted"):
+                    one.plot(x, y, label=key, color=COLOURS.get(key), linewidth=1.1)
+            one.set_title(name, loc="left", fontsize=9)
+            one.set(xlabel="step", ylim=(0, None))
+            one.legend(fontsize=7)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        figure.tight_layout()
+        figure.savefig(path)
+        plt.close(figure)
+    return True
+
+
+def _embedding(lines: list[dict]) -> dict:
+    wanted = {"triplet/pose_hardest_positive": "D+ pose", "triplet/pose_hardest_negative": "D- pose",
+              "triplet/identity_hardest_positive": "D+ identity", "triplet/identity_hardest_negative": "D- identity"}
+    return {label: ([d["step"] for d in lines], [d[key] for d in lines]) for key, label in wanted.items() if key in lines[0]}

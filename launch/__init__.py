@@ -1,0 +1,1 @@
+"""Launch programs: flags and one call each."""

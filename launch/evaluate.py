@@ -1,0 +1,32 @@
+"""Evaluates a run folder: tables (CSV, Markdown) and plots under RUN/evaluation.
+
+    dmljax evaluate --run=runs/quick
+    dmljax evaluate --run=runs/cmu --checkpoint=best --yaw=-45,45
+
+A folder of folds is evaluated fold by fold and then as a whole, with mean and deviation.
+"""
+import sys
+
+from absl import flags
+
+from dmljax import cli
+
+
+def define(values):
+    flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
+    flags.DEFINE_string("root", "", "where the dataset lies now, if it was moved", flag_values=values)
+    flags.DEFINE_enum("checkpoint", "last", ["last", "best"], "which checkpoint", flag_values=values)
+    flags.DEFINE_list("yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values)
+    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+
+
+def main(values):
+    from dmljax.evaluate import run
+    from dmljax.report import write
+
+    for folder in run.evaluate(values.run, checkpoint=values.checkpoint, yaw=values.yaw, root=values.root, progress=values.progress):
+        print(write.report(folder))
+
+
+if __name__ == "__main__":
+    cli.run("evaluate", sys.modules[__name__].__doc__, define, main)

@@ -1,0 +1,34 @@
+"""Trains DML-Net, or continues a run that was stopped.
+
+    dmljax train --config=quick --run=runs/quick
+    dmljax train --config=cmu_faces --config.dataset.root=FOLDER --run=runs/cmu
+    dmljax train --config=manifest --config.dataset.root=FOLDER --run=runs/own
+
+The same command continues a run. With --config.split.fold=-1 every fold is trained, in RUN/fold_0, RUN/fold_1, ...
+Several machines: start the same command on each with --coordinator, --processes and --process.
+"""
+import sys
+
+from absl import flags
+
+from dmljax import cli
+
+
+def define(values):
+    cli.define_config(values, "quick")
+    flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
+    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for several machines", flag_values=values)
+    flags.DEFINE_integer("processes", 1, "how many processes there are", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("process", 0, "number of this process", lower_bound=0, flag_values=values)
+
+
+def main(values):
+    from dmljax.train import devices, loop
+
+    devices.connect(values.coordinator, values.processes, values.process)
+    return loop.train_folds(values.config, values.run, progress=values.progress)
+
+
+if __name__ == "__main__":
+    cli.run("train", sys.modules[__name__].__doc__, define, main)
