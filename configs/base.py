@@ -55,6 +55,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.model.hidden = 128
     config.model.deviation = 0.04  # initial deviation of fully connected layers (Table 1)
     config.model.softmax_deviation = 1 / 512  # and of softmax layers
+    config.model.batch_norm = False  # BatchNorm in fusion and embedding too; keeps small networks from collapsing
     config.model.stretch = False  # eyes and mouth resized to the size of the face
     config.model.dtype = "float32"  # of the activations: float32 | bfloat16
     config.model.remat = False  # recompute blocks in the backward pass to save memory

@@ -18,6 +18,7 @@ def get_config(preset: str = "safe"):
     config.model.fused = 128
     config.model.embedding = 64
     config.model.hidden = 64
+    config.model.batch_norm = True
     config.backbone.resnet.depth = 18
     config.backbone.resnet.width = 16
     config.backbone.resnet.stages = (1, 1, 1)

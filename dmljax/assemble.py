@@ -65,13 +65,15 @@ def network(config, samples: Samples) -> DMLNet:
         raise UserError(f"model.branches is empty; choose from {', '.join(REGIONS)}")
     dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[choice(model.dtype, ("float32", "bfloat16"), "model.dtype")]
     backbone = plugins.load("backbones", config.backbone.name)
-    build = partial(backbone.build, dtype=dtype, axis_name=AXIS if model.sync_batch_norm else None, remat=model.remat,
+    axis_name = AXIS if model.sync_batch_norm else None
+    build = partial(backbone.build, dtype=dtype, axis_name=axis_name, remat=model.remat,
                     **configuration.options(config, "backbone"))
     build()  # its errors belong here, not into the tracing of the network
     return DMLNet(
         build, len(samples.expression_names), len(samples.pose_names) if model.pose_head else 0, branches=branches,
         fused=model.fused, embedding=model.embedding, hidden=model.hidden, deviation=model.deviation,
         softmax_deviation=model.softmax_deviation, stretch=model.stretch, dtype=dtype,
+        batch_norm=model.batch_norm, axis_name=axis_name,
     )
 
 

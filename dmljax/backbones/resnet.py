@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from dmljax.types import UserError
 
+STEMS = ("standard", "small")
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
@@ -54,6 +55,8 @@ class ResNet(nn.Module):
       dtype: of the activations; parameters and BatchNorm statistics are float32.
       axis_name: device axis over which BatchNorm is synchronised, or None.
       momentum: of BatchNorm's running statistics.
+      stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps the detail of
+        images well below 224 pixels.
       remat: recompute each block's activations in the backward pass, to save memory.
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
     """
@@ -64,6 +67,7 @@ class ResNet(nn.Module):
     dtype: Any = jnp.float32
     axis_name: str | None = None
     momentum: float = 0.9
+    stem: str = "standard"
     remat: bool = False
     zero_init_residual: bool = True
 
@@ -74,9 +78,11 @@ class ResNet(nn.Module):
             axis_name=None if self.is_initializing() else self.axis_name,
         )
         conv = partial(_conv, dtype=self.dtype)
-        x = conv(self.width, 7, 2, name="conv_stem")(x.astype(self.dtype))
+        standard = self.stem == "standard"
+        x = conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))
         x = nn.relu(norm(name="norm_stem")(x))
-        x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+        if standard:
+            x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
         block = nn.remat(_Block) if self.remat else _Block
         for s, count in enumerate(self.stages):
             filters = self.width << s
@@ -101,22 +107,24 @@ def _conv(features: int, size: int, stride: int, *, dtype, name: str) -> nn.Conv
 
 def default_config() -> dict:
     """Fields: `depth` (18, 34, 50, 101), `width` of the first stage, `stages` (blocks per stage; empty: the depth's),
-    `momentum` of BatchNorm, `zero_init_residual`."""
-    return {"depth": 50, "width": 64, "stages": (), "momentum": 0.9, "zero_init_residual": True}
+    `stem` ('standard', or 'small' for small images), `momentum` of BatchNorm, `zero_init_residual`."""
+    return {"depth": 50, "width": 64, "stages": (), "stem": "standard", "momentum": 0.9, "zero_init_residual": True}
 
 
-def build(*, depth: int = 50, width: int = 64, stages: tuple[int, ...] = (), momentum: float = 0.9,
+def build(*, depth: int = 50, width: int = 64, stages: tuple[int, ...] = (), stem: str = "standard", momentum: float = 0.9,
           zero_init_residual: bool = True, dtype=jnp.float32, axis_name: str | None = None, remat: bool = False,
           name: str | None = None) -> ResNet:
     """A ResNet by its depth.
 
     Raises:
-      UserError: an unknown depth, or a width or stage below one.
+      UserError: an unknown depth or stem, or a width or stage below one.
     """
     if depth not in STAGES:
         raise UserError(f"backbone.resnet.depth must be one of {', '.join(map(str, STAGES))}, got {depth}")
     stages = tuple(stages) or STAGES[depth]
     if width < 1 or any(count < 1 for count in stages):
         raise UserError(f"backbone.resnet: width and stages must be at least 1, got width={width}, stages={stages}")
-    return ResNet(stages=stages, width=width, bottleneck=depth >= 50, dtype=dtype, axis_name=axis_name, momentum=momentum,
+    if stem not in STEMS:
+        raise UserError(f"backbone.resnet.stem must be one of {', '.join(STEMS)}, got '{stem}'")
+    return ResNet(stages=stages, stem=stem, width=width, bottleneck=depth >= 50, dtype=dtype, axis_name=axis_name, momentum=momentum,
                   remat=remat, zero_init_residual=zero_init_residual, name=name)

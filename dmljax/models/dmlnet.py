@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -43,6 +44,8 @@ class Trunk(nn.Module):
     deviation: float
     stretch: bool
     dtype: Any
+    batch_norm: bool
+    axis_name: str | None
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> tuple[jax.Array, jax.Array]:
@@ -50,11 +53,17 @@ class Trunk(nn.Module):
             region: self.backbone(name=region)(cut(images, region, stretch=self.stretch), train=train)
             for region in REGIONS if region in self.branches
         }
-        f2 = Fusion(self.fused, self.deviation, self.dtype, name="fusion")(
+        norm = None
+        if self.batch_norm:
+            axis = None if self.is_initializing() else self.axis_name
+            norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, dtype=self.dtype, axis_name=axis)
+        f2 = Fusion(self.fused, self.deviation, self.dtype, norm, name="fusion")(
             [views[r] for r in views if r == "face"], [views[r] for r in views if r != "face"]
         )
         embedding = nn.Dense(self.embedding, kernel_init=nn.initializers.normal(self.deviation), dtype=self.dtype,
                              name="embedding")(f2)
+        if norm is not None:
+            embedding = norm(name="embedding_norm")(embedding)
         return embedding.astype(jnp.float32), f2.astype(jnp.float32)
 
 
@@ -70,6 +79,10 @@ class DMLNet(nn.Module):
       deviation, softmax_deviation: standard deviations of the initial weights of fully connected and softmax layers.
       stretch: resize eyes and mouth to the size of the face.
       dtype: of the activations; embedding, logits and parameters are float32.
+      batch_norm: BatchNorm in the fusion (before each ReLU) and on the embedding. DIFFERS: the paper names none. Pooled
+        features share a large common part; without it the embeddings start almost parallel, and batch-hard mining then
+        draws them into one point.
+      axis_name: device axis over which that BatchNorm is synchronised, or None.
     """
 
     backbone: Callable[..., nn.Module]
@@ -83,12 +96,14 @@ class DMLNet(nn.Module):
     softmax_deviation: float = 1 / 512
     stretch: bool = False
     dtype: Any = jnp.float32
+    batch_norm: bool = False
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> Outputs:
         """images: [N, H, W, 3], grey levels in any range (they are standardised here)."""
         trunk = Trunk(self.backbone, self.branches, self.fused, self.embedding, self.deviation, self.stretch, self.dtype,
-                      name=TRUNK)
+                      self.batch_norm, self.axis_name, name=TRUNK)
         embedding, f2 = trunk(standardise(images), train=train)
 
         def head(classes: int, name: str) -> jax.Array:

@@ -99,7 +99,7 @@ def _resample(image, flipped, down, right, scale):
         place = jnp.arange(length, dtype=jnp.float32)
         place = jnp.where(mirrored, length - 1 - place, place)
         source = jnp.clip((place - centre) / scale + centre - offset * length, 0, length - 1)
-        return jnp.maximum(0.0, 1 - jnp.abs(source[:, None] - jnp.arange(length)[None, :]))
+        return jnp.maximum(0.0, 1 - jnp.abs(source[:, None] - jnp.arange(length, dtype=jnp.float32)[None, :]))
 
     rows, columns = matrix(image.shape[0], down, False), matrix(image.shape[1], right, flipped)
     exact = jax.lax.Precision.HIGHEST  # grey levels up to 255 would lose their last bits otherwise
@@ -110,7 +110,7 @@ def _erase(image, draw, options):
     height, width = image.shape[:2]
     happens, area, y, x = draw[0] < options.erase, draw[1] * options.erase_area, draw[2], draw[3]
     side = jnp.sqrt(area)
-    inside_y = jnp.abs((jnp.arange(height) + 0.5) / height - y) < side / 2
-    inside_x = jnp.abs((jnp.arange(width) + 0.5) / width - x) < side / 2
+    inside_y = jnp.abs((jnp.arange(height, dtype=jnp.float32) + 0.5) / height - y) < side / 2
+    inside_x = jnp.abs((jnp.arange(width, dtype=jnp.float32) + 0.5) / width - x) < side / 2
     hole = happens & inside_y[:, None] & inside_x[None, :]
     return jnp.where(hole[..., None], image.mean(), image)

@@ -18,10 +18,13 @@ def use_compilation_cache() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
 
 
-def replicate(tree):
-    """A copy of every leaf on each local device: leaves [...] -> [local devices, ...]."""
-    copy = jax.pmap(lambda _, x: x, axis_name=AXIS, in_axes=(0, None), out_axes=0)
-    return copy(np.arange(jax.local_device_count()), tree)
+def replicate(tree, devices=None):
+    """A copy of every leaf on each local device, or on the given ones: leaves [...] -> [devices, ...].
+
+    It lies where the pmapped step leaves its results, so the step is traced once for the first call and all others.
+    """
+    copy = jax.pmap(lambda _, x: x, axis_name=AXIS, in_axes=(0, None), out_axes=0, devices=devices)
+    return copy(np.arange(jax.local_device_count() if devices is None else len(devices)), tree)
 
 
 def unreplicate(tree):

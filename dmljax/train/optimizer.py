@@ -42,18 +42,18 @@ def build(*, learning_rate: float = 0.01, decay: float = 0.8, decay_steps: int =
         if not good:
             raise UserError(f"optimizer.{name} is out of its range: {value}")
     adam = optax.scale_by_adam(b1=b1, b2=b2, eps=epsilon)
-    stairs = optax.exponential_decay(learning_rate, decay_steps, decay, staircase=True)
 
     def rate(step):
-        ramp = jnp.minimum(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
-        return stairs(step) * ramp
+        stair = (step // decay_steps).astype(jnp.float32)
+        ramp = jnp.minimum(1.0, (step + 1).astype(jnp.float32) / warmup_steps) if warmup_steps else 1.0
+        return learning_rate * jnp.power(decay, stair) * ramp
 
     def init(params):
         return {group: adam.init(params[group]) for group in params}
 
     def update(gradients, state, params, step, trainable):
         gradients = {g: jax.tree.map(lambda x, on=trainable[g]: jnp.where(on, x, 0.0), gradients[g]) for g in gradients}
-        norm = optax.global_norm(gradients)
+        norm = optax.tree.norm(gradients)
         if clip:
             gradients = jax.tree.map(lambda x: x * jnp.minimum(1.0, clip / jnp.maximum(norm, 1e-12)), gradients)
         new_params, new_state = {}, {}

@@ -63,7 +63,7 @@ def build(*, total: float = 2.0, temperature: float = 2.0, window: int = 5, mode
                      jnp.zeros(k), jnp.int32(0))
 
     def weights(state: State, active):
-        share = total * active.sum() / active.shape[0]
+        share = total * active.sum().astype(jnp.float32) / active.shape[0]
         # Literally, exp overflows for a large ratio; shifted by the largest one it cannot.
         exponent = state.ratio / temperature
         if not literal:
@@ -82,14 +82,14 @@ def build(*, total: float = 2.0, temperature: float = 2.0, window: int = 5, mode
         seen = jnp.where(state.scale == 0, jnp.abs(losses), 0.9 * state.scale + 0.1 * jnp.abs(losses))
         return state._replace(
             history=jnp.concatenate([state.history[1:], losses[None]]),
-            known=jnp.concatenate([state.known[1:] & stays, counted[None]]),
+            known=jnp.concatenate([state.known[1:] & stays[None], counted[None]]),
             steps=jnp.where(signals.active, state.steps + 1, 0),
             ratio=jnp.where(stays, state.ratio, 1.0),
             scale=jnp.where(counted, seen, state.scale),
         )
 
     def refresh(state: State) -> State:
-        counts = state.known.reshape(2, window, -1).sum(1)
+        counts = state.known.reshape(2, window, -1).sum(1).astype(jnp.float32)
         sums = jnp.where(state.known, state.history, 0.0).reshape(2, window, -1).sum(1)
         before, last = sums / jnp.maximum(counts, 1)
         due = (state.steps >= 2 * window) & (counts > 0).all(0)

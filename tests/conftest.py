@@ -1,0 +1,27 @@
+"""Eight fake devices, strict promotion, and fixtures that several tests share."""
+import os
+
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import jax  # noqa: E402  (the flags come first)
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from dmljax.train.devices import use_compilation_cache  # noqa: E402
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+use_compilation_cache()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+@pytest.fixture(scope="module")
+def standard_promotion():
+    """Optax's Adam and Flax's bfloat16 BatchNorm mix dtypes inside; our own code is tested under strict promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield

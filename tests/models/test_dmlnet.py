@@ -1,0 +1,96 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dmljax.backbones import resnet
+from dmljax.models.dmlnet import DMLNet
+from dmljax.models.regions import cut, standardise
+
+BACKBONE = partial(resnet.build, depth=18, width=4, stages=(1, 1))
+
+
+def build(**fields):
+    return DMLNet(BACKBONE, 7, fields.pop("poses", 5), fused=12, embedding=6, hidden=8, **fields)
+
+
+def initial(net, size=24):
+    return net.init(jax.random.key(0), jnp.zeros((1, size, size, 3)), train=False)
+
+
+def test_standardise_against_the_definition(rng):
+    images = rng.integers(0, 256, (3, 5, 4, 3)).astype(np.uint8)
+    images[1] = 77
+    found = standardise(jnp.asarray(images))
+    for image, one in zip(images.astype(float), found):
+        np.testing.assert_allclose(one, (image - image.mean()) / max(image.std(), 1 / 60**0.5), atol=2e-4)
+
+
+def test_regions_are_the_outer_thirds():
+    images = jnp.arange(2 * 7 * 4 * 1, dtype=jnp.float32).reshape(2, 7, 4, 1)
+    assert np.array_equal(cut(images, "eyes"), images[:, :2]) and np.array_equal(cut(images, "mouth"), images[:, 5:])
+    assert cut(images, "mouth", stretch=True).shape == images.shape and cut(images, "face") is images
+    with pytest.raises(ValueError, match="face, eyes, mouth"):
+        cut(images, "nose")
+
+
+def test_fusion_and_embedding_by_hand(rng):
+    """Algorithm 2 from the captured features of the branches."""
+    net = build()
+    images = rng.integers(0, 256, (3, 24, 24, 3)).astype(np.uint8)
+    variables = initial(net)
+    out, seen = net.apply(variables, jnp.asarray(images), train=False, capture_intermediates=True, mutable=["intermediates"])
+    v1, v2, v3 = (np.asarray(seen["intermediates"]["trunk"][r]["__call__"][0], np.float64) for r in ("face", "eyes", "mouth"))
+    p = jax.tree.map(lambda x: np.asarray(x, np.float64), variables["params"])
+    relu = lambda x: np.maximum(x, 0)  # noqa: E731
+    dense = lambda x, q: x @ q["kernel"] + q["bias"]  # noqa: E731
+    f1 = relu(dense(np.concatenate([v2, v3], 1), p["trunk"]["fusion"]["local"]))
+    f2 = relu(dense(np.concatenate([v1, f1], 1), p["trunk"]["fusion"]["whole"]))
+    e = dense(f2, p["trunk"]["embedding"])
+    np.testing.assert_allclose(out.fused, f2, atol=1e-5)
+    np.testing.assert_allclose(out.embedding, e, atol=1e-5)
+    head = p["expression_head"]
+    np.testing.assert_allclose(out.expression_logits, dense(relu(dense(e, head["Dense_0"])), head["Dense_1"]), atol=1e-6)
+
+
+def test_initial_deviations_of_table_1():
+    net = DMLNet(BACKBONE, 300, 300, fused=256, embedding=128, hidden=128)
+    p = initial(net)["params"]
+    for kernel in (p["trunk"]["fusion"]["local"], p["trunk"]["embedding"], p["expression_head"]["Dense_0"], p["pose_head"]["Dense_0"]):
+        assert np.std(kernel["kernel"]) == pytest.approx(0.04, rel=0.1) and not kernel["bias"].any()
+    for head in ("expression_head", "pose_head"):
+        assert np.std(p[head]["Dense_1"]["kernel"]) == pytest.approx(1 / 512, rel=0.1)
+
+
+@pytest.mark.parametrize("branches", [("face",), ("face", "eyes", "mouth"), ("mouth",), ("face", "mouth")])
+def test_branches_can_be_taken_away(branches):
+    net = build(branches=branches)
+    params = initial(net)["params"]["trunk"]
+    assert {r for r in ("face", "eyes", "mouth") if r in params} == set(branches)
+    assert ("local" in params["fusion"]) == (branches != ("face",))
+
+
+def test_without_a_pose_head():
+    net = build(poses=0)
+    variables = initial(net)
+    assert "pose_head" not in variables["params"]
+    assert net.apply(variables, jnp.zeros((2, 24, 24, 3)), train=False).pose_logits is None
+
+
+def test_batch_norm_spreads_the_embedding(rng):
+    images = jnp.asarray(rng.integers(0, 256, (8, 24, 24, 3)), jnp.uint8)
+    net = build(batch_norm=True)
+    variables = initial(net)
+    out, new = net.apply(variables, images, train=True, mutable=["batch_stats"])
+    np.testing.assert_allclose(np.mean(out.embedding, 0), 0, atol=1e-4)
+    assert {"embedding_norm", "fusion"} <= new["batch_stats"]["trunk"].keys()
+
+
+def test_brightness_and_contrast_do_not_matter(rng):
+    images = jnp.float32(rng.uniform(0, 255, (2, 24, 24, 3)))
+    net = build()
+    variables = initial(net)
+    a, b = (net.apply(variables, x, train=False).embedding for x in (images, 0.4 * images + 30))
+    np.testing.assert_allclose(a, b, atol=1e-4)

@@ -1,0 +1,70 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dmljax.backbones import resnet
+from dmljax.types import UserError
+
+
+def shapes(model, size=32):
+    return jax.eval_shape(lambda k: model.init(k, jnp.zeros((1, size, size, 3)), train=False), jax.random.key(0))
+
+
+# Published counts without the 1000-class layer: 11,689,512 - 513,000 and so on.
+@pytest.mark.parametrize(
+    ("depth", "count", "features"),
+    [(18, 11_176_512, 512), (34, 21_284_672, 512), (50, 23_508_032, 2048), (101, 42_500_160, 2048)],
+)
+def test_published_parameter_counts(depth, count, features):
+    model = resnet.build(depth=depth)
+    variables = shapes(model)
+    assert sum(x.size for x in jax.tree.leaves(variables["params"])) == count
+    out = jax.eval_shape(lambda v: model.apply(v, jnp.zeros((2, 64, 32, 3)), train=False), variables)
+    assert out.shape == (2, features) and out.dtype == jnp.float32
+
+
+def test_the_stride_of_a_bottleneck_is_in_its_3x3(rng):
+    """Version 1.5. With the shortcut and all but one path silenced, the block sees every row of its input."""
+    model = resnet.build(depth=50, width=4, stages=(1, 1))
+    variables = model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
+    kernels = variables["params"]["stage2_block1"]
+    assert kernels["conv1"]["kernel"].shape == (1, 1, 16, 8) and kernels["conv2"]["kernel"].shape == (3, 3, 8, 8)
+    seen = []
+    jaxpr = jax.make_jaxpr(lambda v: model.apply(v, jnp.zeros((1, 32, 32, 3)), train=False))(variables)
+    for equation in jaxpr.jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            seen.append((equation.invars[1].aval.shape[0], equation.params["window_strides"], equation.params["padding"]))
+    assert (3, (2, 2), ((1, 1), (1, 1))) in seen and (7, (2, 2), ((3, 3), (3, 3))) in seen
+    assert [s for s in seen if s[0] == 1 and s[1] == (2, 2)] == [(1, (2, 2), ((0, 0), (0, 0)))]  # the shortcut alone
+
+
+def test_rematerialisation_changes_nothing(rng):
+    images = jnp.float32(rng.normal(size=(2, 24, 24, 3)))
+    plain, saving = (resnet.build(depth=18, width=4, stages=(1, 1), remat=r) for r in (False, True))
+    variables = plain.init(jax.random.key(0), images, train=False)
+
+    def gradient(model):
+        return jax.grad(lambda p: (model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2).sum())
+
+    a, b = (gradient(m)(variables["params"]) for m in (plain, saving))
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5), a, b)
+
+
+def test_bfloat16_activations_keep_float32_parameters_and_features(rng):
+    model = resnet.build(depth=18, width=4, stages=(1,), dtype=jnp.bfloat16)
+    images = jnp.float32(rng.normal(size=(2, 24, 24, 3)))
+    with jax.numpy_dtype_promotion("standard"):
+        variables = model.init(jax.random.key(0), images, train=False)
+    assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(variables))
+    with jax.numpy_dtype_promotion("standard"):  # BatchNorm normalises bfloat16 by float32 statistics
+        out, _ = model.apply(variables, images, train=True, mutable=["batch_stats"])
+    full, _ = resnet.build(depth=18, width=4, stages=(1,)).apply(variables, images, train=True, mutable=["batch_stats"])
+    assert out.dtype == jnp.float32
+    np.testing.assert_allclose(out, full, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("bad", [{"depth": 19}, {"width": 0}, {"stages": (1, 0)}, {"stem": "tiny"}])
+def test_bad_fields(bad):
+    with pytest.raises(UserError, match="backbone.resnet"):
+        resnet.build(**bad)

@@ -1,0 +1,163 @@
+"""The step on one device and on several, with one micro-batch and several."""
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dmljax.backbones import resnet
+from dmljax.losses.objective import Options
+from dmljax.models.dmlnet import DMLNet
+from dmljax.train import augment, optimizer, phases, state
+from dmljax.train.devices import replicate
+from dmljax.train.step import Program, train_step
+from dmljax.types import AXIS, IMAGE, INDEX, LABELS, Weighting
+from dmljax.weightings import dwa, equal
+
+pytestmark = pytest.mark.usefixtures("standard_promotion")
+
+SIZE, TUPLES = 24, 8
+
+
+def network(axis_name=AXIS):
+    return DMLNet(partial(resnet.build, depth=18, width=4, stages=(1, 1), axis_name=axis_name), 4, 3, fused=12, embedding=6, hidden=8,
+                  deviation=0.3, softmax_deviation=0.3)
+
+
+def program(weighting, net, **fields):
+    losses = fields.pop("losses", Options(anchors="all"))
+    first = fields.pop("first_steps", 0)
+    # A large epsilon makes Adam nearly linear, so that rounding is not blown up where a gradient is nearly zero.
+    adam = optimizer.build(learning_rate=0.05, epsilon=0.1, clip=5.0, weight_decay=1e-3)
+    active = partial(phases.active, tasks=losses.tasks, first_steps=first, turn_steps=2)
+    options = augment.Options(flip=0.5, shift=0.1, scale=0.1, brightness=0.2, contrast=0.2, erase=0.5)
+    return Program(net.apply, losses, weighting, adam, active, options, (2, 1, 0), 0.9, True, 3, (1.0,) * len(losses.tasks))
+
+
+def batches(count, accumulate=1, seed=0):
+    rng = np.random.default_rng(seed)
+    n = accumulate * TUPLES * 5
+    for _ in range(count):
+        yield {INDEX: np.arange(n, dtype=np.int32), IMAGE: rng.integers(0, 256, (n, SIZE, SIZE, 3)).astype(np.uint8),
+               **{key: rng.integers(-1, k, n).astype(np.int32) for key, k in zip(LABELS, (4, 3, 4))}}
+
+
+def spread(batch, devices, accumulate):
+    return {k: np.ascontiguousarray(v.reshape((accumulate, devices, -1) + v.shape[1:]).swapaxes(0, 1)) for k, v in batch.items()}
+
+
+def run(devices, weighting, *, steps=13, accumulate=1, **fields):
+    net = network()
+    made = program(weighting, net, **fields)
+    variables = network(None).init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    held = state.create(variables, made.optimizer, weighting, made.losses.tasks)
+    held = replicate(held, jax.devices()[:devices])
+    traced = []
+
+    def counted(s, b):
+        traced.append(1)
+        return train_step(s, b, made, axis_name=AXIS)
+
+    step = jax.pmap(counted, axis_name=AXIS, devices=jax.devices()[:devices])
+    logs = []
+    for batch in batches(steps, accumulate):
+        held, scalars = step(held, spread(batch, devices, accumulate))
+        logs.append({k: np.asarray(v) for k, v in scalars.items()})
+    assert len(traced) == 1, "the step was traced more than once"
+    assert all(np.all(v == v[0]) for v in logs[-1].values()), "the devices disagree"
+    return jax.device_get(jax.tree.map(lambda x: x[0], held)), [{k: float(v[0]) for k, v in log.items()} for log in logs]
+
+
+def close(a, b, tolerance=1e-5):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance), a, b)
+
+
+@pytest.fixture(scope="module")
+def alone(standard_promotion):
+    return run(1, dwa.build(window=3))
+
+
+@pytest.mark.parametrize("devices", [2, 4, 8])
+def test_any_number_of_devices_gives_what_one_gives(alone, devices):
+    """Parameters, statistics, moments, moving averages and DWA's state after 13 steps: two windows and one step."""
+    together = run(devices, dwa.build(window=3))
+    close(alone[0], together[0])
+    close(alone[1], together[1], 2e-5)
+    assert any(log["weight/expression"] != pytest.approx(2 / 3, abs=1e-4) for log in alone[1])
+
+
+def test_micro_batches_over_devices():
+    one, many = (run(d, dwa.build(window=2), steps=5, accumulate=2) for d in (1, 4))
+    close(one[0], many[0])
+
+
+def test_gradients_are_those_of_the_whole_batch_without_any_axis():
+    """The pmapped update of one step against the same step without a device axis."""
+    net = network(None)
+    made = program(equal.build(), net)
+    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    held = state.create(variables, made.optimizer, made.weighting, made.losses.tasks)
+    (batch,) = batches(1)
+    expected, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, {k: v[None] for k, v in batch.items()})
+    found, spread_logs = run(4, equal.build(), steps=1)
+    close(expected, found)
+    assert spread_logs[0]["gradient/norm"] == pytest.approx(float(logs["gradient/norm"]), rel=1e-5)
+
+
+def test_a_strategy_may_weigh_by_the_gradients_of_the_tasks():
+    """`gram` is the matrix of inner products; weighting by it on one device and on four is the same."""
+    seen = []
+
+    def update(signals, held):
+        seen.append(signals.gram.shape)
+        norm = jnp.sqrt(jnp.diag(signals.gram))
+        return norm.mean() / jnp.maximum(norm, 1e-6), held, {"norm": norm[0]}
+
+    strategy = Weighting(lambda tasks: (), update, frozenset({"gram"}))
+    one, four = (run(d, strategy, steps=2) for d in (1, 4))
+    close(one[0], four[0])
+    assert set(seen) == {(3, 3)} and one[1][0]["weighting/norm"] > 0
+
+
+def test_per_task_gradients_add_up_to_the_weighted_one():
+    unit = Weighting(lambda tasks: (), lambda s, held: (jnp.array([0.3, 1.0, 2.0]), held, {}), frozenset({"gram"}))
+    plain = unit._replace(needs=frozenset())
+    close(run(1, unit, steps=2)[0], run(1, plain, steps=2)[0])
+
+
+def test_strategies_that_need_losses_see_all_micro_batches():
+    """w = 1 / L with L the mean over the micro-batches: the weighted sum of the losses is the number of tasks."""
+    inverse = Weighting(lambda tasks: (), lambda s, held: (1 / s.losses, held, {}), frozenset({"losses"}))
+    _, logs = run(1, inverse, steps=1, accumulate=2)
+    assert logs[0]["loss/weighted"] == pytest.approx(3.0, rel=1e-5)
+
+
+def test_a_frozen_head_stays_as_it_was_moments_and_all():
+    start, _ = run(1, equal.build(), steps=1, first_steps=2)
+    net = network(None)
+    initial = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)["params"]
+    close(start.params["pose_head"], initial["pose_head"], 0)
+    assert int(start.optimizer["pose_head"].count) == 0 and int(start.optimizer["trunk"].count) == 1
+    later, logs = run(1, equal.build(), steps=3, first_steps=2)
+    assert int(later.optimizer["pose_head"].count) == 1
+    assert [(log["weight/expression"], log["weight/pose"], log["weight/triplet"]) for log in logs] == [(1, 0, 0), (1, 0, 0), (1, 1, 1)]
+
+
+def test_the_resident_table_gives_what_images_in_the_batch_give():
+    (batch,) = batches(1)
+    net = network(None)
+    made = program(equal.build(), net)
+    held = state.create(net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False), made.optimizer, made.weighting, made.losses.tasks)
+    order = np.random.default_rng(0).permutation(len(batch[INDEX])).astype(np.int32)
+    table = {k: v for k, v in batch.items() if k != INDEX}
+    carried = {INDEX: order[None], **{k: v[order][None] for k, v in table.items()}}
+    step = jax.jit(partial(train_step, program=made, axis_name=None))
+    (a, _), (b, _) = step(held, carried), step(held, {INDEX: order[None], "table": table})
+    close(a, b, 0)
+
+
+def test_mining_per_device_is_another_thing(alone):
+    other, _ = run(4, dwa.build(window=3), losses=Options(anchors="all", scope="device"), steps=13)
+    differences = jax.tree.map(lambda x, y: np.abs(x - y).max(), alone[0].params, other.params)
+    assert max(jax.tree.leaves(differences)) > 1e-3
