@@ -1,0 +1,122 @@
+"""The commands as a user meets them: what they write, and what they say to a mistake."""
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+TINY = ["--noprogress", "--config.data.image_size=24", "--config.backbone.resnet.depth=18", "--config.backbone.resnet.width=4",
+        "--config.backbone.resnet.stages=(1,)", "--config.data.tuples_per_step=1", "--config.train.duration=2 steps",
+        "--config.model.fused=8", "--config.model.embedding=8", "--config.model.hidden=8"]
+
+
+def dmljax(*arguments, **environment):
+    done = subprocess.run([sys.executable, "-c", "from dmljax.cli import main; main()", *arguments], cwd=ROOT, text=True,
+                          capture_output=True, env=os.environ | environment)
+    assert "Traceback" not in done.stderr, done.stderr[-3000:]
+    return done
+
+
+def refused(*arguments, **environment):
+    done = dmljax(*arguments, **environment)
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_folds_from_the_archive_to_the_tables(tmp_path):
+    """CMU faces' layout: every fold is trained, evaluated and put together."""
+    from dmljax.datasets import cmu_faces
+
+    cmu_faces.write_fixture(tmp_path / "set")
+    common = ["train", "--config=cmu_faces", *TINY, f"--config.dataset.root={tmp_path / 'set'}", "--config.split.folds=3"]
+    done = dmljax(*common, f"--run={tmp_path / 'run'}")
+    assert done.returncode == 0 and "fold 3 of 3" in done.stdout, done.stderr
+    done = dmljax("evaluate", f"--run={tmp_path / 'run'}", "--noprogress")
+    assert done.returncode == 0 and "3 folds" in done.stdout, done.stderr
+    whole = tmp_path / "run" / "evaluation"
+    rows = list(csv.DictReader(open(whole / "predictions.csv")))
+    assert len(rows) == 96 and len({row["reference"] for row in rows}) == 96  # every sample once over the folds
+    score = json.loads((whole / "metrics.json").read_text())
+    hits = [row["expression"] == row["expression_predicted"] for row in rows]
+    assert score["scores"]["expression accuracy"] == pytest.approx(np.mean(hits))
+    assert np.sum(score["confusion"]["pose"]) == 96 and len(score["folds"]) == 3
+    for name in ("confusion_expression.png", "confusion_pose.png", "expression_by_pose.png", "tables.md", "folds.csv"):
+        assert (whole / name).stat().st_size > 100
+    assert (tmp_path / "run" / "fold_0" / "evaluation" / "curves.png").exists()
+    skipped = list(csv.DictReader(open(tmp_path / "run" / "fold_0" / "skipped.csv")))
+    assert {"reference": "faces/ann/ann_up_sad_open.bad", "reason": "marked .bad by the set's authors"} in skipped
+    done = dmljax("evaluate", f"--run={tmp_path / 'run'}", "--noprogress", "--yaw=-10,60")
+    some = json.loads((tmp_path / "run" / "evaluation_yaw_-10_60" / "metrics.json").read_text())
+    assert done.returncode == 0 and np.sum(some["confusion"]["pose"]) == 48
+
+
+def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
+    from dmljax.datasets import folder
+
+    folder.write_fixture(tmp_path)
+    Image.new("RGB", (30, 36), (90, 120, 70)).save(tmp_path / "plain.png")
+    (tmp_path / "broken.png").write_bytes((tmp_path / "plain.png").read_bytes()[:40])
+    with open(tmp_path / "manifest.csv", "a") as file:
+        file.write("plain.png,joy,,p1\nbroken.png,joy,0,p1\n")
+    run = tmp_path / "run"
+    done = dmljax("train", "--config=manifest", *TINY, f"--config.dataset.root={tmp_path}", f"--run={run}", "--config.data.leftovers=True",
+                  "--config.split.folds=2")
+    assert done.returncode == 0, done.stderr
+    assert "2 files skipped" in done.stdout
+    skipped = {row["reference"]: row["reason"] for row in csv.DictReader(open(run / "skipped.csv"))}
+    assert skipped["lost.ppm"] == "no such file" and "cannot be decoded" in skipped["broken.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config.trian.duration=1"], 'Did you mean "train"'),
+        (["--config.train.duratoin=1"], 'Did you mean "duration"'),
+        (["--config=quik"], "no configuration 'quik'"),
+        (["--config=quick:papr"], "Did you mean 'paper'?"),
+        (["--config.seed=abc"], "config.seed"),
+        (["--config.train.duration=soon"], "train.duration must be a duration such as"),
+        (["--config.weighting.name=dva"], "Did you mean 'dwa'?"),
+        (["--config.dataset.name=cmu"], "no 'cmu' among the datasets"),
+        (["--config.dataset.name=cmu_faces", "--config.dataset.root=/nowhere"], "no folder or archive at '/nowhere'"),
+        (["--config.dataset.name=folder", "--config.dataset.root=/nowhere"], "no manifest"),
+        (["--config.split.folds=99"], "there are 30 identities"),
+        (["--config.losses.link=relu"], "losses.link must be one of hinge, softplus, none"),
+        (["--config.model.branches=('face','nose')"], "model.branches must be one of"),
+        (["--config.backbone.resnet.depth=20"], "depth must be one of 18, 34, 50, 101"),
+        (["--config.data.feed=disk"], "data.feed must be one of"),
+        (["--config.data.tuples_per_step=3"], "does not divide among 2 devices"),
+        (["--config.dataset.synthetic.identities=5", "--config.data.tuples_per_step=400"], "a step needs 400"),
+        (["surplus"], "unexpected 'surplus'"),
+        (["--rnu=x"], "rnu"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(tmp_path, arguments, said):
+    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"} if "divide" in said else {}
+    line = refused("train", f"--run={tmp_path / 'run'}", "--noprogress", *arguments, **two)
+    assert said in line and line.startswith("dmljax train: ")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_mistakes_of_the_other_commands(tmp_path):
+    assert "is no run folder" in refused("evaluate", f"--run={tmp_path}")
+    assert "Did you mean 'train'?" in refused("trian")
+    assert "--batch" in refused("benchmark", "--batch=7", "--device=cpu")
+    assert "whole numbers" in refused("benchmark", "--stages=a,b")
+    assert dmljax("--help").returncode == 0 and "evaluate" in dmljax("--help").stdout
+
+
+def test_a_set_with_one_face_names_the_condition(tmp_path):
+    from dmljax.datasets import folder
+
+    folder.write_fixture(tmp_path)
+    path = tmp_path / "manifest.csv"
+    path.write_text(path.read_text().replace(",anger,", ",joy,").replace(",neutral,", ",joy,"))
+    line = refused("train", "--config=manifest", *TINY, f"--config.dataset.root={tmp_path}", f"--run={tmp_path / 'run'}", "--config.split.folds=2")
+    assert "no five-tuple can be formed" in line and "no other expression at the same pose is left" in line and "'joy'" in line

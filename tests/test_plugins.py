@@ -1,0 +1,49 @@
+import pytest
+
+from dmljax import config, plugins
+from dmljax.types import UserError
+
+
+def test_the_folder_is_the_registry():
+    assert {"cmu_faces", "folder", "synthetic"} <= set(plugins.names("datasets"))
+    assert {"equal", "fixed", "dwa"} <= set(plugins.names("weightings")) and "resnet" in plugins.names("backbones")
+    assert plugins.load("weightings", "dwa").__name__ == "dmljax.weightings.dwa"
+
+
+@pytest.mark.parametrize("family", plugins.FAMILIES)
+def test_every_plug_in_has_the_agreed_names(family):
+    for name in plugins.names(family):
+        plugin = plugins.load(family, name)
+        assert isinstance(plugin.default_config(), dict)
+        wanted = ("samples", "write_fixture") if family == "datasets" else ("build",)
+        assert all(callable(getattr(plugin, attribute)) for attribute in wanted), name
+
+
+def test_unknown_names():
+    with pytest.raises(UserError, match="Did you mean 'dwa'"):
+        plugins.load("weightings", "dwaa")
+    with pytest.raises(UserError, match="there are datasets, backbones, weightings"):
+        plugins.names("losses")
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in config.folder().glob("*.py") if p.stem != "__init__"))
+@pytest.mark.parametrize("preset", ["safe", "paper"])
+def test_every_configuration_loads_is_locked_and_round_trips(name, preset, tmp_path):
+    import importlib
+    import json
+
+    made = importlib.import_module(f"dmljax.configs.{name}").get_config(preset)
+    with pytest.raises((AttributeError, KeyError)):
+        made.trian = 1
+    (tmp_path / "config.json").write_text(json.dumps(config.trimmed(made)))
+    again = config.read(tmp_path)
+    assert config.differences(again.to_dict(), config.trimmed(made)) == []
+
+
+def test_the_presets_differ_only_where_the_paper_cannot_be_taken_literally():
+    from dmljax.configs import base
+
+    safe, paper = (config.flatten(config.trimmed(base.get_config(p))) for p in ("safe", "paper"))
+    assert {k for k in safe if safe[k] != paper[k]} == {
+        "preset", "losses.link", "losses.normalise", "losses.reduction", "weighting.dwa.literal", "ema.warmup"
+    }
