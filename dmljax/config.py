@@ -14,7 +14,7 @@ from dmljax import plugins
 from dmljax.types import UserError
 
 # What may differ when a run is continued: where and how long, not what.
-MAY_CHANGE = ("dataset.root", "data.feed", "data.memory", "train.")
+MAY_CHANGE = ("dataset.root", "data.feed", "data.memory", "train.", "backbone.resnet.convolution")
 
 
 def folder() -> Path:

@@ -10,11 +10,13 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from dmljax.types import UserError
 
 STEMS = ("standard", "small")
+CONVOLUTIONS = ("auto", "xla", "matmul")
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
@@ -57,6 +59,7 @@ class ResNet(nn.Module):
       momentum: of BatchNorm's running statistics.
       stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps the detail of
         images well below 224 pixels.
+      convolution: how convolutions are computed, 'xla' or 'matmul'; the parameters are the same.
       remat: recompute each block's activations in the backward pass, to save memory.
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
     """
@@ -68,6 +71,7 @@ class ResNet(nn.Module):
     axis_name: str | None = None
     momentum: float = 0.9
     stem: str = "standard"
+    convolution: str = "xla"
     remat: bool = False
     zero_init_residual: bool = True
 
@@ -77,7 +81,7 @@ class ResNet(nn.Module):
             nn.BatchNorm, use_running_average=not train, momentum=self.momentum, epsilon=1e-5, dtype=self.dtype,
             axis_name=None if self.is_initializing() else self.axis_name,
         )
-        conv = partial(_conv, dtype=self.dtype)
+        conv = partial(Conv, dtype=self.dtype, method=self.convolution)
         standard = self.stem == "standard"
         x = conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))
         x = nn.relu(norm(name="norm_stem")(x))
@@ -97,22 +101,43 @@ class ResNet(nn.Module):
         return x.mean(axis=(1, 2), dtype=jnp.float32)
 
 
-def _conv(features: int, size: int, stride: int, *, dtype, name: str) -> nn.Conv:
-    pad = (size - 1) // 2
-    return nn.Conv(
-        features, (size, size), (stride, stride), padding=((pad, pad), (pad, pad)), use_bias=False, dtype=dtype, name=name,
-        kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
-    )
+class Conv(nn.Module):
+    """A convolution without bias, padded by (size - 1) / 2 on every side; its kernel is [size, size, in, out].
+
+    On a CPU, XLA's convolutions are slow for few channels. As `matmul` the kernel's shifted views of the image are laid
+    side by side and multiplied once; a stem's 7x7 stays a convolution.
+    """
+
+    features: int
+    size: int
+    stride: int
+    dtype: Any
+    method: str = "xla"
+
+    @nn.compact
+    def __call__(self, x):
+        init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+        kernel = self.param("kernel", init, (self.size, self.size, x.shape[-1], self.features)).astype(self.dtype)
+        x, s, pad = x.astype(self.dtype), self.stride, (self.size - 1) // 2
+        if self.method == "xla" or self.size > 3:
+            return jax.lax.conv_general_dilated(x, kernel, (s, s), ((pad, pad), (pad, pad)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        height, width = ((n + 2 * pad - self.size) // s + 1 for n in x.shape[1:3])
+        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        views = [x[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
+                 for i in range(self.size) for j in range(self.size)]
+        flat = jnp.concatenate(views, -1).reshape(-1, len(views) * x.shape[-1])
+        return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
 
 
 def default_config() -> dict:
     """Fields: `depth` (18, 34, 50, 101), `width` of the first stage, `stages` (blocks per stage; empty: the depth's),
-    `stem` ('standard', or 'small' for small images), `momentum` of BatchNorm, `zero_init_residual`."""
-    return {"depth": 50, "width": 64, "stages": (), "stem": "standard", "momentum": 0.9, "zero_init_residual": True}
+    `stem` ('standard', or 'small' for small images), `convolution` ('xla', 'matmul', or 'auto': matmul on a CPU),
+    `momentum` of BatchNorm, `zero_init_residual`."""
+    return {"depth": 50, "width": 64, "stages": (), "stem": "standard", "convolution": "auto", "momentum": 0.9, "zero_init_residual": True}
 
 
-def build(*, depth: int = 50, width: int = 64, stages: tuple[int, ...] = (), stem: str = "standard", momentum: float = 0.9,
-          zero_init_residual: bool = True, dtype=jnp.float32, axis_name: str | None = None, remat: bool = False,
+def build(*, depth: int = 50, width: int = 64, stages: tuple[int, ...] = (), stem: str = "standard", convolution: str = "auto",
+          momentum: float = 0.9, zero_init_residual: bool = True, dtype=jnp.float32, axis_name: str | None = None, remat: bool = False,
           name: str | None = None) -> ResNet:
     """A ResNet by its depth.
 
@@ -126,5 +151,11 @@ def build(*, depth: int = 50, width: int = 64, stages: tuple[int, ...] = (), ste
         raise UserError(f"backbone.resnet: width and stages must be at least 1, got width={width}, stages={stages}")
     if stem not in STEMS:
         raise UserError(f"backbone.resnet.stem must be one of {', '.join(STEMS)}, got '{stem}'")
-    return ResNet(stages=stages, stem=stem, width=width, bottleneck=depth >= 50, dtype=dtype, axis_name=axis_name, momentum=momentum,
-                  remat=remat, zero_init_residual=zero_init_residual, name=name)
+    if convolution not in CONVOLUTIONS:
+        raise UserError(f"backbone.resnet.convolution must be one of {', '.join(CONVOLUTIONS)}, got '{convolution}'")
+    if convolution == "auto":
+        convolution = "matmul" if jax.default_backend() == "cpu" else "xla"
+    return ResNet(
+        stages=stages, width=width, bottleneck=depth >= 50, dtype=dtype, axis_name=axis_name, momentum=momentum, stem=stem,
+        convolution=convolution, remat=remat, zero_init_residual=zero_init_residual, name=name,
+    )

@@ -26,7 +26,7 @@ def test_published_parameter_counts(depth, count, features):
 
 def test_the_stride_of_a_bottleneck_is_in_its_3x3(rng):
     """Version 1.5. With the shortcut and all but one path silenced, the block sees every row of its input."""
-    model = resnet.build(depth=50, width=4, stages=(1, 1))
+    model = resnet.build(depth=50, width=4, stages=(1, 1), convolution="xla")
     variables = model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
     kernels = variables["params"]["stage2_block1"]
     assert kernels["conv1"]["kernel"].shape == (1, 1, 16, 8) and kernels["conv2"]["kernel"].shape == (3, 3, 8, 8)
@@ -37,6 +37,19 @@ def test_the_stride_of_a_bottleneck_is_in_its_3x3(rng):
             seen.append((equation.invars[1].aval.shape[0], equation.params["window_strides"], equation.params["padding"]))
     assert (3, (2, 2), ((1, 1), (1, 1))) in seen and (7, (2, 2), ((3, 3), (3, 3))) in seen
     assert [s for s in seen if s[0] == 1 and s[1] == (2, 2)] == [(1, (2, 2), ((0, 0), (0, 0)))]  # the shortcut alone
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_convolutions_as_matrix_products_are_convolutions(rng, depth):
+    images = jnp.float32(rng.normal(size=(2, 31, 24, 3)))
+    xla, matmul = (resnet.build(depth=depth, width=4, stages=(1, 2), stem="small", convolution=c) for c in ("xla", "matmul"))
+    variables = xla.init(jax.random.key(0), images, train=False)
+
+    def run(model):
+        return jax.value_and_grad(lambda p: (model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2).sum())
+
+    a, b = (run(m)(variables["params"]) for m in (xla, matmul))
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), a, b)
 
 
 def test_rematerialisation_changes_nothing(rng):
