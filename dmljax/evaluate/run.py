@@ -144,20 +144,23 @@ def summarise(found: dict[str, np.ndarray], samples: Samples) -> dict:
         "confusion": {head: counts.tolist() for head, counts in heads.items()},
         "cells": {"hits": hits.tolist(), "counts": counts.tolist()},
     }
-    return score | {"scores": read_off(score)}
+    return read_off(score)
 
 
-def read_off(score: dict) -> dict[str, float]:
-    """Accuracies and F1 from a score's counts."""
-    scores = {}
+def read_off(score: dict) -> dict:
+    """A score of counts with what they say: 'scores' by name, 95 % 'intervals' of the accuracies, 'recall' per class."""
+    scores, intervals, recall = {}, {}, {}
     for head, matrix in score["confusion"].items():
         counts = np.array(matrix)
         scores |= {f"{head} accuracy": metrics.accuracy(counts), f"{head} macro-F1": metrics.macro_f1(counts)}
+        intervals[f"{head} accuracy"] = metrics.wilson(int(np.trace(counts)), int(counts.sum()))
+        recall[head] = [None if np.isnan(share) else float(share) for share in metrics.per_class(counts)]
     frontal = [k for k, yaw in enumerate(score["yaw"]) if yaw == 0]
     hits, counts = (np.array(score["cells"][key])[:, frontal].sum() for key in ("hits", "counts"))
     if counts:
         scores["expression accuracy, frontal"] = float(hits / counts)
-    return scores
+        intervals["expression accuracy, frontal"] = metrics.wilson(int(hits), int(counts))
+    return score | {"scores": scores, "intervals": intervals, "recall": recall}
 
 
 def pool(scores: list[dict]) -> dict:
@@ -173,7 +176,7 @@ def pool(scores: list[dict]) -> dict:
         "cells": {key: total("cells", key) for key in ("hits", "counts")},
         "folds": [{"run": s["run"], **s["scores"]} for s in scores],
     }
-    return whole | {"scores": read_off(whole)}
+    return read_off(whole)
 
 
 def _write(folder: Path, score: dict, rows: list[dict]) -> Path:

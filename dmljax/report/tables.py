@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax.evaluate.metrics import per_class, wilson
-
 
 def percent(share: float | None) -> str:
     """'83.5', or '-' where there is nothing to count."""
@@ -16,15 +14,10 @@ def percent(share: float | None) -> str:
 
 def summary(score: dict) -> list[list[str]]:
     """Measure, value in %, 95 % interval of the accuracies (Wilson; samples taken as independent)."""
-    rows = [["measure", "%", "95 % interval", "samples"]]
+    rows = [["measure", "%", "95 % interval"]]
     for name, value in score["scores"].items():
-        interval, samples = "", ""
-        head = name.split()[0]
-        if name.endswith("accuracy"):
-            counts = np.array(score["confusion"][head])
-            low, high = wilson(int(np.trace(counts)), int(counts.sum()))
-            interval, samples = f"{percent(low)} to {percent(high)}", str(counts.sum())
-        rows.append([name, percent(value), interval, samples])
+        low, high = score["intervals"].get(name, (None, None))
+        rows.append([name, percent(value), "" if low is None else f"{percent(low)} to {percent(high)}"])
     return rows
 
 
@@ -56,7 +49,7 @@ def classes(score: dict) -> list[list[str]]:
     rows = [["head", "class", "%", "samples"]]
     for head, matrix in score["confusion"].items():
         counts = np.array(matrix)
-        for name, recall, total in zip(score["names"][head], per_class(counts), counts.sum(1)):
+        for name, recall, total in zip(score["names"][head], score["recall"][head], counts.sum(1)):
             rows.append([head, name, percent(recall), str(total)])
     return rows
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
 
 from dmljax import assemble
 from dmljax import config as configuration
@@ -41,16 +43,25 @@ class Position:
 
 
 class _Stop:
-    """Turns SIGTERM and SIGINT into a wish to stop after the present step."""
+    """Turns SIGTERM and SIGINT into a wish to stop, and several processes' wishes into one decision at the same step."""
 
     def __init__(self):
-        self.signal = 0
+        self._wish = 0
+        self.signal = 0  # the decision: 0, or the signal's number
+
+    def decide(self, *, logged: bool) -> bool:
+        """Whether to stop after the present step. Processes ask each other at logged steps only."""
+        if jax.process_count() == 1:
+            self.signal = self._wish
+        elif logged:
+            self.signal = int(np.max(multihost_utils.process_allgather(np.int32(self._wish))))
+        return bool(self.signal)
 
     @contextlib.contextmanager
     def listening(self):
         def note(number, frame):
             del frame
-            self.signal = number
+            self._wish = number
 
         before = {}
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +80,7 @@ def train_folds(config, run: Path, *, progress: bool = True) -> int:
     Returns:
       the exit code: 0, or 128 + the signal that stopped it.
     """
+    say = print if jax.process_index() == 0 else (lambda *_: None)
     every = config.split.kind == "folds" and config.split.fold == -1
     for fold in range(config.split.folds) if every else (config.split.fold,):
         folder = Path(run)
@@ -76,11 +88,11 @@ def train_folds(config, run: Path, *, progress: bool = True) -> int:
             folder /= f"fold_{fold}"
             config = config.copy_and_resolve_references()
             config.split.fold = fold
-            print(f"fold {fold + 1} of {config.split.folds}: {folder}")
+            say(f"fold {fold + 1} of {config.split.folds}: {folder}")
         signalled = train(config, folder, progress=progress)
         if signalled:
             return 128 + signalled
-    print(f"trained: {run}/  (evaluate it with: dmljax evaluate --run={run})")
+    say(f"trained: {run}/  (evaluate it with: dmljax evaluate --run={run})")
     return 0
 
 
@@ -182,7 +194,6 @@ class _Loop:
         with _Stop().listening() as stop:
             while not at.finished and not stop.signal:
                 state = self._one_epoch(step, state, stop)
-            self.log.fetch()
             self._save("last", state)
         if stop.signal and not at.finished:
             self.log.say(f"stopped by {signal.Signals(stop.signal).name} at step {at.step}, saved; run the same command to continue")
@@ -199,15 +210,15 @@ class _Loop:
             at.step, at.offset = at.step + 1, at.offset + 1
             self.log.add(at.step, scalars)
             over = at.step >= times.whole
-            if over or at.step % times.log == 0:
+            logged = over or at.step % times.log == 0
+            if logged:
                 self._fetch()
                 self.log.line(at.step, at.epoch)
             if at.offset == len(rows):
                 self._end_of_epoch(state)
             if over:
                 at.finished = at.finished or f"its {times.whole} steps are done"
-            if at.finished or stop.signal:
-                self._fetch()
+            if stop.decide(logged=logged) or at.finished:
                 break
             if at.step % times.save == 0:
                 self._save("last", state)

@@ -46,7 +46,7 @@ def score(run, hits, count):
 
 def test_folds_are_pooled_by_their_counts():
     parts = [score("fold_0", 9, 10), score("fold_1", 1, 30)]
-    parts = [p | {"scores": read_off(p)} for p in parts]
+    parts = [read_off(p) for p in parts]
     whole = pool(parts)
     assert whole["scores"]["expression accuracy"] == 10 / 40 and whole["people"] == 4
     assert [f["expression accuracy"] for f in whole["folds"]] == [0.9, 1 / 30]
@@ -55,4 +55,4 @@ def test_folds_are_pooled_by_their_counts():
 def test_folds_of_other_classes_are_not_put_together():
     parts = [score("fold_0", 9, 10), score("fold_1", 1, 30) | {"names": {"expression": ["a"], "pose": ["0"]}}]
     with pytest.raises(UserError, match="different classes"):
-        pool([p | {"scores": read_off(p)} for p in parts])
+        pool([read_off(p) for p in parts])

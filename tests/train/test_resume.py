@@ -19,7 +19,8 @@ SMALL = ["--config=quick", "--noprogress", "--config.dataset.synthetic.identitie
 
 def start(run, *more, **environment):
     command = [sys.executable, "-m", "launch.train", *SMALL, f"--run={run}", *more]
-    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | environment)
+    env = os.environ | {"XLA_FLAGS": ""} | environment
+    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
 
 
 def finish(run, *more, **environment):
@@ -114,7 +115,7 @@ def test_a_full_disk_is_told_in_one_line_and_loses_nothing(tmp_path):
                "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); sys.argv[0] = 'train'; "
                "runpy.run_module('launch.train', run_name='__main__')")
     done = subprocess.run([sys.executable, "-c", program, *SMALL, f"--run={run}"], cwd=ROOT, text=True, capture_output=True,
-                          env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"})
+                          env=os.environ | {"XLA_FLAGS": "", "JAX_ENABLE_COMPILATION_CACHE": "false"})
     assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr, done.stderr[-2000:]
     assert parameters(run) == before
     assert finish(run)[0] == 0
