@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
+import sys
+import threading
 from pathlib import Path
 
 import jax
@@ -49,6 +51,10 @@ class Checkpoints:
             manager.save(step, args=args, force=True)
             manager.wait_until_finished()
         except (OSError, ValueError, RuntimeError) as error:
+            # Writer threads that are still at work print their own tracebacks; the reason is told once, below.
+            threading.excepthook = sys.unraisablehook = lambda _: None
+            for name in ("concurrent.futures", "asyncio"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             self._managers.pop(kind, None)
             self._remove_unfinished(kind)
             raise UserError(

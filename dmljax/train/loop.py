@@ -39,7 +39,7 @@ class Position:
     epoch_sum: float = 0.0  # of the fixed combination of the losses, over the present epoch
     best: float | None = None  # the smallest criterion so far
     stale: int = 0  # epochs since it fell
-    finished: str = ""  # why the run is over
+    finished: str = ""  # why the run is over before its duration
 
 
 class _Stop:
@@ -131,8 +131,8 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     state = states.create(variables, program.optimizer, program.weighting, program.losses.tasks)
     checkpoints = Checkpoints(run)
     position, state = _continue(checkpoints, config, data, state, say)
-    if position.finished:
-        say(f"'{run}' is already finished: {position.finished}")
+    if position.finished or position.step >= times.whole:
+        say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
         return 0
     if main:
         assemble.write_record(run, config, data, _versions())
@@ -192,10 +192,10 @@ class _Loop:
         """Epoch after epoch until the duration, early stop or a signal; returns the signal's number or 0."""
         at = self.position
         with _Stop().listening() as stop:
-            while not at.finished and not stop.signal:
+            while not at.finished and at.step < self.times.whole and not stop.signal:
                 state = self._one_epoch(step, state, stop)
             self._save("last", state)
-        if stop.signal and not at.finished:
+        if stop.signal and not at.finished and at.step < self.times.whole:
             self.log.say(f"stopped by {signal.Signals(stop.signal).name} at step {at.step}, saved; run the same command to continue")
             return stop.signal
         return 0
@@ -216,9 +216,7 @@ class _Loop:
                 self.log.line(at.step, at.epoch)
             if at.offset == len(rows):
                 self._end_of_epoch(state)
-            if over:
-                at.finished = at.finished or f"its {times.whole} steps are done"
-            if stop.decide(logged=logged) or at.finished:
+            if stop.decide(logged=logged) or over or at.finished:
                 break
             if at.step % times.save == 0:
                 self._save("last", state)

@@ -63,7 +63,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_stopped_run_ends_bit_identical(whole, tmp_path, number):
     run = tmp_path / "run"
     log = run / "train.jsonl"
@@ -96,6 +96,7 @@ def test_killed_while_saving_it_continues_from_the_checkpoint_before(whole, tmp_
     assert parameters(run) == whole[0]
 
 
+@pytest.mark.slow
 def test_another_network_set_or_loss_is_refused_with_both_sides(tmp_path):
     run = tmp_path / "run"
     assert finish(run, "--config.train.duration=4 steps")[0] == 0
@@ -106,6 +107,7 @@ def test_another_network_set_or_loss_is_refused_with_both_sides(tmp_path):
         assert code == 2 and said in out and "Traceback" not in out, out
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_one_line_and_loses_nothing(tmp_path):
     """A limit on the size of files stands for the full disk: writes fail in the middle of the second checkpoint."""
     run = tmp_path / "run"
@@ -129,6 +131,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_by_name(tmp_path):
         assert kind.name in ("last", "best")
 
 
+@pytest.mark.slow
 def test_early_stop(tmp_path):
     run = tmp_path / "run"
     code, out = finish(run, "--config.train.patience=2", "--config.train.least_fall=0.9", "--config.train.duration=50 epochs")
