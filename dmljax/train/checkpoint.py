@@ -25,7 +25,6 @@ class Checkpoints:
     """The checkpoints of one run folder."""
 
     def __init__(self, run: Path):
-        logging.getLogger("absl").setLevel(logging.ERROR)  # orbax reports every save at length
         self.folder = Path(run).resolve() / "checkpoints"
         self._managers: dict[str, ocp.CheckpointManager] = {}
 
@@ -44,6 +43,7 @@ class Checkpoints:
           UserError: it cannot be written; the checkpoint before stays.
         """
         try:
+            _mute()
             manager = self._manager(kind)
             if step in manager.all_steps():
                 return
@@ -51,10 +51,6 @@ class Checkpoints:
             manager.save(step, args=args, force=True)
             manager.wait_until_finished()
         except (OSError, ValueError, RuntimeError) as error:
-            # Writer threads that are still at work print their own tracebacks; the reason is told once, below.
-            threading.excepthook = sys.unraisablehook = lambda _: None
-            for name in ("concurrent.futures", "asyncio"):
-                logging.getLogger(name).setLevel(logging.CRITICAL)
             self._managers.pop(kind, None)
             self._remove_unfinished(kind)
             raise UserError(
@@ -95,6 +91,14 @@ class Checkpoints:
         for manager in self._managers.values():
             manager.close()
         self._managers.clear()
+
+
+def _mute() -> None:
+    """Orbax reports every save at length, and after a failed one its writer threads print their own tracebacks, at any
+    later time. What matters of either is raised here and told once."""
+    for name in ("absl", "asyncio", "concurrent.futures"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    threading.excepthook = sys.unraisablehook = lambda _: None
 
 
 def _reason(error: BaseException) -> str:
