@@ -1,5 +1,6 @@
 # The two commands of the README. Both make the environment in .venv first.
-PYTHON ?= $(firstword $(shell command -v python3.12 python3.13 python3.11 python3))
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 RUN ?= runs/quick
 
 .PHONY: train test
@@ -13,7 +14,7 @@ test: .venv/ready
 	.venv/bin/python -m pytest
 
 .venv/ready: setup.py
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %s; set PYTHON=" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(if $(PYTHON),,$(error Python 3.11 or newer is needed and none was found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3))
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
 	touch $@

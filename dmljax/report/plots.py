@@ -61,14 +61,14 @@ def curves(log: Path, path: Path, *, title: str) -> bool:
               "accuracy on training batches": _series(lines, "accuracy/"), "embedding": _embedding(lines)}
     panels = {name: series for name, series in panels.items() if series}
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 2.7), squeeze=False)
+        figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 3.1), squeeze=False)
         for one, (name, series) in zip(axes[0], panels.items()):
             for key, (x, y) in series.items():
                 if key not in ("total", "weighted"):
-                    one.plot(x, y, label=key, color=COLOURS.get(key), linewidth=1.1)
+                    one.plot(x, y, label=key, color=COLOURS.get(key), linewidth=1.1, linestyle="--" if "identity" in key else "-")
             one.set_title(name, loc="left", fontsize=9)
             one.set(xlabel="step", ylim=(0, None))
-            one.legend(fontsize=7)
+            one.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3 if len(series) != 4 else 2)
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
         figure.tight_layout()
         figure.savefig(path)
