@@ -2,7 +2,7 @@
 import os
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 
 import jax  # noqa: E402  (the flags come first)
 import numpy as np  # noqa: E402

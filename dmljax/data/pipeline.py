@@ -6,6 +6,7 @@ crosses to the device, and augmentation (a stateless function of seed, step and 
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,6 +22,7 @@ class TFDataFeed:
 
     def __init__(self, samples: Samples, *, image_size: int, memory: str = "device", progress: bool = True):
         del memory  # nothing is kept: images stay on disk
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no greetings in the user's terminal
         try:
             import tensorflow as tf
         except ModuleNotFoundError:

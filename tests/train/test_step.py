@@ -21,7 +21,7 @@ SIZE, TUPLES = 24, 8
 
 
 def network(axis_name=AXIS):
-    return DMLNet(partial(resnet.build, depth=18, width=4, stages=(1, 1), axis_name=axis_name), 4, 3, fused=12, embedding=6, hidden=8,
+    return DMLNet(partial(resnet.build, depth=18, width=4, stages=(1,), axis_name=axis_name), 4, 3, fused=12, embedding=6, hidden=8,
                   deviation=0.3, softmax_deviation=0.3)
 
 
