@@ -86,7 +86,7 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--config.dataset.name=cmu"], "no 'cmu' among the datasets"),
         (["--config.dataset.name=cmu_faces", "--config.dataset.root=/nowhere"], "no folder or archive at '/nowhere'"),
         (["--config.dataset.name=folder", "--config.dataset.root=/nowhere"], "no manifest"),
-        (["--config.split.folds=99"], "there are 30 identities"),
+        (["--config.split.folds=99"], "there are 60 identities"),
         (["--config.losses.link=relu"], "losses.link must be one of hinge, softplus, none"),
         (["--config.model.branches=('face','nose')"], "model.branches must be one of"),
         (["--config.backbone.resnet.depth=20"], "depth must be one of 18, 34, 50, 101"),
