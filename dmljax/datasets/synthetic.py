@@ -28,7 +28,7 @@ _ACTIONS = {
 
 def default_config() -> dict:
     """Fields: `identities`, `images` per identity, expression and pose, drawing `size` in pixels, `noise` (standard
-    deviation of the grey levels), `difficulty` 0..1 (how weak expressions may be and how much identities differ)."""
+    deviation of the grey levels), `difficulty` 0..1 (how weak expressions may be and how much identities differ), `seed` of all drawings."""
     return {"identities": 24, "images": 1, "size": 64, "noise": 6.0, "difficulty": 0.5, "seed": 0}
 
 
