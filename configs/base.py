@@ -29,6 +29,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.preset = preset
 
     config.dataset = _family("datasets", "synthetic") | {"root": ""}
+    config.dataset.synthetic.update(identities=100, size=224)
 
     config.split = ConfigDict()
     config.split.kind = "folds"  # folds | fraction | given

@@ -1,4 +1,4 @@
-"""A small DML-Net on the embedded default set: drawn faces, 48 pixels.
+"""A small DML-Net on the embedded default set: rendered faces, 48 pixels.
 
     dmljax train --config=quick --run=runs/quick
 
@@ -10,8 +10,8 @@ from dmljax.configs import base
 
 def get_config(preset: str = "safe"):
     config = base.get_config(preset)
-    config.dataset.synthetic.identities = 60
-    config.dataset.synthetic.difficulty = 0.2
+    config.dataset.synthetic.identities = 100
+    config.dataset.synthetic.size = 64
     config.data.image_size = 48
     config.data.tuples_per_step = 6
     config.augment.shift = 0.05

@@ -18,6 +18,7 @@ from dmljax.losses.objective import Options as LossOptions
 from dmljax.losses.triplet import LINKS
 from dmljax.models.dmlnet import DMLNet
 from dmljax.models.regions import REGIONS
+from dmljax.preparation import open_samples
 from dmljax.train import augment, durations, optimizer, phases
 from dmljax.train.step import PROVIDES, Program
 from dmljax.types import AXIS, TASKS, Samples, UserError
@@ -36,8 +37,7 @@ class Set(NamedTuple):
 
 def open_set(config, *, progress: bool = True) -> Set:
     """Reads the configured set and splits it."""
-    plugin = plugins.load("datasets", config.dataset.name)
-    samples = plugin.samples(config.dataset.root, **configuration.options(config, "dataset"))
+    samples = open_samples(config)
     feed = feeds.build(config.data.feed, samples, image_size=config.data.image_size, memory=config.data.memory, progress=progress)
     return Set(feed, splits.make(feed.samples, seed=config.seed, **config.split))
 

@@ -50,6 +50,8 @@ class Samples:
         own left, so that the nose points to the right of the image.
       pose_mirror: the pose class after a horizontal flip, `MISSING` where the set has none.
       read: reference -> the file's bytes, or the image itself as uint8 [H, W, 3].
+      prepare: where images have to be made first: called before they are read with their references,
+        progress= (bool) and workers= (0: one for each core), it makes what is missing and returns the folder. Else None.
       box: (left, top, right, bottom) in pixels, cut out before resizing, the same for every pose; None keeps all.
       darkest: an image whose mean grey level (0..255) is below this is a placeholder and is skipped.
       skipped: files that were found and left out, with the reason.
@@ -73,6 +75,7 @@ class Samples:
     skipped: tuple[Skipped, ...] = ()
     published: str = ""
     partition: np.ndarray | None = None
+    prepare: Callable[..., None] | None = None
 
     def __len__(self) -> int:
         return len(self.references)

@@ -1,6 +1,8 @@
 """Eight fake devices, strict promotion, and fixtures that several tests share."""
 import os
+import tempfile
 
+os.environ.setdefault("DMLJAX_CACHE", tempfile.mkdtemp(prefix="dmljax-test-pictures-"))  # processes of this session share it
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 
 

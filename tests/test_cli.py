@@ -112,6 +112,32 @@ def test_mistakes_of_the_other_commands(tmp_path):
     assert dmljax("--help").returncode == 0 and "evaluate" in dmljax("--help").stdout
 
 
+def test_prepare_makes_checks_and_draws(tmp_path):
+    from dmljax.datasets import bu3dfe, ict3dfe
+
+    cache = {"DMLJAX_CACHE": str(tmp_path / "cache")}
+    common = ["prepare", "--config=quick", "--config.dataset.synthetic.identities=2", "--config.dataset.synthetic.size=24", "--noprogress"]
+    done = dmljax(*common, f"--sheet={tmp_path / 'sheet.png'}", "--side=24", **cache)
+    assert done.returncode == 0 and "70 images, 2 identities, 0 files skipped" in done.stdout, done.stderr
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 7 * 24
+    assert len(list((tmp_path / "cache").glob("synthetic-*/*.npz"))) == 2
+    (tmp_path / "scans").mkdir()
+    bu3dfe.write_fixture(str(tmp_path / "scans"))
+    scans = ["--config=bu3dfe", f"--config.dataset.root={tmp_path / 'scans'}", "--config.dataset.bu3dfe.size=32", "--noprogress"]
+    done = dmljax("prepare", *scans, f"--sheet={tmp_path / 'b.png'}", **cache)
+    assert done.returncode == 0 and "72 images, 2 identities, 19 files skipped" in done.stdout, done.stderr
+    listed = list(csv.DictReader((tmp_path / "b.skipped.csv").read_text().splitlines()))
+    assert len(listed) == 19 and any("bmp is missing" in row["reason"] for row in listed)
+    said = refused(*common, "--sheet=", DMLJAX_CACHE=str(tmp_path / "sheet.png"))
+    assert "pictures cannot be kept in" in said and "set DMLJAX_CACHE" in said
+    (tmp_path / "wrong").mkdir()
+    ict3dfe.write_fixture(str(tmp_path / "wrong"))
+    archive = tmp_path / "wrong" / "model.npz"
+    archive.write_bytes(archive.read_bytes()[:1000])
+    assert "cannot be read as .npz" in refused("prepare", "--config=ict3dfe", f"--config.dataset.root={archive}", "--sheet=")
+
+
 def test_a_set_with_one_face_names_the_condition(tmp_path):
     from dmljax.datasets import folder
 

@@ -51,6 +51,8 @@ def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool =
     Raises:
       UserError: not a single image can be read.
     """
+    if samples.prepare is not None:
+        samples.prepare(samples.references, progress=progress)
     pixels = np.zeros((len(samples), size, size, 3), np.uint8) if keep else None
     failed: dict[int, str] = {}
 

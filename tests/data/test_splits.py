@@ -60,5 +60,5 @@ def test_a_person_on_both_sides_of_a_given_split_is_an_error():
 
     samples = synthetic.samples(identities=4)
     partition = (np.arange(len(samples)) % 2).astype(np.int8)
-    with pytest.raises(UserError, match="4 people are on both sides, e.g. 'drawn000'"):
+    with pytest.raises(UserError, match="4 people are on both sides, e.g. 'rendered000'"):
         splits.make(dataclasses.replace(samples, partition=partition), kind="given", folds=2, fold=0, test=0, validation=0, seed=0)

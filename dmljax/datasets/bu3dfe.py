@@ -1,0 +1,153 @@
+"""BU-3DFE: 100 people's textured 3-D scans, 6 expressions x 4 levels and neutral; its views are rendered here.
+
+Yin, Wei, Sun, Wang, Rosato: "A 3D facial expression database for facial behavior research", 2006; licensed by Binghamton
+University to researchers on request. On disk: `<person>/<person>_<expression><level><group>_F3D.wrl`, the cropped mesh, and
+its texture `..._F3D.bmp`. There are no multi-view pictures, so the nine yaws of the published protocols are rendered.
+"""
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dmljax.faces import studio, vrml
+from dmljax.faces.album import Album
+from dmljax.faces.camera import Camera
+from dmljax.faces.render import Light
+from dmljax.types import Samples, Skipped, UserError
+
+CODES = {"AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "SA": "sadness", "SU": "surprise", "NE": "neutral"}
+YAW = (-90.0, -60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0, 90.0)
+VIEWS = {"nine": YAW, "five": (-45.0, -30.0, 0.0, 30.0, 45.0)}
+EXTENT = 270.0  # side of the picture in the scans' unit, about 1 mm
+
+_NAME = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(0[0-4])(AE|AM|BL|IN|LA|WH)_F3D\.wrl")
+
+
+def default_config() -> dict:
+    """Fields: `views`, 'nine' yaws or the 'five' from -45 to 45; `neutral`, whether neutral scans count as a seventh expression;
+    `size` of the pictures in pixels; `cache`, where they are kept (default: the user's cache)."""
+    return {"views": "nine", "neutral": False, "size": 224, "cache": ""}
+
+
+def samples(root: str, *, views: str = "nine", neutral: bool = False, size: int = 224, cache: str = "") -> Samples:
+    """The scans below `root`, each seen from every yaw. A defective scan is skipped and listed when it is rendered.
+
+    Raises:
+      UserError: no scan is there, or a field has an unknown value.
+    """
+    if views not in VIEWS:
+        raise UserError(f"bu3dfe: views must be one of {', '.join(VIEWS)}, got '{views}'")
+    if not 16 <= size <= 1024:
+        raise UserError(f"bu3dfe: size must be from 16 to 1024, got {size}")
+    place = Path(root).resolve()
+    if not root or not place.is_dir():
+        raise UserError(f"bu3dfe: no folder at '{root}'; set dataset.root to the folder with F0001, F0002, ...")
+    scans, skipped = [], []
+    for path in sorted(place.rglob("*_F3D.wrl")):
+        name = path.relative_to(place).as_posix()
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            skipped.append(Skipped(name, "its name is not <person>_<expression><level><group>_F3D.wrl"))
+        elif match[2] != "NE" or neutral:
+            scans.append((name, match[1], CODES[match[2]]))
+    if not scans:
+        raise UserError(
+            f"bu3dfe: no file named <person>_<expression><level><group>_F3D.wrl below '{root}'; set dataset.root to the folder "
+            "with F0001, F0002, ..."
+        )
+    names = tuple(e for e in CODES.values() if e != "neutral" or neutral)
+    people = tuple(sorted({person for _, person, _ in scans}))
+    yaws = VIEWS[views]
+    references = tuple(f"{scan.removesuffix('_F3D.wrl')}@{yaw:g}" for scan, _, _ in scans for yaw in yaws)
+    number = {reference: k for k, reference in enumerate(references)}
+    files = tuple(str(place / scan) for scan, _, _ in scans)
+    album = Album("bu3dfe", {"views": views, "scans": _mark(files)}, partial(picture, files=files, yaws=yaws, size=size), len(references), size,
+                  shard=len(yaws), folder=cache)
+    each = lambda values: np.repeat(np.array(values, np.int32), len(yaws))  # noqa: E731
+    return Samples(
+        name="bu3dfe",
+        references=references,
+        expression=each([names.index(expression) for _, _, expression in scans]),
+        pose=np.tile(np.arange(len(yaws), dtype=np.int32), len(scans)),
+        identity=each([people.index(person) for _, person, _ in scans]),
+        expression_names=names,
+        pose_names=tuple(f"{yaw:g}" for yaw in yaws),
+        identity_names=people,
+        pose_yaw=yaws,
+        pose_mirror=tuple(reversed(range(len(yaws)))),
+        read=lambda reference: album.read(number[reference]),
+        prepare=lambda wanted, **how: album.prepare((number[reference] for reference in wanted), **how),
+        skipped=tuple(skipped),
+        published="2,500 scans of 100 people, 100 of them neutral",
+    )
+
+
+def _mark(files: tuple[str, ...]) -> str:
+    """What tells one state of the scans from another."""
+    stats = [f"{name}{Path(name).stat().st_size}{Path(name).stat().st_mtime_ns}" for name in files]
+    return hashlib.sha256("".join(stats).encode()).hexdigest()[:16]
+
+
+def picture(number: int, *, files: tuple[str, ...], yaws: tuple[float, ...], size: int) -> np.ndarray:
+    """View `number`, uint8 [size, size, 3].
+
+    Raises:
+      ValueError: the scan is defective.
+    """
+    scan, view = divmod(number, len(yaws))
+    conditions = studio.Conditions(Camera(yaws[view], extent=EXTENT, distance=4.0), _LIGHT, np.zeros(3), exposure=1.0, blur=0.0, noise=0.0)
+    return studio.photograph(_centred(files[scan]), conditions, np.random.default_rng(0), size, cull=False)
+
+
+# The textures hold the light of the studio; only a little is added, so that the shape still shows.
+_LIGHT = Light(np.array([[0.0, 0.4, 1.0]]), np.full((1, 3), 0.35), np.full(3, 0.75), np.full(3, 0.65))
+
+
+@lru_cache(maxsize=2)
+def _centred(file: str):
+    """The scan with the middle of its bounding box at the origin: meshes of one person are not aligned with each other."""
+    path = Path(file)
+    mesh = vrml.read(path, path.with_suffix(".bmp"))
+    middle = (mesh.vertices.max(0) + mesh.vertices.min(0)) / 2
+    return mesh._replace(vertices=mesh.vertices - middle)
+
+
+def write_fixture(root: str) -> None:
+    """A tiny tree with the real names: 2 people x 2 expressions x 2 levels, a broken scan, one without texture, an odd name."""
+    for person, tilt in (("F0001", 0.2), ("M0002", -0.3)):
+        folder = Path(root) / person
+        folder.mkdir(parents=True, exist_ok=True)
+        for code in ("AN", "HA"):
+            for level in ("01", "04"):
+                _write_scan(folder / f"{person}_{code}{level}WH_F3D.wrl", tilt + 0.1 * int(level))
+    broken = Path(root) / "F0001/F0001_SU04WH_F3D.wrl"
+    _write_scan(broken, 0.0)
+    broken.write_text(broken.read_text().replace("coordIndex [ 0,", "coordIndex [ 9999,", 1))
+    _write_scan(Path(root) / "M0002/M0002_SU04WH_F3D.wrl", 0.0)
+    (Path(root) / "M0002/M0002_SU04WH_F3D.bmp").unlink()
+    _write_scan(Path(root) / "F0001/F0001_XX01WH_F3D.wrl", 0.0)
+
+
+def _write_scan(path: Path, bulge: float) -> None:
+    """A bulging 9 x 9 grid with a coloured texture."""
+    axis = np.linspace(-1, 1, 9)
+    y, x = np.meshgrid(-axis, axis, indexing="ij")
+    points = np.stack([80 * x, 100 * y, 60 * (1 + bulge) * (1 - x**2) * (1 - 0.5 * y**2)], -1).reshape(-1, 3)
+    uv = np.stack([(x + 1) / 2, (y + 1) / 2], -1).reshape(-1, 2)
+    at = np.arange(81).reshape(9, 9)
+    quads = np.stack([at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]], -1).reshape(-1, 4)
+    index = ", ".join(f"{a}, {b}, {c}, {d}, -1" for a, b, c, d in quads)
+    lines = lambda rows: ",\n".join(" ".join(f"{value:.4f}" for value in row) for row in rows)  # noqa: E731
+    path.write_text(
+        "#VRML V2.0 utf8\nShape {\n appearance Appearance { texture ImageTexture { url \"" + path.with_suffix(".bmp").name + "\" } }\n"
+        " geometry IndexedFaceSet {\n  coord Coordinate { point [ " + lines(points) + " ] } # mm\n"
+        "  coordIndex [ " + index + " ]\n  texCoord TextureCoordinate { point [ " + lines(uv) + " ] }\n  texCoordIndex [ " + index + " ]\n }\n}\n"
+    )
+    ramp = np.linspace(60, 230, 32).astype(np.uint8)
+    colours = np.stack([np.tile(ramp, (32, 1)), np.tile(ramp[:, None], (1, 32)), np.full((32, 32), 120, np.uint8)], -1)
+    Image.fromarray(colours).save(path.with_suffix(".bmp"))

@@ -1,0 +1,174 @@
+"""The album: pictures that are made once, in parallel, and kept on disk; made again only where they are missing.
+
+A picture is a function of its number, so an album comes out the same from one process or several, stopped or not. It lies
+in a folder of shards, each written aside and then renamed: a shard is whole or not there. Workers are processes of their
+own that hear nothing but their list of shards; when the maker dies, they end with the next line they report.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dmljax.types import UserError
+
+_FEW = 32  # so many are not worth keeping
+
+
+def default_folder() -> Path:
+    """Where albums lie: $DMLJAX_CACHE, or the user's cache folder."""
+    root = os.environ.get("DMLJAX_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmljax"
+    return Path(root)
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """A hash of the generator's own files: pictures of another generator are other pictures."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Album:
+    """Pictures number 0..count-1, uint8 [side, side, 3].
+
+    Attributes:
+      folder: where the shards lie; its name holds a hash of `key` and of the generator's code.
+    """
+
+    def __init__(self, name: str, key: dict, make: Callable[[int], np.ndarray], count: int, side: int, *, shard: int, folder: str | Path = ""):
+        """An album of `count` pictures, `shard` of them in a file; with more pictures later, whole shards are used again.
+
+        `make` is called in other processes, so it has to be picklable; a ValueError of it marks the picture as defective.
+        """
+        self._make, self._count, self._side, self._per_shard = make, count, side, shard
+        self._key = key | {"shard": shard, "side": side, "code": _code()}
+        mark = hashlib.sha256(json.dumps(self._key, sort_keys=True).encode()).hexdigest()[:12]
+        self.folder = Path(folder or default_folder()) / f"{name}-{mark}"
+
+    def prepare(self, numbers: Iterable[int], *, progress: bool = True, workers: int = 0) -> Path:
+        """Makes the shards of the pictures `numbers` that are missing, with `workers` processes (0: one for each core).
+
+        A handful of pictures is left alone: they are made when they are read.
+
+        Returns:
+          the album's folder.
+
+        Raises:
+          UserError: the folder cannot be written, or a worker failed.
+        """
+        numbers = np.unique(np.fromiter(numbers, np.int64))
+        there = {path.name for path in self.folder.glob("*.npz")} if self.folder.is_dir() else set()
+        missing = [int(k) for k in np.unique(numbers // self._per_shard) if _name(k) not in there]
+        if not missing or len(numbers) <= _FEW:
+            return self.folder
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "album.json").write_text(json.dumps(self._key, indent=1) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"pictures cannot be kept in '{self.folder}': {error.strerror}; set DMLJAX_CACHE to a folder that can be written"
+            ) from None
+        workers = min(workers or len(os.sched_getaffinity(0)), len(missing))
+        total = sum(len(self._numbers(k)) for k in missing)
+        with tqdm(total=total, desc=f"making {self.folder.name}", unit="image", disable=not progress, leave=False) as bar:
+            if workers == 1:
+                for shard in missing:
+                    self._write(shard, bar.update)
+            else:
+                self._in_parallel(missing, workers, bar)
+        return self.folder
+
+    def read(self, number: int) -> np.ndarray:
+        """Picture `number`: the one that is kept, or else made now.
+
+        Raises:
+          ValueError: it is defective; the text says why.
+        """
+        path = self.folder / _name(number // self._per_shard)
+        if not path.is_file():
+            return self._make(number)
+        pictures, failed = _shard(str(path))
+        if str(number) in failed:
+            raise ValueError(failed[str(number)])
+        return pictures[number % self._per_shard]
+
+    def _numbers(self, shard: int) -> range:
+        return range(shard * self._per_shard, min((shard + 1) * self._per_shard, self._count))
+
+    def _write(self, shard: int, report: Callable[[int], None]) -> None:
+        numbers = self._numbers(shard)
+        pictures, failed = np.zeros((len(numbers), self._side, self._side, 3), np.uint8), {}
+        for k, number in enumerate(numbers):
+            try:
+                pictures[k] = self._make(number)
+            except ValueError as error:
+                failed[str(number)] = str(error)
+            report(1)
+        part = self.folder / f".{_name(shard)}.{os.getpid()}.part"
+        try:
+            with open(part, "wb") as file:
+                np.savez(file, pictures=pictures, failed=json.dumps(failed))
+            part.replace(self.folder / _name(shard))
+        except OSError as error:
+            raise UserError(f"'{self.folder}' cannot be written: {error.strerror}; set DMLJAX_CACHE to a folder with room") from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _in_parallel(self, missing: list[int], workers: int, bar) -> None:
+        reader, writer = os.pipe()
+        with tempfile.TemporaryFile() as errors:
+            running = []
+            try:
+                for k in range(workers):
+                    process = subprocess.Popen([sys.executable, "-m", "dmljax.faces.album"], stdin=subprocess.PIPE, stdout=writer, stderr=errors,
+                                               env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+                    running.append(process)
+                    pickle.dump((sys.path, self, missing[k::workers]), process.stdin)
+                    process.stdin.close()
+                os.close(writer)
+                with open(reader, "rb", buffering=0) as reports:
+                    while marks := reports.read(4096):
+                        bar.update(len(marks))
+                failed = [process for process in running if process.wait()]
+            except BaseException:
+                for process in running:
+                    process.kill()
+                    process.wait()
+                raise
+            if failed:
+                errors.seek(0)
+                last = errors.read().decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {failed[0].returncode}"]
+                raise UserError(f"making pictures in '{self.folder}' failed: {last[0].removeprefix('dmljax.types.UserError: ')}")
+
+
+def _name(shard: int) -> str:
+    return f"{shard:05d}.npz"
+
+
+@lru_cache(maxsize=8)
+def _shard(path: str) -> tuple[np.ndarray, dict]:
+    with np.load(path) as content:
+        return content["pictures"], json.loads(str(content["failed"]))
+
+
+def _work() -> None:
+    """A worker: makes the shards it is told over stdin, and writes one byte for each picture to stdout."""
+    sys.path[:], album, shards = pickle.load(sys.stdin.buffer)
+    for shard in shards:
+        album._write(shard, lambda count: os.write(sys.stdout.fileno(), b"." * count))
+
+
+if __name__ == "__main__":
+    _work()
