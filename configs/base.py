@@ -10,6 +10,7 @@ from dmljax import plugins
 from dmljax.losses.objective import Options as LossOptions
 from dmljax.train.augment import Options as AugmentOptions
 from dmljax.types import UserError
+from dmljax.weightings import _wrappers as wrappers
 
 PRESETS = ("safe", "paper")
 
@@ -76,6 +77,9 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.losses.total = {"expression": 1.0, "pose": 1.0, "triplet": 1.0}  # the fixed combination that stops a run
 
     config.weighting = _family("weightings", "dwa")
+    config.weighting.gram = "shared"  # where strategies that ask for it get inner products of gradients: shared (trunk) | rep (f2, cheap)
+    config.weighting.heads = "weighted"  # what reaches the heads: weighted | unit, every loss in full
+    config.weighting.wrap = wrappers.Options()._asdict()  # changes to any strategy: see dmljax/weightings/_wrappers.py
 
     config.optimizer = ConfigDict()
     config.optimizer.learning_rate = 0.01
@@ -99,6 +103,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.train.duration = "500 epochs"
     config.train.log_every = "10 steps"
     config.train.save_every = "1 epochs"
+    config.train.conflicts_every = "0 steps"  # log norms and cosines of the tasks' gradients on the trunk; 0: never
     config.train.patience = 0  # stop after this many epochs in which the fixed combination did not fall; 0: never
     config.train.least_fall = 1e-4  # relative; what counts as falling
 

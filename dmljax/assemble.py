@@ -19,9 +19,10 @@ from dmljax.losses.triplet import LINKS
 from dmljax.models.dmlnet import DMLNet
 from dmljax.models.regions import REGIONS
 from dmljax.preparation import open_samples
-from dmljax.train import augment, durations, optimizer, phases
-from dmljax.train.step import PROVIDES, Program
+from dmljax.train import augment, durations, gradients, optimizer, phases
+from dmljax.train.step import Program
 from dmljax.types import AXIS, TASKS, Samples, UserError
+from dmljax.weightings import _wrappers as wrappers
 
 
 class Set(NamedTuple):
@@ -95,15 +96,28 @@ def loss_options(config, net: DMLNet) -> LossOptions:
     )
 
 
-def weighting(config):
-    """The weighting strategy, if the step can give it what it needs."""
-    built = plugins.load("weightings", config.weighting.name).build(**configuration.options(config, "weighting"))
-    if not built.needs <= PROVIDES:
+def plan(config, losses: LossOptions) -> gradients.Plan:
+    """The weighting strategy with its wrappers, and how its gradients are taken.
+
+    Raises:
+      UserError: the configuration cannot give what the strategy needs.
+    """
+    section, name = config.weighting, config.weighting.name
+    built = plugins.load("weightings", name).build(**configuration.options(config, "weighting"))
+    built = wrappers.wrap(built, **section.wrap)
+    source = choice(section.gram, gradients.SOURCES, "weighting.gram")
+    if "jacobian" in built.needs and source != "shared":
+        raise UserError(f"weighting.{name} needs the gradients themselves, which weighting.gram={source} does not give; set weighting.gram=shared")
+    if "cross_gram" in built.needs and (config.data.accumulate < 2 or config.data.accumulate % 2):
         raise UserError(
-            f"weighting.{config.weighting.name} needs {', '.join(sorted(built.needs - PROVIDES))}; "
-            f"the step provides {', '.join(sorted(PROVIDES))}"
+            f"weighting.{name} compares two independent halves of a step; set data.accumulate to an even number of mini-batches, "
+            f"not {config.data.accumulate}"
         )
-    return built
+    if "positive" in built.needs and losses.link == "none" and "triplet" in losses.tasks:
+        raise UserError(
+            f"weighting.{name} takes logarithms or ratios of losses, and losses.link=none gives negative ones; set losses.link=hinge or softplus"
+        )
+    return gradients.Plan(built, source, choice(section.heads, gradients.HEADS, "weighting.heads"))
 
 
 class Schedule(NamedTuple):
@@ -113,6 +127,7 @@ class Schedule(NamedTuple):
     whole: int
     log: int
     save: int
+    conflicts: int
     first: int
     turn: int
     mining: int
@@ -130,7 +145,8 @@ def schedule(config, epoch: int) -> Schedule:
         return max(least, durations.steps(config[section][field], field=f"{section}.{field}", epoch=epoch, whole=whole))
 
     return Schedule(
-        epoch, whole, log=part("train", "log_every", 1), save=part("train", "save_every", 1), first=part("phases", "first"),
+        epoch, whole, log=part("train", "log_every", 1), save=part("train", "save_every", 1),
+        conflicts=part("train", "conflicts_every"), first=part("phases", "first"),
         turn=part("phases", "turn", 1), mining=part("phases", "triplet_after"),
         stair=part("optimizer", "decay_every", 1), warmup=part("optimizer", "warmup"),
     )
@@ -145,7 +161,7 @@ def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
     return Program(
         apply=net.apply,
         losses=losses,
-        weighting=weighting(config),
+        plan=plan(config, losses),
         optimizer=optimizer.build(decay_steps=times.stair, warmup_steps=times.warmup, **settings),
         active=partial(phases.active, tasks=losses.tasks, first_steps=times.first, turn_steps=times.turn,
                        triplet_from=times.mining),

@@ -119,6 +119,7 @@ class Signals(NamedTuple):
       valid: bool [K], tasks for which the batch held at least one labelled sample or valid anchor.
       step: int32 scalar, the optimizer step that is being taken.
       gram: float32 [K, K], inner products of the tasks' gradients; None unless the strategy needs it.
+      cross_gram: float32 [K, K], the same between gradients of two independent halves of the micro-batches; or None.
       rng: a random key, the same on every device; None unless the strategy needs it.
     """
 
@@ -127,6 +128,7 @@ class Signals(NamedTuple):
     valid: Any
     step: Any
     gram: Any = None
+    cross_gram: Any = None
     rng: Any = None
 
 
@@ -134,12 +136,20 @@ class Weighting(NamedTuple):
     """A weighting strategy: state in, state out, as in optax.
 
     Attributes:
-      init: (task names, a tuple of K texts) -> state, a pytree of arrays.
+      init: (task names, a tuple of K texts) -> state, a pytree of arrays. A strategy that needs the 'jacobian' is also
+        given a tree of shapes [K, ...] of the per-task gradients on the trunk.
       update: (Signals, state) -> (weights float32 [K], state, aux dict of scalars). Pure and traceable. The weights
         may depend on the history in `state`; the caller treats them as constants in the gradient.
-      needs: static; what the step has to compute for it beyond the losses: 'gram', 'rng'.
+      needs: static; what the step has to do for it: 'gram', 'cross_gram' (see `Signals`), 'rng'; 'jacobian' (calls
+        `transform`), 'post' (a second forward pass, then `post`); 'losses' (the weights depend on this very step's losses) and
+        'positive' (losses must not be negative).
+      transform: (jacobian, leaves [K, ...], Signals without a Gram matrix, state) -> (jacobian, state). The Gram matrix and the
+        weighted sum are then taken of what it returns.
+      post: (Signals of the step, losses [K] of the same batch after it, state) -> state.
     """
 
     init: Callable
     update: Callable
     needs: frozenset = frozenset()
+    transform: Callable | None = None
+    post: Callable | None = None

@@ -17,6 +17,7 @@ from dmljax.losses.objective import Options
 from dmljax.models.dmlnet import DMLNet
 from dmljax.train import augment, optimizer, phases, state
 from dmljax.train.devices import replicate, use_compilation_cache
+from dmljax.train.gradients import Plan
 from dmljax.train.step import Program, eval_step, train_step
 from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_SIZE, UserError
 from dmljax.weightings import dwa
@@ -94,12 +95,13 @@ def replicate_rows(batch: dict, devices: int) -> dict:
 
 def _trainer(net, variables, data):
     losses = Options(anchors="all")
+    active = partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1)
     program = Program(
-        net.apply, losses, dwa.build(), optimizer.build(learning_rate=1e-3), partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1),
+        net.apply, losses, Plan(dwa.build()), optimizer.build(learning_rate=1e-3), active,
         augment.Options(), (), ema=0.9999, ema_warmup=True, seed=0, total=(1.0,) * len(losses.tasks),
     )
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
-    held = replicate(state.create(variables, program.optimizer, program.weighting, losses.tasks))
+    held = replicate(state.create(variables, program.optimizer, program.plan.weighting, losses.tasks))
 
     def run(k: int):
         nonlocal held

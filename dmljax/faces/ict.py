@@ -21,7 +21,7 @@ from dmljax.faces.skull import bump, step
 from dmljax.types import UserError
 
 # As of the embedded head; the model's unit is about 1 cm.
-WINDOWS = {"head": Window((0.0, 1.5, 1.0), 30.0), "face": Window((0.0, -0.1, 5.0), 16.5)}
+WINDOWS = {"head": Window((0.0, 1.5, 1.0), 30.0), "face": Window((0.0, -0.1, 6.0), 16.5)}
 
 # First and last vertex of each part, as published with the model.
 PARTS = {

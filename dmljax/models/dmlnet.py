@@ -17,6 +17,11 @@ from dmljax.types import Outputs
 TRUNK, EXPRESSION_HEAD, POSE_HEAD = "trunk", "expression_head", "pose_head"
 
 
+def perturbed(variables: dict, offset: jax.Array) -> dict:
+    """The variables with `offset` [N, F] added to f2: a gradient with respect to it is the gradient with respect to f2."""
+    return {**variables, "perturbations": {TRUNK: {"f2": offset}}}
+
+
 class Head(nn.Module):
     """A fully connected layer and a softmax layer on the embedding: [N, E] -> logits, float32 [N, classes]."""
 
@@ -60,6 +65,7 @@ class Trunk(nn.Module):
         f2 = Fusion(self.fused, self.deviation, self.dtype, norm, name="fusion")(
             [views[r] for r in views if r == "face"], [views[r] for r in views if r != "face"]
         )
+        f2 = self.perturb("f2", f2)  # where gradients on the representation are taken; nothing unless a perturbation is given
         embedding = nn.Dense(self.embedding, kernel_init=nn.initializers.normal(self.deviation), dtype=self.dtype,
                              name="embedding")(f2)
         if norm is not None:

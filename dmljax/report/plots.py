@@ -15,6 +15,9 @@ STYLE = {"figure.dpi": 130, "savefig.bbox": "tight", "font.size": 9, "axes.spine
 COLOURS = {"expression": "#2563a8", "pose": "#d97706", "triplet": "#15803d"}
 
 
+CONFLICT = "cosine of the tasks' gradients"
+
+
 def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str) -> None:
     """A table of shares 0..1 as shades, each cell labelled; nan cells stay white."""
     with plt.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
@@ -48,26 +51,30 @@ def cells(hits: np.ndarray, counts: np.ndarray, expressions: list[str], poses: l
 
 
 def _series(lines: list[dict], prefix: str) -> dict[str, tuple[list, list]]:
-    keys = [key for key in lines[0] if key.startswith(prefix)]
+    keys = [key for key in lines[0] if key.startswith(prefix)] if lines else []
     return {key[len(prefix):]: ([d["step"] for d in lines if key in d], [d[key] for d in lines if key in d]) for key in keys}
 
 
 def curves(log: Path, path: Path, *, title: str) -> bool:
     """Losses, their weights, accuracies and the state of the embedding over the steps; False if the log is empty."""
-    lines = [d for d in map(json.loads, log.read_text().splitlines()) if "loss/total" in d] if log.exists() else []
+    everything = list(map(json.loads, log.read_text().splitlines())) if log.exists() else []
+    lines = [d for d in everything if "loss/total" in d]
     if not lines:
         return False
     panels = {"unweighted loss": _series(lines, "loss/"), "weight": _series(lines, "weight/"),
-              "accuracy on training batches": _series(lines, "accuracy/"), "embedding": _embedding(lines)}
+              "accuracy on training batches": _series(lines, "accuracy/"), "embedding": _embedding(lines),
+              CONFLICT: _series([d for d in everything if "conflict/norm_expression" in d], "conflict/cosine_")}
     panels = {name: series for name, series in panels.items() if series}
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 3.1), squeeze=False)
         for one, (name, series) in zip(axes[0], panels.items()):
             for key, (x, y) in series.items():
                 if key not in ("total", "weighted"):
-                    one.plot(x, y, label=key, color=COLOURS.get(key), linewidth=1.1, linestyle="--" if "identity" in key else "-")
+                    label = key.replace("_", ", ") if name == CONFLICT else key
+                    one.plot(x, y, label=label, color=COLOURS.get(key), linewidth=1.1, linestyle="--" if "identity" in key else "-")
             one.set_title(name, loc="left", fontsize=9)
-            one.set(xlabel="step", ylim=(0, None))
+            one.set(xlabel="step", ylim=(-1, 1) if name == CONFLICT else (0, None))
+            one.axhline(0, color="0.8", linewidth=0.6, zorder=0)
             one.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3 if len(series) != 4 else 2)
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
         figure.tight_layout()

@@ -23,7 +23,7 @@ from dmljax.train import state as states
 from dmljax.train.checkpoint import Checkpoints
 from dmljax.train.devices import replicate, unreplicate, use_compilation_cache
 from dmljax.train.log import Log
-from dmljax.train.step import TABLE, train_step
+from dmljax.train.step import TABLE, conflict_step, train_step
 from dmljax.types import AXIS, UserError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
@@ -128,7 +128,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
 
     size = config.data.image_size
     variables = jax.jit(partial(net.init, train=False))(jax.random.key(config.seed), jnp.zeros((1, size, size, 3)))
-    state = states.create(variables, program.optimizer, program.weighting, program.losses.tasks)
+    state = states.create(variables, program.optimizer, program.plan.weighting, program.losses.tasks)
     checkpoints = Checkpoints(run)
     position, state = _continue(checkpoints, config, data, state, say)
     if position.finished or position.step >= times.whole:
@@ -137,9 +137,10 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     if main:
         assemble.write_record(run, config, data, _versions())
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
+    conflicts = jax.pmap(partial(conflict_step, program=program, axis_name=AXIS), axis_name=AXIS)
     log = Log(run, step=position.step, whole=times.whole, normalised=config.losses.normalise, progress=progress and main, write=main)
     try:
-        return _Loop(config, data, times, net, checkpoints, log, position).run(step, replicate(state))
+        return _Loop(config, data, times, net, checkpoints, log, position, conflicts).run(step, replicate(state))
     finally:
         log.close()
         checkpoints.close()
@@ -182,9 +183,9 @@ def _versions() -> dict[str, str]:
 class _Loop:
     """The parts of a running training."""
 
-    def __init__(self, config, data, times, net, checkpoints, log, position):
+    def __init__(self, config, data, times, net, checkpoints, log, position, conflicts):
         self.config, self.data, self.times, self.net = config, data, times, net
-        self.checkpoints, self.log, self.position = checkpoints, log, position
+        self.checkpoints, self.log, self.position, self.conflicts = checkpoints, log, position, conflicts
         self.table = {TABLE: replicate(data.feed.table)} if data.feed.table else {}
         self.predictor = Predictor(net, data.feed) if len(data.split.validation) else None
 
@@ -206,6 +207,9 @@ class _Loop:
         rows = order.steps(tuples, tuples_per_step=config.data.tuples_per_step, accumulate=config.data.accumulate,
                            process=jax.process_index(), processes=jax.process_count(), local_devices=jax.local_device_count())
         for batch in self.data.feed.batches(rows[at.offset :]):
+            if times.conflicts and at.step % times.conflicts == 0:
+                found = self.conflicts(state, batch | self.table)
+                self.log.record({"step": at.step + 1, "epoch": at.epoch, **{key: float(unreplicate(value)) for key, value in found.items()}})
             state, scalars = step(state, batch | self.table)
             at.step, at.offset = at.step + 1, at.offset + 1
             self.log.add(at.step, scalars)

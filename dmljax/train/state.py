@@ -7,6 +7,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from dmljax.models.dmlnet import TRUNK
+
 
 @flax.struct.dataclass
 class TrainState:
@@ -29,6 +31,10 @@ class TrainState:
 
 def create(variables, optimizer, weighting, tasks: tuple[str, ...]) -> TrainState:
     """The state before the first step, from a network's initial variables."""
+    jacobian = ()
+    if "jacobian" in weighting.needs:
+        per_task = lambda x: jax.ShapeDtypeStruct((len(tasks), *x.shape), jnp.float32)  # noqa: E731
+        jacobian = (jax.tree.map(per_task, variables["params"][TRUNK]),)
     params, batch_stats = variables["params"], variables["batch_stats"]
     copy = lambda tree: jax.tree.map(jnp.array, tree)  # noqa: E731  (buffers are donated: no two leaves may share one)
     return TrainState(
@@ -37,7 +43,7 @@ def create(variables, optimizer, weighting, tasks: tuple[str, ...]) -> TrainStat
         batch_stats=batch_stats,
         optimizer=optimizer.init(params),
         ema={"params": copy(params), "batch_stats": copy(batch_stats)},
-        weighting=weighting.init(tasks),
+        weighting=weighting.init(tasks, *jacobian),
     )
 
 

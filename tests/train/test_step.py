@@ -6,12 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dmljax import plugins
 from dmljax.backbones import resnet
-from dmljax.losses.objective import Options
-from dmljax.models.dmlnet import DMLNet
+from dmljax.losses.objective import Options, task_losses
+from dmljax.models.dmlnet import DMLNet, perturbed
 from dmljax.train import augment, optimizer, phases, state
 from dmljax.train.devices import replicate
-from dmljax.train.step import Program, train_step
+from dmljax.train.gradients import Plan
+from dmljax.train.step import Program, conflict_step, train_step
 from dmljax.types import AXIS, IMAGE, INDEX, LABELS, Weighting
 from dmljax.weightings import dwa, equal
 
@@ -32,7 +34,9 @@ def program(weighting, net, **fields):
     adam = optimizer.build(learning_rate=0.05, epsilon=0.1, clip=5.0, weight_decay=1e-3)
     active = partial(phases.active, tasks=losses.tasks, first_steps=first, turn_steps=2)
     options = augment.Options(flip=0.5, shift=0.1, scale=0.1, brightness=0.2, contrast=0.2, erase=0.5)
-    return Program(net.apply, losses, weighting, adam, active, options, (2, 1, 0), 0.9, True, 3, (1.0,) * len(losses.tasks))
+    plan = Plan(weighting, fields.pop("source", "shared"), fields.pop("heads", "weighted"))
+    assert not fields, fields
+    return Program(net.apply, losses, plan, adam, active, options, (2, 1, 0), 0.9, True, 3, (1.0,) * len(losses.tasks))
 
 
 def batches(count, accumulate=1, seed=0):
@@ -97,7 +101,7 @@ def test_gradients_are_those_of_the_whole_batch_without_any_axis():
     net = network(None)
     made = program(equal.build(), net)
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
-    held = state.create(variables, made.optimizer, made.weighting, made.losses.tasks)
+    held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
     (batch,) = batches(1)
     expected, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, {k: v[None] for k, v in batch.items()})
     found, spread_logs = run(4, equal.build(), steps=1)
@@ -148,7 +152,8 @@ def test_the_resident_table_gives_what_images_in_the_batch_give():
     (batch,) = batches(1)
     net = network(None)
     made = program(equal.build(), net)
-    held = state.create(net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False), made.optimizer, made.weighting, made.losses.tasks)
+    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
     order = np.random.default_rng(0).permutation(len(batch[INDEX])).astype(np.int32)
     table = {k: v for k, v in batch.items() if k != INDEX}
     carried = {INDEX: order[None], **{k: v[order][None] for k, v in table.items()}}
@@ -161,3 +166,88 @@ def test_mining_per_device_is_another_thing(alone):
     other, _ = run(4, dwa.build(window=3), losses=Options(anchors="all", scope="device"), steps=13)
     differences = jax.tree.map(lambda x, y: np.abs(x - y).max(), alone[0].params, other.params)
     assert max(jax.tree.leaves(differences)) > 1e-3
+
+
+slow = pytest.mark.slow
+STRATEGIES = [("mgda", "rep", 1), pytest.param("upgrad", "shared", 1, marks=slow), pytest.param("famo", "shared", 1, marks=slow),
+              ("db_mtl", "shared", 1), pytest.param("graddrop", "shared", 1, marks=slow), pytest.param("pcgrad", "rep", 2, marks=slow),
+              pytest.param("sdmgrad", "shared", 2, marks=slow), pytest.param("rlw", "shared", 1, marks=slow)]
+
+
+@pytest.mark.parametrize(("name", "source", "accumulate"), STRATEGIES)
+def test_strategies_on_one_device_and_on_four(name, source, accumulate):
+    """Every kind of need: Gram matrices on parameters and on f2, the whole Jacobian, a second forward pass, two samples, random keys."""
+    plugin = plugins.load("weightings", name)
+    strategy = plugin.build(**plugin.default_config())
+    one, four = (run(d, strategy, steps=3, accumulate=accumulate, source=source) for d in (1, 4))
+    tolerance = 1e-4 if name == "graddrop" else 1e-5  # a coordinate on the edge of being dropped may fall to either side
+    close(one[0], four[0], tolerance)
+    close(one[1], four[1], 5 * tolerance)
+
+
+def test_the_gram_matrix_of_the_representation():
+    """Inner products of per-sample gradients on f2, taken by adding to f2 by hand; and one trunk pull-back gives the weighted sum."""
+    net, seen = network(None), []
+
+    def update(signals, held):
+        seen.append(signals.gram)
+        return jnp.array([0.3, 1.0, 2.0]), held, {f"g{i}{j}": signals.gram[i, j] for i in range(3) for j in range(3)}
+
+    strategy = Weighting(lambda tasks: (), update, frozenset({"gram"}))
+    made = program(strategy, net, source="rep")._replace(augment=augment.Options())
+    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    held = state.create(variables, made.optimizer, strategy, made.losses.tasks)
+    (batch,) = batches(1)
+    rows = {k: v[None] for k, v in batch.items()}
+    after, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, rows)
+    params = {"params": variables["params"], "batch_stats": variables["batch_stats"]}
+
+    def losses(offset):
+        outputs, _ = net.apply(perturbed(params, offset), jnp.asarray(batch[IMAGE], jnp.float32), train=True, mutable=["batch_stats"])
+        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.losses).shares
+
+    jacobian = np.asarray(jax.jacrev(losses)(jnp.zeros((len(batch[INDEX]), 12))), np.float64).reshape(3, -1)
+    found = np.array([[float(logs[f"weighting/g{i}{j}"]) for j in range(3)] for i in range(3)])
+    np.testing.assert_allclose(found, jacobian @ jacobian.T, rtol=2e-4, atol=1e-7)
+    fixed = Weighting(lambda tasks: (), lambda s, h: (jnp.array([0.3, 1.0, 2.0]), h, {}))
+    plain = made._replace(plan=Plan(fixed))
+    expected, _ = jax.jit(partial(train_step, program=plain, axis_name=None))(state.create(variables, plain.optimizer, fixed, ("a", "b", "c")), rows)
+    close(after.params, expected.params)
+
+
+@pytest.mark.parametrize(("needs", "source"), [
+    ((), "shared"), pytest.param(("gram",), "rep", marks=slow), pytest.param(("gram",), "shared", marks=slow),
+])
+def test_heads_may_be_trained_by_their_losses_in_full(needs, source):
+    """`unit`: the trunk as weighted, the heads as under equal weights."""
+    weights = jnp.array([0.1, 0.5, 2.0])
+    strategy = Weighting(lambda tasks: (), lambda s, held: (weights, held, {}), frozenset(needs))
+    unit, _ = run(1, strategy, steps=1, heads="unit", source=source)
+    weighted, _ = run(1, strategy, steps=1, source=source)
+    equally, _ = run(1, equal.build(), steps=1)
+    # Clipping makes all groups depend on each other; the first moments before it differ by one common factor.
+    ratio = lambda a, b, group: np.concatenate([np.ravel(x / np.where(y == 0, np.nan, y)) for x, y in zip(  # noqa: E731
+        jax.tree.leaves(a.optimizer[group].mu), jax.tree.leaves(b.optimizer[group].mu))])
+    for group in ("expression_head", "pose_head"):
+        found = ratio(unit, equally, group)
+        assert np.nanstd(found) < 1e-3 * abs(np.nanmean(found))
+    assert np.nanstd(ratio(unit, weighted, "trunk")) < 1e-2 * abs(np.nanmean(ratio(unit, weighted, "trunk")))
+
+
+def test_conflicts_are_the_cosines_of_the_tasks_gradients():
+    net = network(None)
+    made = program(equal.build(), net)._replace(augment=augment.Options())
+    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
+    (batch,) = batches(1)
+    found = jax.jit(partial(conflict_step, program=made, axis_name=None))(held, {k: v[None] for k, v in batch.items()})
+
+    def loss(params, task):
+        outputs, _ = net.apply({"params": params, "batch_stats": variables["batch_stats"]}, jnp.asarray(batch[IMAGE], jnp.float32), train=True,
+                               mutable=["batch_stats"])
+        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.losses).shares[task]
+
+    rows = [np.concatenate([np.ravel(g) for g in jax.tree.leaves(jax.grad(loss)(variables["params"], k)["trunk"])]) for k in range(3)]
+    assert float(found["conflict/norm_pose"]) == pytest.approx(np.linalg.norm(rows[1]), rel=1e-4)
+    expected = rows[0] @ rows[2] / np.linalg.norm(rows[0]) / np.linalg.norm(rows[2])
+    assert float(found["conflict/cosine_expression_triplet"]) == pytest.approx(expected, abs=1e-4)
