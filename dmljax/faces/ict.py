@@ -16,7 +16,7 @@ import numpy as np
 from dmljax.faces.camera import Window
 from dmljax.faces.expressions import UNITS
 from dmljax.faces.looks import Look
-from dmljax.faces.mesh import Mesh, triangulate
+from dmljax.faces.mesh import Mesh, checked, triangulate
 from dmljax.faces.skull import bump, step
 from dmljax.types import UserError
 
@@ -95,6 +95,11 @@ def _model(place: Path, neutral, quads, identity, expression, names) -> Model:
 
     triangles = triangulate(quads)
     triangles = triangles[(triangles < _OPAQUE).all(1)]
+    flat = np.zeros(0, np.float32)
+    triangles = checked(Mesh(neutral, triangles, flat, flat), f"'{place}'").triangles
+    for part, offsets in (("identity", identity), ("expression", expression)):
+        if not np.isfinite(offsets).all():
+            raise UserError(f"'{place}': offsets of {part} are not finite")
     return Model(neutral.astype(np.float32), triangles, identity.astype(np.float32), np.stack([side("_L"), side("_R")]))
 
 

@@ -92,6 +92,9 @@ def test_the_published_folder_gives_what_the_archive_gives(content, tmp_path):
     (lambda c: c | {"neutral": c["neutral"][:100]}, "expected 26719 vertices"),
     (lambda c: c | {"expression_names": c["expression_names"][:3], "expression": c["expression"][:3]}, "lacks the expression"),
     (lambda c: c | {"quads": c["quads"] + 26719}, "expected 26719 vertices"),
+    (lambda c: c | {"neutral": np.where(np.arange(26719)[:, None] == 7, np.nan, c["neutral"])}, "1 vertices have coordinates that are not finite"),
+    (lambda c: c | {"neutral": c["neutral"] * 0}, "triangles have no area"),
+    (lambda c: c | {"identity": np.full_like(c["identity"], np.inf)}, "offsets of identity are not finite"),
 ])
 def test_another_archive_is_refused(content, tmp_path, change, told):
     np.savez(tmp_path / "m.npz", **change(content))
