@@ -6,7 +6,7 @@ TENSORFLOW = [
     "tensorflow>=2.20,<3; platform_machine != 'x86_64'",
     "tensorflow-datasets>=4.9.9,<5",
 ]
-REPORT = ["matplotlib>=3.9,<4"]
+REPORT = ["matplotlib>=3.9,<4", "scipy>=1.13"]
 TEST = ["pytest>=8,<10", "ruff>=0.9"]
 
 setup(

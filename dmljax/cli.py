@@ -73,6 +73,14 @@ def _fail(title: str, text: str, code: int = MISTAKE) -> None:
     sys.exit(code)
 
 
+def whole_numbers(flag: str, texts) -> tuple[int, ...]:
+    """The values of a list flag as whole numbers, or a UserError that names the flag."""
+    try:
+        return tuple(int(text) for text in texts)
+    except ValueError:
+        raise UserError(f"--{flag} must be whole numbers such as 0,1,2; got '{','.join(texts)}'") from None
+
+
 def define_config(values, default: str) -> None:
     """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field."""
     from ml_collections import config_flags

@@ -41,6 +41,7 @@ RULES = [
     (("backbones/", "models/"), ("dmljax.losses", "dmljax.weightings", "dmljax.data", "dmljax.train", "dmljax.config", "ml_collections")),
     (("train/step.py",), ("dmljax.plugins", "dmljax.data", "dmljax.config", "dmljax.weightings", "dmljax.backbones", "orbax", "logging",
                           "ml_collections")),
+    (("faces/", "compare/"), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data", "dmljax.report")),
     (("report/",), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data")),
 ]
 

@@ -146,3 +146,22 @@ def test_a_set_with_one_face_names_the_condition(tmp_path):
     path.write_text(path.read_text().replace(",anger,", ",joy,").replace(",neutral,", ",joy,"))
     line = refused("train", "--config=manifest", *TINY, f"--config.dataset.root={tmp_path}", f"--run={tmp_path / 'run'}", "--config.split.folds=2")
     assert "no five-tuple can be formed" in line and "no other expression at the same pose is left" in line and "'joy'" in line
+
+
+@pytest.mark.slow
+def test_compare_plans_runs_resumes_and_reports(tmp_path):
+    run = tmp_path / "cmp"
+    tiny = ["--config=quick", "--config.dataset.synthetic.identities=5", *TINY]
+    common = ["compare", *tiny, "--strategies=dwa", "--seeds=0", f"--run={run}", "--jobs=2"]
+    done = dmljax(*common)
+    assert done.returncode == 0 and "single_pose" in done.stdout, done.stderr
+    rows = list(csv.DictReader((run / "comparison.csv").read_text().splitlines()))
+    assert {row["strategy"] for row in rows} == {"equal", "rlw", "single_expression", "single_pose", "dwa"}
+    stamps = {p: p.stat().st_mtime_ns for p in run.rglob("cost.json")}
+    (run / "dwa" / "seed_0_fold_0" / "cost.json").unlink()  # a member that was stopped
+    assert dmljax(*common).returncode == 0
+    assert {p for p, stamp in stamps.items() if p.stat().st_mtime_ns != stamp} == {run / "dwa" / "seed_0_fold_0" / "cost.json"}
+    failed = dmljax("compare", *tiny, "--strategies=sdmgrad", "--seeds=0", f"--run={tmp_path / 'other'}", "--jobs=2")
+    assert failed.returncode == 1 and "data.accumulate" in failed.stderr and "equal" in failed.stdout
+    assert "holds a comparison" in refused(*common, "--config.data.image_size=32")
+    assert "--seeds must be whole numbers" in refused("compare", "--seeds=a")

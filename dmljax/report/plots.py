@@ -83,6 +83,35 @@ def curves(log: Path, path: Path, *, title: str) -> bool:
     return True
 
 
+def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) -> bool:
+    """One small plot a name: `prefix`/<task> over the steps, means over that name's runs (lists of log lines). False if there is nothing."""
+    drawn = {name: list(zip(*logs)) for name, logs in runs.items() if logs and all(logs)}
+    if not drawn:
+        return False
+    columns = min(4, len(drawn))
+    rows = -(-len(drawn) // columns)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.0 * rows + 0.4), squeeze=False, sharex=True)
+        for one, (name, steps) in zip(axes.flat, drawn.items()):
+            for key in [key for key in steps[0][0] if key.startswith(f"{prefix}/") and not key.endswith(("/total", "/weighted"))]:
+                task = key.removeprefix(f"{prefix}/")
+                one.plot([same[0]["step"] for same in steps], [np.mean([line[key] for line in same]) for same in steps], label=task,
+                         color=COLOURS.get(task), linewidth=1.0)
+            one.set_title(name, loc="left", fontsize=9)
+            one.set_ylim(bottom=0)
+        for one in list(axes.flat)[max(len(drawn) - columns, 0):]:
+            one.tick_params(labelbottom=True)
+        for one in list(axes.flat)[len(drawn):]:
+            one.set_axis_off()
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=8)
+        figure.suptitle({"loss": "unweighted loss", "weight": "weight"}[prefix] + " over the steps", x=0.01, ha="left", fontsize=10)
+        figure.tight_layout(rect=(0, 0.3 / (2.0 * rows + 0.4), 1, 1))
+        figure.savefig(path)
+        plt.close(figure)
+    return True
+
+
 def _embedding(lines: list[dict]) -> dict:
     wanted = {"triplet/pose_hardest_positive": "D+ pose", "triplet/pose_hardest_negative": "D- pose",
               "triplet/identity_hardest_positive": "D+ identity", "triplet/identity_hardest_negative": "D- identity"}

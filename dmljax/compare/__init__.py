@@ -1,0 +1,1 @@
+"""Comparisons of weighting strategies: many runs, planned and carried out as plain commands."""

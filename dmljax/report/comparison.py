@@ -1,0 +1,128 @@
+"""The report of a comparison of weighting strategies: a table (CSV, Markdown), plots of losses and weights, one HTML page."""
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
+COLUMNS = ("strategy", "runs", "expression %", "95 %", "pose %", "95 %", "delta-m %", "95 %", "p against equal", "step, x equal", "memory, x equal")
+
+
+def summarise(rows: list[dict]) -> list[dict]:
+    """One entry a strategy, best delta-m first.
+
+    Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the same seed and fold,
+    in per cent of the latter: lower is better, negative where training together helps. Intervals are Student's over the runs;
+    runs of several folds of one seed share people and are counted as if they did not. The p value is of a paired t test of the
+    expression accuracy against equal weights, two-sided and not corrected for the number of strategies.
+    """
+    by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
+    found = []
+    for label in dict.fromkeys(row["label"] for row in rows):
+        own = [row for row in rows if row["label"] == label]
+        equal = [by.get(("equal", row["seed"], row["fold"])) for row in own]
+        entry = {"label": label, "runs": len(own)}
+        for measure, head in HEADS.items():
+            if not label.startswith("single_") or label == f"single_{head}":
+                entry[head] = _interval([row[measure] for row in own if measure in row])
+        if not label.startswith("single_"):
+            entry["delta"] = _interval([d for row in own if (d := _delta(row, by)) is not None])
+        pairs = [(row["expression accuracy"], e["expression accuracy"]) for row, e in zip(own, equal) if e]
+        entry["p"] = _paired(pairs) if label not in ("equal", "single_pose") else None
+        for key in ("step_s", "peak_bytes"):
+            ratios = [row[key] / e[key] for row, e in zip(own, equal) if e]
+            entry[key] = float(np.median(ratios)) if ratios else None
+        found.append(entry)
+    return sorted(found, key=lambda entry: entry["delta"][0] if entry.get("delta") else np.inf)
+
+
+def _delta(row: dict, by: dict) -> float | None:
+    losses = []
+    for measure, head in HEADS.items():
+        single = by.get((f"single_{head}", row["seed"], row["fold"]))
+        if measure in row and single is not None and single[measure] > 0:
+            losses.append(100 * (single[measure] - row[measure]) / single[measure])
+    return float(np.mean(losses)) if losses else None
+
+
+def _interval(values) -> tuple[float, float] | None:
+    """(mean, half the width of the 95 % interval; nan for one value)."""
+    if not values:
+        return None
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return float(np.mean(values)), float(half)
+
+
+def _paired(pairs) -> float | None:
+    differences = np.array([a - b for a, b in pairs])
+    if len(differences) < 2 or np.ptp(differences) == 0:
+        return None
+    return float(stats.ttest_1samp(differences, 0).pvalue)
+
+
+def table(entries: list[dict]) -> list[list[str]]:
+    """Rows of text, the header first; '-' where there is nothing to say."""
+    def cell(value, scale=1.0):
+        if value is None:
+            return ["-", "-"]
+        return [f"{scale * value[0]:.1f}", "-" if np.isnan(value[1]) else f"+- {scale * value[1]:.1f}"]
+
+    text = lambda value, form: "-" if value is None else format(value, form)  # noqa: E731
+    return [list(COLUMNS), *(
+        [e["label"], str(e["runs"]), *cell(e.get("expression"), 100), *cell(e.get("pose"), 100), *cell(e.get("delta")), text(e["p"], ".3f"),
+         text(e["step_s"], ".2f"), text(e["peak_bytes"], ".2f")] for e in entries
+    )]
+
+
+def write(folder: Path, rows: list[dict], failed: list[tuple[str, str]], planned: int) -> str:
+    """Writes comparison.csv, .md, .html and the plots; returns the table for the terminal."""
+    entries = summarise(rows)
+    lines = table(entries)
+    with open(folder / "comparison.csv", "w", newline="") as file:
+        csv.writer(file).writerows(lines)
+    title = f"Loss weightings on {rows[0]['dataset']}: {len(rows)} of {planned} runs"
+    note = " ".join(summarise.__doc__.split("\n\n")[1].split())
+    broken = [f"failed: {name}: {said}" for name, said in failed]
+    markdown = "\n".join(["| " + " | ".join(line) + " |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]])
+    (folder / "comparison.md").write_text(f"# {title}\n\n{markdown}\n\n{note}\n" + "".join(f"\n{line}\n" for line in broken))
+    pictures = _plots(folder, rows, entries)
+    _page(folder / "comparison.html", title, lines, note, broken, pictures)
+    widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
+    padded = lambda line: "  ".join([line[0].ljust(widths[0]), *(value.rjust(width) for value, width in zip(line[1:], widths[1:]))])  # noqa: E731
+    return "\n".join(map(padded, lines))
+
+
+def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:
+    """losses.png and weights.png: means over the runs of a strategy, one small plot each."""
+    from dmljax.report import plots
+
+    series = {}
+    for row in rows:
+        lines = [line for line in map(json.loads, Path(row["log"]).read_text().splitlines()) if "loss/total" in line]
+        series.setdefault(row["label"], []).append(lines)
+    shown = [entry["label"] for entry in entries]
+    wanted = {"loss": folder / "losses.png", "weight": folder / "weights.png"}
+    return [path for prefix, path in wanted.items() if plots.small_multiples({label: series[label] for label in shown}, prefix, path)]
+
+
+def _page(path: Path, title: str, lines, note: str, broken, pictures) -> None:
+    """One file that needs nothing else."""
+    head, *body = ([html.escape(value) for value in line] for line in lines)
+    rows = "".join("<tr>" + "".join(f"<td>{value}</td>" for value in line) + "</tr>" for line in body)
+    images = "".join(f'<img alt="{p.stem} over the steps" src="data:image/png;base64,{base64.b64encode(p.read_bytes()).decode()}">' for p in pictures)
+    lost = "".join(f"<p class=lost>{html.escape(line)}</p>" for line in broken)
+    path.write_text(f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
+<title>{html.escape(title)}</title><style>
+:root{{color-scheme:light dark}} body{{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}}
+.wide{{overflow-x:auto}}
+table{{border-collapse:collapse;white-space:nowrap}} td,th{{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #8884}}
+td:first-child,th:first-child{{text-align:left}} img{{max-width:100%;background:#fff;border-radius:6px;margin-top:1rem}} .lost{{color:#c33}}
+</style><h1>{html.escape(title)}</h1><div class=wide><table><tr>{"".join(f"<th>{value}</th>" for value in head)}</tr>{rows}</table></div>
+<p>{html.escape(note)}</p>{lost}{images}</html>
+""")
