@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
-COLUMNS = ("strategy", "runs", "expression %", "95 %", "pose %", "95 %", "delta-m %", "95 %", "p against equal", "step, x equal", "memory, x equal")
+COLUMNS = ("strategy", "runs", "expression %", "95 %", "pose %", "95 %", "delta-m %", "95 %", "p, equal", "step x", "memory x")
 
 
 def summarise(rows: list[dict]) -> list[dict]:
@@ -20,7 +20,8 @@ def summarise(rows: list[dict]) -> list[dict]:
     Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the same seed and fold,
     in per cent of the latter: lower is better, negative where training together helps. Intervals are Student's over the runs;
     runs of several folds of one seed share people and are counted as if they did not. The p value is of a paired t test of the
-    expression accuracy against equal weights, two-sided and not corrected for the number of strategies.
+    expression accuracy against equal weights, two-sided and not corrected for the number of strategies. Step time and peak
+    memory are ratios to equal weights, medians over the runs.
     """
     by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
     found = []
@@ -71,7 +72,7 @@ def table(entries: list[dict]) -> list[list[str]]:
     def cell(value, scale=1.0):
         if value is None:
             return ["-", "-"]
-        return [f"{scale * value[0]:.1f}", "-" if np.isnan(value[1]) else f"+- {scale * value[1]:.1f}"]
+        return [f"{scale * value[0]:.1f}", "-" if np.isnan(value[1]) else f"± {scale * value[1]:.1f}"]
 
     text = lambda value, form: "-" if value is None else format(value, form)  # noqa: E731
     return [list(COLUMNS), *(
@@ -121,7 +122,7 @@ def _page(path: Path, title: str, lines, note: str, broken, pictures) -> None:
 <title>{html.escape(title)}</title><style>
 :root{{color-scheme:light dark}} body{{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}}
 .wide{{overflow-x:auto}}
-table{{border-collapse:collapse;white-space:nowrap}} td,th{{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #8884}}
+table{{border-collapse:collapse;white-space:nowrap}} td,th{{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #8884}}
 td:first-child,th:first-child{{text-align:left}} img{{max-width:100%;background:#fff;border-radius:6px;margin-top:1rem}} .lost{{color:#c33}}
 </style><h1>{html.escape(title)}</h1><div class=wide><table><tr>{"".join(f"<th>{value}</th>" for value in head)}</tr>{rows}</table></div>
 <p>{html.escape(note)}</p>{lost}{images}</html>
