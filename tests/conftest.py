@@ -1,8 +1,12 @@
 """Eight fake devices, strict promotion, and fixtures that several tests share."""
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("DMLJAX_CACHE", tempfile.mkdtemp(prefix="dmljax-test-pictures-"))  # processes of this session share it
+if "DMLJAX_CACHE" not in os.environ:  # the tests and the processes they start share one album, which goes with them
+    os.environ["DMLJAX_CACHE"] = tempfile.mkdtemp(prefix="dmljax-test-pictures-")
+    atexit.register(shutil.rmtree, os.environ["DMLJAX_CACHE"], ignore_errors=True)
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 
 
