@@ -82,7 +82,7 @@ def alone(standard_promotion):
     return run(1, dwa.build(window=3))
 
 
-@pytest.mark.parametrize("devices", [2, 4, 8])
+@pytest.mark.parametrize("devices", [pytest.param(2, marks=pytest.mark.slow), 4, pytest.param(8, marks=pytest.mark.slow)])
 def test_any_number_of_devices_gives_what_one_gives(alone, devices):
     """Parameters, statistics, moments, moving averages and DWA's state after 13 steps: two windows and one step."""
     together = run(devices, dwa.build(window=3))
@@ -168,10 +168,9 @@ def test_mining_per_device_is_another_thing(alone):
     assert max(jax.tree.leaves(differences)) > 1e-3
 
 
-slow = pytest.mark.slow
-STRATEGIES = [("mgda", "rep", 1), pytest.param("upgrad", "shared", 1, marks=slow), pytest.param("famo", "shared", 1, marks=slow),
-              ("db_mtl", "shared", 1), pytest.param("graddrop", "shared", 1, marks=slow), pytest.param("pcgrad", "rep", 2, marks=slow),
-              pytest.param("sdmgrad", "shared", 2, marks=slow), pytest.param("rlw", "shared", 1, marks=slow)]
+STRATEGIES = [("mgda", "rep", 1), *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+    ("upgrad", "shared", 1), ("famo", "shared", 1), ("db_mtl", "shared", 1), ("graddrop", "shared", 1), ("pcgrad", "rep", 2),
+    ("sdmgrad", "shared", 2), ("rlw", "shared", 1)))]
 
 
 @pytest.mark.parametrize(("name", "source", "accumulate"), STRATEGIES)
@@ -215,9 +214,8 @@ def test_the_gram_matrix_of_the_representation():
     close(after.params, expected.params)
 
 
-@pytest.mark.parametrize(("needs", "source"), [
-    ((), "shared"), pytest.param(("gram",), "rep", marks=slow), pytest.param(("gram",), "shared", marks=slow),
-])
+@pytest.mark.slow
+@pytest.mark.parametrize(("needs", "source"), [((), "shared"), (("gram",), "rep"), (("gram",), "shared")])
 def test_heads_may_be_trained_by_their_losses_in_full(needs, source):
     """`unit`: the trunk as weighted, the heads as under equal weights."""
     weights = jnp.array([0.1, 0.5, 2.0])
