@@ -169,7 +169,7 @@ def test_mining_per_device_is_another_thing(alone):
 
 
 STRATEGIES = [("mgda", "rep", 1), *(pytest.param(*case, marks=pytest.mark.slow) for case in (
-    ("upgrad", "shared", 1), ("famo", "shared", 1), ("db_mtl", "shared", 1), ("graddrop", "shared", 1), ("pcgrad", "rep", 2),
+    ("upgrad", "shared", 1), ("famo", "shared", 1), ("db_mtl", "shared", 1), ("pcgrad", "rep", 2),
     ("sdmgrad", "shared", 2), ("rlw", "shared", 1)))]
 
 
@@ -179,9 +179,16 @@ def test_strategies_on_one_device_and_on_four(name, source, accumulate):
     plugin = plugins.load("weightings", name)
     strategy = plugin.build(**plugin.default_config())
     one, four = (run(d, strategy, steps=3, accumulate=accumulate, source=source) for d in (1, 4))
-    tolerance = 1e-4 if name == "graddrop" else 1e-5  # a coordinate on the edge of being dropped may fall to either side
-    close(one[0], four[0], tolerance)
-    close(one[1], four[1], 5 * tolerance)
+    close(one[0], four[0])
+    close(one[1], four[1], 5e-5)
+
+
+@pytest.mark.slow
+def test_graddrop_on_one_device_and_on_four():
+    """Gradients drop out at random by a threshold, and rounding decides for the few that lie on it; the rest agree."""
+    one, four = (run(d, plugins.load("weightings", "graddrop").build(), steps=1)[0].params for d in (1, 4))
+    apart = [np.abs(a - b) > 1e-5 for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(four))]
+    assert sum(x.sum() for x in apart) < 0.005 * sum(x.size for x in apart)
 
 
 def test_the_gram_matrix_of_the_representation():
