@@ -106,6 +106,11 @@ def plan(config, losses: LossOptions) -> gradients.Plan:
     built = plugins.load("weightings", name).build(**configuration.options(config, "weighting"))
     built = wrappers.wrap(built, **section.wrap)
     source = choice(section.gram, gradients.SOURCES, "weighting.gram")
+    if not built.needs <= gradients.PROVIDES:
+        raise UserError(
+            f"weighting.{name} needs {', '.join(sorted(built.needs - gradients.PROVIDES))}; "
+            f"the step provides {', '.join(sorted(gradients.PROVIDES))}"
+        )
     if "jacobian" in built.needs and source != "shared":
         raise UserError(f"weighting.{name} needs the gradients themselves, which weighting.gram={source} does not give; set weighting.gram=shared")
     if "cross_gram" in built.needs and (config.data.accumulate < 2 or config.data.accumulate % 2):

@@ -51,11 +51,10 @@ def plan(config, strategies, seeds, folds, run: Path) -> list[Member]:
     Raises:
       UserError: an unknown strategy, or a fold or seed that is no number in range.
     """
-    known = plugins.names("weightings")
     for name in strategies:
         plugins.load("weightings", name)
     tasks = ("expression", "pose") if config.model.pose_head else ("expression",)
-    labels = dict.fromkeys((*ALWAYS, *(SINGLE + task for task in tasks), *(s for s in strategies if s in known and s != "single")))
+    labels = dict.fromkeys((*ALWAYS, *(SINGLE + task for task in tasks), *(s for s in strategies if s != "single")))
     for name, values, top in (("seeds", seeds, 2**31), ("folds", folds, config.split.folds)):
         if not values or any(not 0 <= value < top for value in values) or len(set(values)) < len(values):
             raise UserError(f"--{name} must be different whole numbers from 0 to {top - 1}, got {','.join(map(str, values))}")

@@ -130,7 +130,6 @@ def action_units(grid: Grid) -> tuple[dict[int, np.ndarray], dict[int, np.ndarra
         20: [(0, sign * 0.095 * corner), (1, -0.035 * corner), (2, -0.03 * corner)],
         23: [(1, -0.45 * (y - MOUTH_Y) * lips), (0, -0.14 * x * lips), (2, -0.028 * lips)],
         25: [(1, 0.022 * upper_lip - 0.030 * lower_lip)],
-        43: [(1, opening(grid, -LID_REST[0], -LID_REST[1]))],
     }
     moved = {number: _field(grid, *parts) for number, parts in units.items()}
     moved[26] = (0.30 * drop).astype(np.float32)
