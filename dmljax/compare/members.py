@@ -6,16 +6,9 @@ is finished is not run again; one that was stopped goes on where it was.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
-
-from tqdm import tqdm
 
 from dmljax import config as configuration
 from dmljax import plugins
@@ -69,76 +62,6 @@ def _weighting(label: str) -> tuple[str, ...]:
     if label.startswith(SINGLE):
         return "--config.weighting.name=single", f"--config.weighting.single.task={label.removeprefix(SINGLE)}"
     return (f"--config.weighting.name={label}",)
-
-
-def run_all(members: list[Member], arguments: list[str], *, jobs: int, progress: bool = True) -> list[tuple[Member, str]]:
-    """Runs what is not finished, `jobs` at a time; SIGTERM and SIGINT are passed on, so that the runs save and can go on.
-
-    Args:
-      arguments: `--config...` of the comparison, given to every training.
-
-    Returns:
-      members that failed, each with the last line it said.
-    """
-    todo = [member for member in members if not member.finished]
-    running: set[subprocess.Popen] = set()
-    stopped, failed = threading.Event(), []
-
-    def stop(number, frame):
-        del frame
-        stopped.set()
-        for process in tuple(running):
-            process.send_signal(signal.SIGTERM)
-        raise KeyboardInterrupt(number)
-
-    def one(member: Member) -> None:
-        if stopped.is_set():
-            return
-        said = _train_and_evaluate(member, arguments, running)
-        if said and not stopped.is_set():
-            failed.append((member, said))
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        with tqdm(total=len(members), initial=len(members) - len(todo), desc="comparing", unit="run", disable=not progress) as bar:
-            with ThreadPoolExecutor(jobs) as pool:
-                for _ in pool.map(one, todo):
-                    bar.update()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return failed
-
-
-def _train_and_evaluate(member: Member, arguments: list[str], running: set) -> str:
-    """'' or what it said when it failed. What it cost is written last: a member with a cost is finished."""
-    run = f"--run={member.folder}"
-    code, said, seconds, peak = _command(["train", *arguments, *member.arguments, run, "--noprogress"], running)
-    if code == 0:
-        code, said, _, _ = _command(["evaluate", run, "--noprogress"], running)
-    if code:
-        return said or f"exit code {code}"
-    steps = [json.loads(line) for line in (member.folder / "train.jsonl").read_text().splitlines()]
-    rate = [line["steps_per_second"] for line in steps if "steps_per_second" in line][-1]
-    part = member.folder / f".{COST}.part"
-    part.write_text(json.dumps({"train_s": round(seconds, 1), "peak_bytes": peak, "step_s": round(1 / rate, 5)}) + "\n")
-    part.replace(member.folder / COST)
-    return ""
-
-
-def _command(arguments: list[str], running: set) -> tuple[int, str, float, int]:
-    """(exit code, last line of its errors, processor seconds, largest resident memory in bytes) of a dmljax command."""
-    script = "from dmljax.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    running.add(process)
-    try:
-        lines = process.stderr.read().strip().splitlines()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    finally:
-        running.discard(process)
-        process.stderr.close()
-    return process.returncode, lines[-1] if lines else "", usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 def read_results(members: list[Member]) -> list[dict]:

@@ -43,7 +43,7 @@ class Position:
 
 
 class _Stop:
-    """Turns SIGTERM and SIGINT into a wish to stop, and several processes' wishes into one decision at the same step."""
+    """Turns SIGTERM, SIGINT and SIGUSR2 (how clusters announce the end of a job) into a wish to stop, and several processes' wishes into one decision at the same step."""
 
     def __init__(self):
         self._wish = 0
@@ -64,7 +64,7 @@ class _Stop:
             self._wish = number
 
         before = {}
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
             with contextlib.suppress(ValueError):  # not in the main thread
                 before[number] = signal.signal(number, note)
         try:
