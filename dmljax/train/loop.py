@@ -43,7 +43,8 @@ class Position:
 
 
 class _Stop:
-    """Turns SIGTERM, SIGINT and SIGUSR2 (how clusters announce the end of a job) into a wish to stop, and several processes' wishes into one decision at the same step."""
+    """Turns SIGTERM, SIGINT and SIGUSR2 (how clusters announce the end of a job) into a wish to stop, and several processes'
+    wishes into one decision at the same step."""
 
     def __init__(self):
         self._wish = 0

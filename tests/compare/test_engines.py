@@ -2,6 +2,8 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
 import time
 
 import pytest
@@ -49,18 +51,20 @@ def test_mistakes(name, options, told, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_pre_empted_job_saves_and_goes_on(tmp_path):
+def test_a_pre_empted_job_saves_and_goes_on(tmp_path, monkeypatch):
     import submitit
 
+    monkeypatch.setenv("XLA_FLAGS", "")  # one device
     folder = tmp_path / "dwa"
     executor = submitit.AutoExecutor(folder=tmp_path / "jobs", cluster="local")
     executor.update_parameters(timeout_min=20)
     handle = executor.submit(engines.Job(member(folder), [*TINY, "--config.train.duration=3000 steps", "--config.train.save_every=3000 steps"]))
     log, deadline = folder / "train.jsonl", time.monotonic() + 240
     while not (log.exists() and len(log.read_text().splitlines()) > 20):
-        assert time.monotonic() < deadline and not handle.done(), handle.stderr()
+        assert time.monotonic() < deadline and not handle.done(), handle.results()
         time.sleep(0.2)
-    handle._interrupt()
+    task = int(subprocess.check_output(["pgrep", "-P", handle.job_id], text=True))  # the job's process below its local controller
+    os.kill(task, signal.SIGUSR2)  # what SLURM sends before it takes the machine away
     assert handle.result() == "", handle.stderr()
     steps = [json.loads(line)["step"] for line in log.read_text().splitlines() if "loss/total" in line]
     assert steps == sorted(set(steps)) and steps[-1] == 3000 and member(folder).finished
