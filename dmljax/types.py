@@ -37,6 +37,15 @@ class Skipped(NamedTuple):
     reason: str
 
 
+class Protocol(NamedTuple):
+    """How the method's paper used a set: people and images on both sides of its split."""
+
+    train_people: int
+    test_people: int
+    train_images: int
+    test_images: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Samples:
     """What a dataset is: a reference and three labels per image, and a way to read the image.
@@ -52,10 +61,12 @@ class Samples:
       read: reference -> the file's bytes, or the image itself as uint8 [H, W, 3].
       prepare: where images have to be made first: called before they are read with their references,
         progress= (bool) and workers= (0: one for each core), it makes what is missing and returns the folder. Else None.
-      box: (left, top, right, bottom) in pixels, cut out before resizing, the same for every pose; None keeps all.
+      boxes: (left, top, right, bottom) in pixels of each image, cut out before resizing, int32 [S, 4]; None keeps all.
       darkest: an image whose mean grey level (0..255) is below this is a placeholder and is skipped.
       skipped: files that were found and left out, with the reason.
       published: the counts that the set's authors state, in words; printed beside the actual ones.
+      licence, obtain: on what terms the set may be used, and where it comes from.
+      protocol: the sizes of the paper's split, where the paper used the set; else None.
       partition: 0 (train) or 1 (test) per sample, int8 [S], where the set has an official split; else None.
     """
 
@@ -70,10 +81,13 @@ class Samples:
     pose_yaw: tuple[float, ...]
     pose_mirror: tuple[int, ...]
     read: Callable[[str], bytes | np.ndarray]
-    box: tuple[int, int, int, int] | None = None
+    boxes: np.ndarray | None = None
     darkest: float = 10.0
     skipped: tuple[Skipped, ...] = ()
     published: str = ""
+    licence: str = ""
+    obtain: str = ""
+    protocol: Protocol | None = None
     partition: np.ndarray | None = None
     prepare: Callable[..., None] | None = None
 
@@ -90,6 +104,7 @@ class Samples:
             pose=self.pose[indices],
             identity=self.identity[indices],
             partition=None if self.partition is None else self.partition[indices],
+            boxes=None if self.boxes is None else self.boxes[indices],
             skipped=self.skipped + tuple(skipped),
         )
 

@@ -1,6 +1,7 @@
 """Reading: a reference of a dataset -> one uint8 RGB image of the training size; the only place that decodes."""
 from __future__ import annotations
 
+import contextlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,33 +12,61 @@ from tqdm import tqdm
 from dmljax.types import Samples, Skipped, UserError
 
 
-def load(samples: Samples, reference: str, size: int) -> np.ndarray:
-    """One image, decoded, cut to the set's box and resized: uint8 [size, size, 3], RGB.
+def load(samples: Samples, number: int, size: int) -> np.ndarray:
+    """Image `number`, decoded, cut to its box and resized: uint8 [size, size, 3], RGB.
 
-    Grey images are repeated over the three channels. Resizing is bilinear with antialiasing over the source pixels.
+    Grey images are repeated over the three channels. Resizing is bilinear with antialiasing over the source pixels; a JPEG
+    much larger than that is decoded at a half, a quarter or an eighth of its size, which its cosine transform gives directly.
 
     Raises:
       ValueError: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says which.
     """
-    try:
-        raw = samples.read(reference)
-        image = Image.open(io.BytesIO(raw)) if isinstance(raw, bytes) else Image.fromarray(raw)
-        if getattr(image, "mode", "").startswith("I;16"):  # 16-bit grey: Pillow would clip it instead of scaling
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        image = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot be decoded ({error})") from None
-    if samples.box is not None:
-        left, top, right, bottom = samples.box
-        if right > image.width or bottom > image.height:
-            raise ValueError(f"is {image.width} x {image.height} pixels, too small for the box {samples.box}")
-        image = image.crop(samples.box)
-    if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image)
+    box = None if samples.boxes is None else tuple(int(edge) for edge in samples.boxes[number])
+    pixels = _cut(decode(samples.read(samples.references[number]), box, size), size)
     if samples.darkest > 0 and pixels.mean() < samples.darkest:
         raise ValueError(f"is black (mean grey level {pixels.mean():.1f} of 255, a placeholder)")
     return pixels
+
+
+def decode(raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None = None, least: int = 0) -> tuple[Image.Image, tuple]:
+    """(RGB image, box within it). With `least`, a JPEG may come smaller, as long as the box keeps that many pixels on each side.
+
+    Raises:
+      ValueError: it cannot be decoded, or the box lies outside it.
+    """
+    with _undecodable():
+        image = Image.open(io.BytesIO(raw)) if isinstance(raw, bytes) else Image.fromarray(raw)
+    width, height = image.size
+    box = (0, 0, width, height) if box is None else box
+    if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
+        raise ValueError(f"is {width} x {height} pixels, too small for the box {box}")
+    fewer = min(box[2] - box[0], box[3] - box[1]) // max(least, 1)
+    with _undecodable():
+        if least and fewer >= 2:
+            image.draft("RGB", (width // fewer, height // fewer))  # only JPEG knows how; others ignore it
+        if image.mode.startswith("I;16"):  # 16-bit grey: Pillow would clip it instead of scaling
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = image.convert("RGB")
+    shrunk = round(width / image.width)  # 1, 2, 4 or 8; sides that it does not divide are rounded up
+    return image, tuple(edge / shrunk for edge in box)
+
+
+@contextlib.contextmanager
+def _undecodable():
+    try:
+        yield
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot be decoded ({error})") from None
+
+
+def _cut(decoded: tuple[Image.Image, tuple], size: int) -> np.ndarray:
+    image, box = decoded
+    if all(edge == int(edge) for edge in box):
+        image = image.crop(tuple(int(edge) for edge in box))  # so that resizing does not see what lies outside
+        box = None
+    if image.size != (size, size) or box is not None:
+        image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(image)
 
 
 def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool = True,
@@ -58,7 +87,7 @@ def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool =
 
     def one(k: int) -> None:
         try:
-            image = load(samples, samples.references[k], size)
+            image = load(samples, k, size)
         except ValueError as error:
             failed[k] = str(error)
             return

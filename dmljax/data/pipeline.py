@@ -40,7 +40,7 @@ class TFDataFeed:
             return
 
         def image(index: np.ndarray) -> np.ndarray:
-            return load(samples, samples.references[int(index)], size)
+            return load(samples, int(index), size)
 
         def row(index):
             pixels = tf.numpy_function(image, [index], tf.uint8)

@@ -76,7 +76,7 @@ def _block(samples: Samples, title: str, rows, columns, cells, side: int) -> Ima
         for k, index in enumerate(cells[r]):
             place = (left + k * (side + _GAP), top)
             try:
-                pixels = None if index is None else load(samples, samples.references[index], side)
+                pixels = None if index is None else load(samples, index, side)
             except ValueError:
                 pixels = None
             if pixels is None:

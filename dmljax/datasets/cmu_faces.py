@@ -79,10 +79,12 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
         pose_yaw=YAW,
         pose_mirror=MIRROR,
         read=read,
-        box=WINDOWS[window],
+        boxes=np.tile(np.array(WINDOWS[window], np.int32), (len(rows), 1)),
         darkest=0.0,  # a few frames are nearly black and yet valid
         skipped=tuple(skipped),
         published="640 images of 20 people, 16 of them marked .bad",
+        licence="CC BY 4.0 (UCI Machine Learning Repository, set 124); attribution to Tom Mitchell",
+        obtain="UCI Machine Learning Repository, CMU Face Images",
     )
 
 

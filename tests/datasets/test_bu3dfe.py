@@ -39,7 +39,7 @@ def test_defective_scans_are_skipped_and_listed(root):
 
 def test_the_texture_lies_where_the_scan_says_and_yaw_turns_it(root):
     samples = bu3dfe.samples(str(root), size=64)
-    front, left, right = (load(samples, f"F0001/F0001_HA04WH@{yaw}", 64).astype(float) for yaw in (0, 45, -45))
+    front, left, right = (load(samples, samples.references.index(f"F0001/F0001_HA04WH@{yaw}"), 64).astype(float) for yaw in (0, 45, -45))
     face = front[20:44, 20:44]
     assert face[:, -4:, 0].mean() > face[:, :4, 0].mean() + 30  # the fixture's texture grows redder to the right
     assert face[-4:, :, 1].mean() > face[:4, :, 1].mean() + 30  # and greener downwards
@@ -56,8 +56,8 @@ def test_fields_out_of_range(root, fields, told):
 
 def test_a_changed_scan_is_rendered_anew(root):
     samples = bu3dfe.samples(str(root), size=32)
-    before = load(samples, "F0001/F0001_HA04WH@0", 32)
+    before = load(samples, samples.references.index("F0001/F0001_HA04WH@0"), 32)
     bu3dfe._write_scan(root / "F0001/F0001_HA04WH_F3D.wrl", 2.0)
     bu3dfe._centred.cache_clear()
-    after = load(bu3dfe.samples(str(root), size=32), "F0001/F0001_HA04WH@0", 32)
+    after = load(bu3dfe.samples(str(root), size=32), samples.references.index("F0001/F0001_HA04WH@0"), 32)
     assert not np.array_equal(before, after)

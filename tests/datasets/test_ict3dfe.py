@@ -37,8 +37,8 @@ def test_views_of_one_scan_share_the_performance_and_levels_grow(root, monkeypat
 
 def test_a_picture_is_the_same_every_time_and_another_from_another_side(root):
     samples = ict3dfe.samples(root, identities=2, size=32)
-    first, side = (load(samples, reference, 32) for reference in ("000/anger/4/0", "000/anger/4/90"))
-    assert np.array_equal(first, load(samples, "000/anger/4/0", 32)) and not np.array_equal(first, side)
+    first, side = (load(samples, samples.references.index(reference), 32) for reference in ("000/anger/4/0", "000/anger/4/90"))
+    assert np.array_equal(first, load(samples, samples.references.index("000/anger/4/0"), 32)) and not np.array_equal(first, side)
 
 
 @pytest.mark.parametrize(("fields", "told"), [
