@@ -30,10 +30,20 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.preset = preset
 
     config.dataset = _family("datasets", "synthetic") | {"root": ""}
+    config.dataset.train = ""  # several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root
+    config.dataset.test = ""  # another set to test on, 'sfew:FOLDER'; labels meet by name; empty: people of the same set
     config.dataset.synthetic.update(identities=100, size=224)
 
+    config.crop = ConfigDict()
+    config.crop.rule = "set"  # set (its own window) | none | views | boxes (from a table) | haar | dlib | mtcnn
+    config.crop.table = ""  # CSV of views or boxes: see dmljax/data/crop.py
+    config.crop.margin = 0.2  # around a table's or detector's box, as a share of its longer side
+    config.crop.missed = "skip"  # images without a face: skip (and list) | whole
+
     config.split = ConfigDict()
-    config.split.kind = "folds"  # folds | fraction | given
+    config.split.kind = "folds"  # folds | fraction | given (the set's own) | paper (as many people as the paper tested) | list
+    config.split.file = ""  # for kind=list: split.json of another run, or a text file with the name of a test person a line
+    config.split.stratify = True  # people are chosen so that expressions and poses are alike on all sides, as far as people allow
     config.split.folds = 5
     config.split.fold = 0  # which fold tests; -1: all folds, one run each
     config.split.test = 0.2  # share of the identities, for kind=fraction

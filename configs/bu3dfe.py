@@ -12,6 +12,5 @@ from dmljax.configs import ict3dfe
 def get_config(preset: str = "safe"):
     config = ict3dfe.get_config(preset)
     config.dataset.name = "bu3dfe"
-    config.split.kind = "fraction"
-    config.split.test = 0.3
+    config.split.kind = "paper"
     return config

@@ -1,6 +1,7 @@
 """From a configuration to the parts of a run: the set, the split, the network, the step's program."""
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from functools import partial
@@ -12,7 +13,7 @@ import numpy as np
 
 from dmljax import config as configuration
 from dmljax import plugins
-from dmljax.data import feeds, splits
+from dmljax.data import duplicates, feeds, images, splits
 from dmljax.losses.objective import RELATIONS
 from dmljax.losses.objective import Options as LossOptions
 from dmljax.losses.triplet import LINKS
@@ -26,10 +27,11 @@ from dmljax.weightings import _wrappers as wrappers
 
 
 class Set(NamedTuple):
-    """A feed over the samples that can be read, and who trains and tests."""
+    """A feed over the samples that can be read, who trains and tests, and pairs of images on both sides that are nearly the same."""
 
     feed: Any
     split: splits.Split
+    duplicates: list[tuple[int, int]] | None
 
     @property
     def samples(self) -> Samples:
@@ -38,9 +40,12 @@ class Set(NamedTuple):
 
 def open_set(config, *, progress: bool = True) -> Set:
     """Reads the configured set and splits it."""
-    samples = open_samples(config)
+    samples = open_samples(config, progress=progress)
     feed = feeds.build(config.data.feed, samples, image_size=config.data.image_size, memory=config.data.memory, progress=progress)
-    return Set(feed, splits.make(feed.samples, seed=config.seed, **config.split))
+    chosen = config.split.to_dict() | ({"kind": "given"} if config.dataset.test else {})
+    split = splits.make(feed.samples, seed=config.seed, **chosen)
+    apart = np.concatenate([split.validation, split.test])
+    return Set(feed, split, duplicates.across(feed.samples, split.train, apart, images.load))
 
 
 def fingerprint(samples: Samples) -> str:
@@ -179,20 +184,28 @@ def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
     )
 
 
-def describe(samples: Samples, split: splits.Split) -> str:
-    """One line: what is there, beside what the set's authors state."""
+def describe(data: Set) -> str:
+    """What is there, beside what the set's authors state, and what is to be told about it; a line each."""
+    samples, split = data.samples, data.split
     people = [len(np.unique(samples.identity[part][samples.identity[part] >= 0])) for part in split]
     sides = ", ".join(f"{name} {len(part)} images of {count} people" for name, part, count in zip(split._fields, split, people) if len(part))
     published = f" (published: {samples.published})" if samples.published else ""
     skipped = f", {len(samples.skipped)} files skipped" if samples.skipped else ""
-    return (
+    lines = [
         f"{samples.name}: {len(samples)} images{published}{skipped}; {len(samples.expression_names)} expressions, "
-        f"{len(samples.pose_names)} poses, {len(samples.identity_names)} identities; {sides}"
-    )
+        f"{len(samples.pose_names)} poses, {len(samples.identity_names)} identities; {sides}",
+        *samples.notes,
+    ]
+    if data.duplicates is None:
+        lines.append("near-duplicates across the split were not looked for: too many pairs of images")
+    elif data.duplicates:
+        one, other = (samples.references[k] for k in data.duplicates[0])
+        lines.append(f"near-duplicates across the split: {len(data.duplicates)} pairs (near_duplicates.csv), e.g. '{one}' and '{other}'")
+    return "\n".join(lines)
 
 
 def write_record(run: Path, config, data: Set, versions: dict) -> None:
-    """What a run is, beside its checkpoints: config.json, versions.json, split.json, skipped.csv."""
+    """What a run is, beside its checkpoints: config.json, versions.json, split.json, skipped.csv, near_duplicates.csv."""
     run.mkdir(parents=True, exist_ok=True)
     samples = data.samples
 
@@ -203,6 +216,8 @@ def write_record(run: Path, config, data: Set, versions: dict) -> None:
 
     dump("split.json", {side: [samples.references[i] for i in part] for side, part in zip(data.split._fields, data.split)})
     dump("versions.json", versions)
-    lines = [f'"{s.reference}","{s.reason}"'.replace("\n", " ") for s in samples.skipped]
-    (run / "skipped.csv").write_text("\n".join(["reference,reason", *lines]) + "\n")
+    pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
+    for name, header, rows in (("skipped.csv", ("reference", "reason"), samples.skipped), ("near_duplicates.csv", ("train", "apart"), pairs)):
+        with open(run / name, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *rows])
     dump("config.json", configuration.trimmed(config))

@@ -14,7 +14,7 @@ from dmljax import plugins
 from dmljax.types import UserError
 
 # What may differ when a run is continued: where and how long, not what.
-MAY_CHANGE = ("dataset.root", "data.feed", "data.memory", "train.", "backbone.resnet.convolution")
+MAY_CHANGE = ("dataset.root", "dataset.train", "dataset.test", "split.file", "data.feed", "data.memory", "train.", "backbone.resnet.convolution")
 
 
 def folder() -> Path:
@@ -45,17 +45,27 @@ def trimmed(config: ConfigDict) -> dict:
     for family, section in (("datasets", "dataset"), ("backbones", "backbone"), ("weightings", "weighting")):
         chosen = plain[section]["name"]
         plugins.load(family, chosen)
+        used = {chosen} | (set(set_names(plain[section])) if section == "dataset" else set())
         for other in plugins.names(family):
-            if other != chosen:
+            if other not in used:
                 plain[section].pop(other, None)
     return plain
 
 
+def set_names(dataset) -> list[str]:
+    """Names in the fields `train` and `test` of the dataset section, which are texts 'name:folder, name:folder'."""
+    return [text.strip().partition(":")[0] for text in f"{dataset['train']},{dataset['test']}".split(",") if text.strip()]
+
+
 def options(config, section: str) -> dict:
     """The fields of the chosen plug-in of a section, as keyword arguments for its `build` or `samples`."""
-    chosen = config[section]["name"]
-    fields = config[section][chosen]
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in dict(fields).items()}
+    return options_of(config, section, config[section]["name"])
+
+
+def options_of(config, section: str, name: str) -> dict:
+    """The fields of the plug-in `name` of a section, as keyword arguments."""
+    plugins.load({"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}[section], name)
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in dict(config[section][name]).items()}
 
 
 def flatten(tree: dict, prefix: str = "") -> dict[str, object]:

@@ -1,39 +1,120 @@
-"""Preparing a configured set: make its pictures, check every image, list what was left out, draw a contact sheet. Without JAX."""
+"""From a configuration to a set that can be read: opened, joined and cropped; checked, reported, prepared on disk. Without JAX."""
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
 from dmljax import config as configuration
 from dmljax import plugins
+from dmljax.data import crop, inventory, joined, prepared, shards
 from dmljax.data import sheet as sheets
 from dmljax.data.images import read_all
-from dmljax.types import Samples
+from dmljax.types import Samples, UserError
 
 
-def open_samples(config) -> Samples:
-    """The configured set, its images not yet read."""
-    plugin = plugins.load("datasets", config.dataset.name)
-    return plugin.samples(config.dataset.root, **configuration.options(config, "dataset"))
+def open_raw(name: str, root: str, options: dict) -> Samples:
+    """A set by name: from where it was prepared, if `root` is such a folder, or as it lies on the user's disk."""
+    plugin = plugins.load("datasets", name)
+    found = prepared.find(root, name)
+    if found is None:
+        return plugin.samples(root, **options)
+    samples = prepared.read(found)
+    if samples.name != name:
+        raise UserError(f"'{found}' is a prepared set of {samples.name}, and dataset.name is {name}; change one of them")
+    return samples
 
 
-def prepare(config, *, sheet: str, people: int, side: int, workers: int = 0, progress: bool = True) -> Samples:
-    """Makes and checks the set's images; writes a contact sheet to `sheet`, if given, and beside it a CSV of what was skipped.
+def open_joined(train: tuple, test: tuple | None) -> Samples:
+    """Several sets as one; each is (name, root, options), see `joined.join`."""
+    return joined.join([open_raw(*one) for one in train], open_raw(*test) if test else None)
+
+
+def source(config) -> partial:
+    """What opens the configured set, or the sets of `dataset.train` and `dataset.test`; it can be pickled."""
+    chosen = config.dataset
+    one = lambda name, root: (name, root, configuration.options_of(config, "dataset", name))  # noqa: E731
+    if not chosen.train and not chosen.test:
+        return partial(open_raw, *one(chosen.name, chosen.root))
+    train = [one(*_named(text, "dataset.train")) for text in chosen.train.split(",")] if chosen.train else [one(chosen.name, chosen.root)]
+    return partial(open_joined, tuple(train), one(*_named(chosen.test, "dataset.test")) if chosen.test else None)
+
+
+def _named(text: str, field: str) -> tuple[str, str]:
+    """'kdef:FOLDER' -> its two parts."""
+    name, colon, root = text.strip().partition(":")
+    if not colon and name != "synthetic":
+        raise UserError(f"{field} is written as name:folder, name:folder, such as kdef:FOLDER; got '{text}'")
+    plugins.load("datasets", name)
+    return name, root
+
+
+def open_samples(config, *, progress: bool = True) -> Samples:
+    """The configured set with a box for each image, its images not yet read.
+
+    Raises:
+      UserError: the set is not there, a field is wrong, or no face was found in any image.
+    """
+    samples = crop.apply(source(config)(), progress=progress, **config.crop)
+    if not len(samples):
+        raise UserError(f"{samples.name}: crop.rule={config.crop.rule} finds a face in none of the images; look at one, or choose another rule")
+    return samples
+
+
+def check(config, *, sheet: str = "", people: int = 8, side: int = 96, workers: int = 0, progress: bool = True) -> Samples:
+    """Makes the pictures of a rendered set, reads every image, and says what is there.
+
+    Args:
+      sheet: file of a contact sheet; a list of what was skipped comes beside it. Empty: none.
 
     Returns:
       the samples whose images can be read.
     """
-    samples = open_samples(config)
-    if samples.prepare is not None:
-        where = samples.prepare(samples.references, progress=progress, workers=workers)
-        print(f"pictures: {where}")
-    samples, _ = read_all(samples, config.data.image_size, keep=False, progress=progress)
-    print(f"{samples.name}: {len(samples)} images, {len(samples.identity_names)} identities, {len(samples.skipped)} files skipped")
+    _make_pictures(source(config)(), workers, progress)
+    samples, _ = read_all(open_samples(config, progress=progress), config.data.image_size, keep=False, progress=progress)
+    listed = Path(sheet).with_suffix(".skipped.csv") if sheet else None
+    if samples.skipped and listed:
+        with open(listed, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("reference", "reason"), *samples.skipped])
+    _show(samples, listed)
     if sheet:
         print(f"contact sheet: {sheets.draw(samples, sheet, people=people, side=side)}")
-    if samples.skipped:
-        listed = Path(sheet or "sheet.png").with_suffix(".skipped.csv")
-        with open(listed, "w", newline="") as file:
-            csv.writer(file).writerows([("reference", "reason"), *samples.skipped])
-        print(f"skipped: {listed}; the first: {samples.skipped[0].reference}: {samples.skipped[0].reason}")
     return samples
+
+
+def prepare(config, out: str, *, formats=("array_record", "tfrecord"), version: str = "1.0.0", per_shard: int = shards.PER_SHARD,
+            beam: list[str] | None = None, people: int = 8, side: int = 96, workers: int = 0, progress: bool = True) -> Path:
+    """Writes a prepared set to OUT/<set>/<version>, with report.md, counts.csv and contact_sheet.png; see `data.prepared`.
+
+    Args:
+      formats, version, per_shard, beam: see `shards.plan` and `shards.write`.
+    """
+    if config.dataset.train or config.dataset.test:
+        raise UserError("sets are prepared one by one: choose each by dataset.name and dataset.root; training joins what was prepared")
+    _make_pictures(source(config)(), workers, progress)
+    plan = shards.plan(source(config), out, version=version, size=config.data.image_size, crop=config.crop.to_dict(), formats=formats,
+                       per_shard=per_shard)
+    shards.write(plan, workers=workers, beam=beam, progress=progress)
+    samples = prepared.read(plan.folder)
+    (plan.folder / "report.md").write_text(inventory.report(samples), encoding="utf-8")
+    inventory.write_counts(samples, plan.folder / "counts.csv")
+    sheets.draw(samples, plan.folder / "contact_sheet.png", people=people, side=side)
+    _show(samples, plan.folder / "skipped.csv")
+    print(f"prepared: {plan.folder}/  (report.md, contact_sheet.png; train on it with --config.dataset.root={plan.folder})")
+    return plan.folder
+
+
+def _make_pictures(samples: Samples, workers: int, progress: bool) -> None:
+    if samples.prepare is not None:
+        print(f"pictures: {samples.prepare(samples.references, progress=progress, workers=workers)}")
+
+
+def _show(samples: Samples, listed: Path | None) -> None:
+    published = f" (published: {samples.published})" if samples.published else ""
+    print(f"{samples.name}: {len(samples)} images{published}, {len(samples.identity_names)} identities, {len(samples.skipped)} files skipped")
+    for note in samples.notes:
+        print(note)
+    if missed := crop.misses(samples.skipped):
+        print("no face found: " + ", ".join(f"{count} x {pose}" for pose, count in missed.most_common()))
+    if samples.skipped:
+        print(f"skipped{f': {listed}' if listed else ''}; the first: {samples.skipped[0].reference}: {samples.skipped[0].reason}")

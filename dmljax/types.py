@@ -61,12 +61,15 @@ class Samples:
       read: reference -> the file's bytes, or the image itself as uint8 [H, W, 3].
       prepare: where images have to be made first: called before they are read with their references,
         progress= (bool) and workers= (0: one for each core), it makes what is missing and returns the folder. Else None.
-      boxes: (left, top, right, bottom) in pixels of each image, cut out before resizing, int32 [S, 4]; None keeps all.
-      darkest: an image whose mean grey level (0..255) is below this is a placeholder and is skipped.
+      boxes: (left, top, right, bottom) in pixels of each image, cut out before resizing, int32 [S, 4]; a box
+        without area, or None for all, keeps the whole image.
+      darkest: an image whose mean grey level (0..255) is below this is a placeholder and is skipped; one value, or float32 [S].
       skipped: files that were found and left out, with the reason.
       published: the counts that the set's authors state, in words; printed beside the actual ones.
       licence, obtain: on what terms the set may be used, and where it comes from.
       protocol: the sizes of the paper's split, where the paper used the set; else None.
+      hashes: perceptual hash of each image, uint64 [S] (`data.duplicates`), of a set whose images were all read once; else None.
+      notes: what the user should be told once, in words.
       partition: 0 (train) or 1 (test) per sample, int8 [S], where the set has an official split; else None.
     """
 
@@ -82,17 +85,23 @@ class Samples:
     pose_mirror: tuple[int, ...]
     read: Callable[[str], bytes | np.ndarray]
     boxes: np.ndarray | None = None
-    darkest: float = 10.0
+    darkest: float | np.ndarray = 10.0
     skipped: tuple[Skipped, ...] = ()
     published: str = ""
     licence: str = ""
     obtain: str = ""
     protocol: Protocol | None = None
+    hashes: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
     partition: np.ndarray | None = None
     prepare: Callable[..., None] | None = None
 
     def __len__(self) -> int:
         return len(self.references)
+
+    def replace(self, **changes) -> Samples:
+        """The same with other attributes."""
+        return dataclasses.replace(self, **changes)
 
     def take(self, indices: np.ndarray, skipped: tuple[Skipped, ...] = ()) -> Samples:
         """These samples only (integer indices [R]); `skipped` is added to what was skipped before."""
@@ -105,6 +114,8 @@ class Samples:
             identity=self.identity[indices],
             partition=None if self.partition is None else self.partition[indices],
             boxes=None if self.boxes is None else self.boxes[indices],
+            hashes=None if self.hashes is None else self.hashes[indices],
+            darkest=self.darkest[indices] if isinstance(self.darkest, np.ndarray) else self.darkest,
             skipped=self.skipped + tuple(skipped),
         )
 

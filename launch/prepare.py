@@ -1,10 +1,12 @@
-"""Makes the pictures of a set that has to be rendered, checks every image, and draws a contact sheet.
+"""Prepares a set: checks, crops and resizes its images into a TFDS dataset or plain arrays; or only checks it and draws a contact sheet.
 
-    dmljax prepare --config=quick
-    dmljax prepare --config=ict3dfe --config.dataset.root=FOLDER_OR_NPZ --sheet=ict3dfe.png
-    dmljax prepare --config=cmu_faces --config.dataset.root=FOLDER --sheet=cmu.png
+    dmljax prepare --config=kdef --config.dataset.root=FOLDER --out=prepared
+    dmljax prepare --config=kdef --config.dataset.root=FOLDER --config.crop.rule=haar --config.data.image_size=128 --out=prepared
+    dmljax prepare --config=kdef --config.dataset.root=prepared --out=arrays --formats=array     # for machines without TensorFlow
+    dmljax prepare --config=cmu_faces --config.dataset.root=FOLDER --sheet=cmu.png              # only check
 
-Pictures are made once, in parallel, and kept; the same command goes on where it was stopped. Training makes them, too.
+The set comes to lie in OUT/<set>/<version> with a report; train on it with --config.dataset.root=OUT. The same command goes on where
+it was stopped. Rendered sets are rendered first, in parallel, and kept in the user's cache.
 """
 import sys
 
@@ -15,7 +17,14 @@ from dmljax import cli
 
 def define(values):
     cli.define_config(values, "quick")
-    flags.DEFINE_string("sheet", "contact_sheet.png", "file for the contact sheet; empty: none", flag_values=values)
+    flags.DEFINE_string("out", "", "folder for the prepared set; empty: only check the set", flag_values=values)
+    flags.DEFINE_list("formats", ["array_record", "tfrecord"], "array_record (tfds.data_source, this package), tfrecord (tfds.load), array "
+                      "(numpy, without TensorFlow)", flag_values=values)
+    flags.DEFINE_string("version", "1.0.0", "of the prepared set", flag_values=values)
+    flags.DEFINE_integer("per_shard", 1024, "images in a file", lower_bound=1, flag_values=values)
+    flags.DEFINE_bool("beam", False, "make the shards by Apache Beam (dmljax[beam])", flag_values=values)
+    flags.DEFINE_list("beam_options", [], "of the pipeline, such as runner=DirectRunner,direct_num_workers=2", flag_values=values)
+    flags.DEFINE_string("sheet", "contact_sheet.png", "without --out, file for the contact sheet; empty: none", flag_values=values)
     flags.DEFINE_integer("people", 8, "people on the contact sheet", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("side", 96, "pixels of a picture on the contact sheet", lower_bound=16, upper_bound=512, flag_values=values)
     flags.DEFINE_integer("workers", 0, "processes; 0: one for each core", lower_bound=0, flag_values=values)
@@ -25,7 +34,12 @@ def define(values):
 def main(values):
     from dmljax import preparation
 
-    preparation.prepare(values.config, sheet=values.sheet, people=values.people, side=values.side, workers=values.workers, progress=values.progress)
+    shown = {"people": values.people, "side": values.side, "workers": values.workers, "progress": values.progress}
+    if not values.out:
+        preparation.check(values.config, sheet=values.sheet, **shown)
+        return
+    beam = [f"--{option}" for option in values.beam_options] if values.beam else None
+    preparation.prepare(values.config, values.out, formats=values.formats, version=values.version, per_shard=values.per_shard, beam=beam, **shown)
 
 
 if __name__ == "__main__":

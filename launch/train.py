@@ -3,6 +3,7 @@
     dmljax train --config=quick --run=runs/quick
     dmljax train --config=cmu_faces --config.dataset.root=FOLDER --run=runs/cmu
     dmljax train --config=manifest --config.dataset.root=FOLDER --run=runs/own
+    dmljax train --config=manifest --train=bu3dfe:FOLDER,kdef:FOLDER --test=sfew:FOLDER --run=runs/cross
 
 The same command continues a run. With --config.split.fold=-1 every fold is trained, in RUN/fold_0, RUN/fold_1, ...
 Several machines: start the same command on each with --coordinator, --processes and --process.
@@ -18,6 +19,8 @@ def define(values):
     cli.define_config(values, "quick")
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    flags.DEFINE_string("train", "", "sets to train on, NAME:FOLDER,NAME:FOLDER; empty: dataset.name", flag_values=values)
+    flags.DEFINE_string("test", "", "another set to test on, NAME:FOLDER; empty: other people of the same", flag_values=values)
     flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for several machines", flag_values=values)
     flags.DEFINE_integer("processes", 1, "how many processes there are", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("process", 0, "number of this process", lower_bound=0, flag_values=values)
@@ -26,6 +29,8 @@ def define(values):
 def main(values):
     from dmljax.train import devices, loop
 
+    values.config.dataset.train = values.train or values.config.dataset.train
+    values.config.dataset.test = values.test or values.config.dataset.test
     devices.connect(values.coordinator, values.processes, values.process)
     return loop.train_folds(values.config, values.run, progress=values.progress)
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from dmljax.data.duplicates import perceptual_hash
 from dmljax.types import Samples, Skipped, UserError
 
 
@@ -22,8 +24,11 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
       ValueError: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says which.
     """
     box = None if samples.boxes is None else tuple(int(edge) for edge in samples.boxes[number])
+    if box is not None and box[2] <= box[0]:
+        box = None
+    darkest = samples.darkest[number] if isinstance(samples.darkest, np.ndarray) else samples.darkest
     pixels = _cut(decode(samples.read(samples.references[number]), box, size), size)
-    if samples.darkest > 0 and pixels.mean() < samples.darkest:
+    if darkest > 0 and pixels.mean() < darkest:
         raise ValueError(f"is black (mean grey level {pixels.mean():.1f} of 255, a placeholder)")
     return pixels
 
@@ -56,7 +61,8 @@ def _undecodable():
     try:
         yield
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot be decoded ({error})") from None
+        text = re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))  # an address, another one each time
+        raise ValueError(f"cannot be decoded ({text})") from None
 
 
 def _cut(decoded: tuple[Image.Image, tuple], size: int) -> np.ndarray:
@@ -71,17 +77,21 @@ def _cut(decoded: tuple[Image.Image, tuple], size: int) -> np.ndarray:
 
 def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool = True,
              threads: int = 4) -> tuple[Samples, np.ndarray | None]:
-    """Reads every image once: the samples that can be read, and their pixels.
+    """Reads every image once: the samples that can be read, with their perceptual hashes, and their pixels.
 
     Args:
       size: side of the square images in pixels.
-      keep: return the pixels, uint8 [S, size, size, 3]; otherwise they are only checked and None is returned.
+      keep: return the pixels, uint8 [S, size, size, 3]; otherwise they are only checked, unless they were already, and None
+        is returned.
 
     Raises:
       UserError: not a single image can be read.
     """
+    if samples.hashes is not None and not keep:
+        return samples, None
     if samples.prepare is not None:
         samples.prepare(samples.references, progress=progress)
+    hashes = np.zeros(len(samples), np.uint64)
     pixels = np.zeros((len(samples), size, size, 3), np.uint8) if keep else None
     failed: dict[int, str] = {}
 
@@ -91,6 +101,7 @@ def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool =
         except ValueError as error:
             failed[k] = str(error)
             return
+        hashes[k] = perceptual_hash(image)
         if pixels is not None:
             pixels[k] = image
 
@@ -98,6 +109,7 @@ def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool =
         for _ in tqdm(pool.map(one, range(len(samples))), total=len(samples), desc=f"reading {samples.name}", unit="image",
                       disable=not progress, leave=False):
             pass
+    samples = samples.replace(hashes=hashes)
     if not failed:
         return samples, pixels
     if len(failed) == len(samples):

@@ -18,7 +18,7 @@ from dmljax.faces import studio, vrml
 from dmljax.faces.album import Album
 from dmljax.faces.camera import Camera
 from dmljax.faces.render import Light
-from dmljax.types import Samples, Skipped, UserError
+from dmljax.types import Protocol, Samples, Skipped, UserError
 
 CODES = {"AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "SA": "sadness", "SU": "surprise", "NE": "neutral"}
 YAW = (-90.0, -60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0, 90.0)
@@ -84,6 +84,9 @@ def samples(root: str, *, views: str = "nine", neutral: bool = False, size: int 
         prepare=lambda wanted, **how: album.prepare((number[reference] for reference in wanted), **how),
         skipped=tuple(skipped),
         published="2,500 scans of 100 people, 100 of them neutral",
+        licence="research, by a licence of Binghamton University; scans may not be passed on",
+        obtain="BU-3DFE is licensed by Binghamton University on request",
+        protocol=Protocol(70, 30, 14112, 6264),
     )
 
 

@@ -1,18 +1,13 @@
 """The album: pictures that are made once, in parallel, and kept on disk; made again only where they are missing.
 
 A picture is a function of its number, so an album comes out the same from one process or several, stopped or not. It lies
-in a folder of shards, each written aside and then renamed: a shard is whole or not there. Workers are processes of their
-own that hear nothing but their list of shards; when the maker dies, they end with the next line they report.
+in a folder of shards, each written aside and then renamed: a shard is whole or not there.
 """
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import pickle
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dmljax.types import UserError
+from dmljax.workers import each
 
 _FEW = 32  # so many are not worth keeping
 
@@ -80,14 +76,9 @@ class Album:
             raise UserError(
                 f"pictures cannot be kept in '{self.folder}': {error.strerror}; set DMLJAX_CACHE to a folder that can be written"
             ) from None
-        workers = min(workers or len(os.sched_getaffinity(0)), len(missing))
         total = sum(len(self._numbers(k)) for k in missing)
         with tqdm(total=total, desc=f"making {self.folder.name}", unit="image", disable=not progress, leave=False) as bar:
-            if workers == 1:
-                for shard in missing:
-                    self._write(shard, bar.update)
-            else:
-                self._in_parallel(missing, workers, bar)
+            each(self._write, missing, bar, workers=workers, doing=f"making pictures in '{self.folder}'")
         return self.folder
 
     def read(self, number: int) -> np.ndarray:
@@ -126,32 +117,6 @@ class Album:
         finally:
             part.unlink(missing_ok=True)
 
-    def _in_parallel(self, missing: list[int], workers: int, bar) -> None:
-        reader, writer = os.pipe()
-        with tempfile.TemporaryFile() as errors:
-            running = []
-            try:
-                for k in range(workers):
-                    process = subprocess.Popen([sys.executable, "-m", "dmljax.faces.album"], stdin=subprocess.PIPE, stdout=writer, stderr=errors,
-                                               env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
-                    running.append(process)
-                    pickle.dump((sys.path, self, missing[k::workers]), process.stdin)
-                    process.stdin.close()
-                os.close(writer)
-                with open(reader, "rb", buffering=0) as reports:
-                    while marks := reports.read(4096):
-                        bar.update(len(marks))
-                failed = [process for process in running if process.wait()]
-            except BaseException:
-                for process in running:
-                    process.kill()
-                    process.wait()
-                raise
-            if failed:
-                errors.seek(0)
-                last = errors.read().decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {failed[0].returncode}"]
-                raise UserError(f"making pictures in '{self.folder}' failed: {last[0].removeprefix('dmljax.types.UserError: ')}")
-
 
 def _name(shard: int) -> str:
     return f"{shard:05d}.npz"
@@ -161,14 +126,3 @@ def _name(shard: int) -> str:
 def _shard(path: str) -> tuple[np.ndarray, dict]:
     with np.load(path) as content:
         return content["pictures"], json.loads(str(content["failed"]))
-
-
-def _work() -> None:
-    """A worker: makes the shards it is told over stdin, and writes one byte for each picture to stdout."""
-    sys.path[:], album, shards = pickle.load(sys.stdin.buffer)
-    for shard in shards:
-        album._write(shard, lambda count: os.write(sys.stdout.fileno(), b"." * count))
-
-
-if __name__ == "__main__":
-    _work()

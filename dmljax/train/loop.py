@@ -115,7 +115,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     say = print if main else (lambda *_: None)
     _check_same(run, config)
     data = assemble.open_set(config, progress=progress and main)
-    say(assemble.describe(data.samples, data.split))
+    say(assemble.describe(data))
     tuples, report = _epoch(config, data, 0)
     say(f"first epoch: {report}")
     per_step = config.data.tuples_per_step * config.data.accumulate

@@ -1,9 +1,11 @@
+import json
+
 import numpy as np
 import pytest
 
 from dmljax.data import splits
 from dmljax.datasets import synthetic
-from dmljax.types import UserError
+from dmljax.types import Protocol, UserError
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
@@ -47,7 +49,7 @@ def test_validation_people_are_apart_as_well(kind):
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"kind": "random"}, "folds, fraction or given"), ({"fold": 3}, "split.fold"), ({"kind": "fraction", "test": 1.0}, "split.test"),
+    [({"kind": "random"}, "one of folds, fraction, given, paper, list"), ({"fold": 3}, "split.fold"), ({"kind": "fraction", "test": 1.0}, "split.test"),
      ({"kind": "given"}, "no official split"), ({"validation": 0.99}, "split.validation")],
 )
 def test_impossible_splits_name_the_field(changes, word):
@@ -60,5 +62,67 @@ def test_a_person_on_both_sides_of_a_given_split_is_an_error():
 
     samples = synthetic.samples(identities=4)
     partition = (np.arange(len(samples)) % 2).astype(np.int8)
-    with pytest.raises(UserError, match="4 people are on both sides, e.g. 'rendered000'"):
+    with pytest.raises(UserError, match="4 people are in train and in test, e.g. 'rendered000'"):
         splits.make(dataclasses.replace(samples, partition=partition), kind="given", folds=2, fold=0, test=0, validation=0, seed=0)
+
+
+def test_stratified_folds_are_more_alike(rng):
+    """People who each show one expression: folds by number alone may leave an expression out of a fold."""
+    identity = np.repeat(np.arange(60), 10)
+    expression = np.repeat(rng.integers(0, 4, 60), 10)
+
+    def unlike(strata):
+        folds = splits.by_identity(identity, folds=5, seed=3, strata=strata)
+        return sum(np.abs(np.bincount(expression[test], minlength=4) - np.bincount(expression, minlength=4) / 5).sum() for _, test in folds)
+
+    assert unlike(expression) < 0.5 * unlike(None)
+    for train, test in splits.by_identity(identity, folds=5, seed=3, strata=expression):
+        assert not set(identity[train]) & set(identity[test]) and len(test) == 120
+
+
+def test_a_stratified_holdout_is_more_alike(rng):
+    samples = synthetic.samples(identities=40)
+    mood = rng.integers(0, 7, 40)
+    samples = samples.take(np.flatnonzero(samples.expression == mood[samples.identity]))  # one expression a person
+
+    def unlike(stratify):
+        test = splits.make(samples, kind="fraction", folds=5, fold=0, test=0.5, validation=0, seed=1, stratify=stratify).test
+        return np.abs(np.bincount(samples.expression[test], minlength=7) - np.bincount(samples.expression, minlength=7) / 2).sum()
+
+    assert unlike(True) < unlike(False)
+
+
+def test_as_many_people_as_the_paper_tested():
+    samples = synthetic.samples(identities=10).replace(protocol=Protocol(7, 3, 0, 0))
+    split = splits.make(samples, kind="paper", folds=5, fold=0, test=0.2, validation=0, seed=0, stratify=True)
+    assert len(set(samples.identity[split.test])) == 3 and len(set(samples.identity[split.train])) == 7
+    with pytest.raises(UserError, match="the paper did not use synthetic"):
+        _make(kind="paper")
+
+
+def test_a_saved_split_is_used_again(tmp_path):
+    split, samples = _make(kind="folds", validation=0.25)
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps({side: [samples.references[k] for k in part] for side, part in zip(split._fields, split)}))
+    again, _ = _make(kind="list", file=str(path), seed=9)
+    assert all(np.array_equal(one, other) for one, other in zip(split, again))
+    path.write_text(path.read_text().replace("0/0/0/0", "9/9/9/9"))
+    with pytest.raises(UserError, match="names 1 images that are not in synthetic, e.g. '9/9/9/9'"):
+        _make(kind="list", file=str(path))
+    sides = {"train": list(samples.references[:100]), "test": list(samples.references[100:])}
+    path.write_text(json.dumps(sides))
+    with pytest.raises(UserError, match="1 people are in train and in test"):
+        _make(kind="list", file=str(path))
+
+
+def test_people_by_name(tmp_path):
+    path = tmp_path / "people.txt"
+    path.write_text("rendered002\n rendered005 \n\n")
+    split, samples = _make(kind="list", file=str(path), validation=0)
+    assert set(samples.identity[split.test]) == {2, 5} and len(split.train) + len(split.test) == len(samples)
+    for text, told in (("rendered002\nnobody\n", "'nobody' is none of them"), ("", "it is empty")):
+        path.write_text(text)
+        with pytest.raises(UserError, match=told):
+            _make(kind="list", file=str(path))
+    with pytest.raises(UserError, match="cannot be read"):
+        _make(kind="list", file=str(tmp_path / "nowhere.txt"))

@@ -1,0 +1,27 @@
+"""The network on SFEW 2.0, faces from films: no pose and no identity labels, so three branches and the expression head alone.
+
+    dmljax train --config=sfew --config.dataset.root=FOLDER --run=runs/sfew
+    dmljax train --config=bu3dfe --train=bu3dfe:FOLDER --test=sfew:FOLDER --run=runs/cross       # the paper's cross-set test
+
+Needs an accelerator. The paper, with labels of its own for pose and identity and after training on Multi-PIE: 54.36 % of the 436
+validation images. Never run here: the set's licence forbids passing pictures on.
+"""
+from dmljax.configs import base
+
+
+def get_config(preset: str = "safe"):
+    config = base.get_config(preset)
+    config.dataset.name = "sfew"
+    config.split.kind = "given"
+    config.data.leftovers = True  # without pose and identity no five-tuple can be formed; the head trains on what there is
+    config.model.pose_head = False
+    config.losses.triplets = ()
+    config.weighting.name = "equal"
+    config.phases.first = "0 steps"
+    config.augment.shift = 0.05
+    config.augment.scale = 0.1
+    config.augment.erase = 0.2
+    config.augment.brightness = 0.1
+    config.augment.contrast = 0.2
+    config.train.duration = "60 epochs"
+    return config

@@ -1,0 +1,127 @@
+"""Several sets as one: joined for training, or one trained on and another tested on. Labels meet by their common names, people never do."""
+from __future__ import annotations
+
+import numpy as np
+
+from dmljax.data import labels
+from dmljax.types import MISSING, Samples, Skipped, UserError
+
+TRAIN, TEST = 0, 1
+_BETWEEN = ":"  # between a set's name and a reference of it
+
+
+def join(train: list[Samples], test: Samples | None = None) -> Samples:
+    """One set of all training sets and, if given, a test set, which becomes its official test side.
+
+    Expressions and yaws meet by their common names (`data.labels`); a person is `<set>/<name>`. Of a set with an official split, its
+    own side is taken. Classes are those of the training sets: an image of the test set whose expression has no counterpart there is
+    left out and listed, a pose without one becomes unknown.
+
+    Raises:
+      UserError: nothing of the test set has a counterpart.
+    """
+    sets = [_own_side(s, TRAIN) for s in train] + ([_own_side(test, TEST)] if test is not None else [])
+    common = [_common(s) for s in sets]
+    learnt = common[: len(train)]
+    expressions = tuple(sorted({name for names, _ in learnt for name in names}))
+    poses = _poses(sets[: len(train)])
+    notes = []
+    if test is not None:
+        sets[-1], said = _with_counterparts(sets[-1], common[-1], expressions, poses)
+        notes += said
+    names = tuple(_BETWEEN.join((s.name, reference)) for s in sets for reference in s.references)
+    if len(set(names)) < len(names):
+        raise UserError(f"joined sets: '{next(n for n in names if names.count(n) > 1)}' comes twice; name each set once")
+    people = tuple(dict.fromkeys(f"{s.name}/{who}" for s in sets for who in s.identity_names))
+    number = {who: k for k, who in enumerate(people)}
+    column = lambda parts: np.concatenate(parts).astype(np.int32)  # noqa: E731
+    named = {s.name: s for s in sets}
+    yaws = tuple(yaw for _, yaw in poses)
+    return Samples(
+        name="+".join(s.name for s in train) + (f" > {test.name}" if test is not None else ""),
+        references=names,
+        expression=column([_look(labels.mapping(own, expressions), s.expression) for s, (own, _) in zip(sets, common)]),
+        pose=column([_look(labels.mapping(own, tuple(name for name, _ in poses)), s.pose) for s, (_, own) in zip(sets, common)]),
+        identity=column([_look([number[f"{s.name}/{who}"] for who in s.identity_names] + [MISSING], s.identity) for s in sets]),
+        expression_names=expressions,
+        pose_names=tuple(name for name, _ in poses),
+        identity_names=people,
+        pose_yaw=yaws,
+        pose_mirror=_mirror(sets[: len(train)], poses),
+        read=lambda name: named[name.partition(_BETWEEN)[0]].read(name.partition(_BETWEEN)[2]),
+        boxes=np.concatenate([np.zeros((len(s), 4), np.int32) if s.boxes is None else s.boxes for s in sets]),
+        darkest=np.concatenate([np.broadcast_to(np.float32(s.darkest), len(s)) for s in sets]),
+        hashes=None if any(s.hashes is None for s in sets) else np.concatenate([s.hashes for s in sets]),
+        skipped=tuple(Skipped(_BETWEEN.join((s.name, reference)), reason) for s in sets for reference, reason in s.skipped),
+        published="; ".join(f"{s.name}: {s.published}" for s in sets if s.published),
+        licence="; ".join(f"{s.name}: {s.licence}" for s in sets if s.licence),
+        notes=tuple(notes),
+        partition=None if test is None else np.repeat(np.array([TRAIN, TEST], np.int8), [len(names) - len(sets[-1]), len(sets[-1])]),
+        prepare=_prepare(sets) if any(s.prepare for s in sets) else None,
+    )
+
+
+def _own_side(samples: Samples, side: int) -> Samples:
+    return samples if samples.partition is None else samples.take(np.flatnonzero(samples.partition == side))
+
+
+def _common(samples: Samples) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Common names of the set's expressions and poses, in its own order."""
+    return tuple(map(labels.expression, samples.expression_names)), tuple(map(labels.pose, samples.pose_names, samples.pose_yaw))
+
+
+def _poses(sets: list[Samples]) -> list[tuple[str, float]]:
+    """(common name, yaw) of all poses, by yaw; what is no yaw comes last."""
+    found = {labels.pose(name, yaw): yaw for s in sets for name, yaw in zip(s.pose_names, s.pose_yaw)}
+    return sorted(found.items(), key=lambda pose: (pose[1] != pose[1], pose[1] if pose[1] == pose[1] else 0.0, pose[0]))
+
+
+def _mirror(sets: list[Samples], poses: list[tuple[str, float]]) -> tuple[int, ...]:
+    """By yaw; of a pose that is no yaw, what its own set says."""
+    names = [name for name, _ in poses]
+    own = {}
+    for s in sets:
+        common = _common(s)[1]
+        own |= {common[k]: common[m] for k, m in enumerate(s.pose_mirror) if m != MISSING}
+    by_yaw = {yaw: name for name, yaw in poses if yaw == yaw}
+    other = [by_yaw.get(-yaw) if yaw == yaw else own.get(name) for name, yaw in poses]
+    return tuple(MISSING if name is None else names.index(name) for name in other)
+
+
+def _with_counterparts(test: Samples, common, expressions, poses) -> tuple[Samples, list[str]]:
+    """The test set without images whose expression nothing was learnt about, and what to tell."""
+    names, own_poses = common
+    lost = {name for name in names if name not in expressions}
+    lost_poses = {name for name in own_poses if name not in dict(poses)}
+    unlearnt = [test.expression_names[k] for k, name in enumerate(names) if name in lost]
+    known = np.array([name in expressions for name in names] + [True])[test.expression]
+    if not known.any():
+        have, want = ", ".join(test.expression_names), ", ".join(expressions)
+        raise UserError(f"{test.name}: none of its expressions ({have}) is among the learnt ones ({want})")
+    lacking = lambda k: f"no counterpart of '{test.expression_names[test.expression[k]]}' in training"  # noqa: E731
+    away = tuple(Skipped(test.references[k], lacking(k)) for k in np.flatnonzero(~known))
+    notes = []
+    if unlearnt:
+        notes.append(f"{test.name}: no counterpart in training of {', '.join(unlearnt)}; {len(away)} images are not tested")
+    if absent := [name for name in expressions if name not in names]:
+        notes.append(f"{test.name}: has no {', '.join(absent)}, which training has")
+    if lost_poses:
+        notes.append(f"{test.name}: no counterpart in training of the pose {', '.join(sorted(lost_poses))}; pose counts as unknown there")
+    return test.take(np.flatnonzero(known), away), notes
+
+
+def _look(table: list[int], values: np.ndarray) -> np.ndarray:
+    return np.array(table, np.int32)[values]
+
+
+def _prepare(sets: list[Samples]):
+    """Makes the pictures of every rendered set among them."""
+    def prepare(wanted, **how):
+        folders = []
+        for s in sets:
+            own = [name.partition(_BETWEEN)[2] for name in wanted if name.partition(_BETWEEN)[0] == s.name]
+            if s.prepare is not None and own:
+                folders.append(str(s.prepare(own, **how)))
+        return ", ".join(folders)
+
+    return prepare

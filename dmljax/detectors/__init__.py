@@ -1,0 +1,1 @@
+"""Face detectors, one file each: `build() -> detect(image) -> box or None`."""

@@ -1,0 +1,35 @@
+"""dlib's HOG detector, then Haar's cascades for what it misses: heads turned beyond about 45 degrees. Needs `dmljax[detect]`."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dmljax.detectors import haar
+from dmljax.types import UserError
+
+WORK_SIDE = 480  # longer side of the picture that is searched, in pixels
+
+
+def build() -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
+    """image uint8 [H, W, 3] RGB -> (left, top, right, bottom) in its pixels, or None.
+
+    Raises:
+      UserError: dlib or OpenCV is not installed.
+    """
+    try:
+        import cv2
+        import dlib
+    except ModuleNotFoundError as error:
+        raise UserError(f"crop.rule=dlib needs {error.name}, which is not installed; install dmljax[detect]") from None
+    frontal, otherwise = dlib.get_frontal_face_detector(), haar.build()
+
+    def detect(image: np.ndarray):
+        scale = WORK_SIDE / max(image.shape[:2])
+        found = frontal(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+        if not found:
+            return otherwise(image)
+        face = max(found, key=lambda face: face.area())
+        return tuple(edge / scale for edge in (face.left(), face.top(), face.right() + 1, face.bottom() + 1))
+
+    return detect

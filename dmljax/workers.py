@@ -1,0 +1,74 @@
+"""Work shared among processes of this machine: whole items to each, one byte back for each image, nobody left behind.
+
+Workers are fresh interpreters that get their task over a pipe, not forks: the parent may hold threads of TensorFlow or JAX.
+A worker whose parent is gone fails at its next report, so a kill of the parent ends all.
+"""
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+from tqdm import tqdm
+
+from dmljax.types import UserError
+
+
+def each(do: Callable[[object, Callable[[int], None]], None], items: Sequence, bar: tqdm, *, workers: int = 0, doing: str) -> None:
+    """Calls `do(item, report)` for every item, where report(n) counts n images on the bar.
+
+    Args:
+      do: can be pickled, as can the items.
+      workers: processes; 0: one for each core.
+      doing: what is done, for errors.
+
+    Raises:
+      UserError: a worker failed; with the last line that it said.
+    """
+    workers = min(workers or len(os.sched_getaffinity(0)), len(items))
+    if workers <= 1:
+        for item in items:
+            do(item, bar.update)
+        return
+    reader, writer = os.pipe()
+    with tempfile.TemporaryFile() as errors:
+        running = []
+        try:
+            for k in range(workers):
+                process = subprocess.Popen([sys.executable, "-m", "dmljax.workers"], stdin=subprocess.PIPE, stdout=writer, stderr=errors,
+                                           env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+                running.append(process)
+                pickle.dump((sys.path, None), process.stdin)
+                pickle.dump((do, items[k::workers]), process.stdin)
+                process.stdin.close()
+            os.close(writer)
+            with open(reader, "rb", buffering=0) as reports:
+                while marks := reports.read(4096):
+                    bar.update(len(marks))
+            failed = [process for process in running if process.wait()]
+        except BaseException:
+            for process in running:
+                process.kill()
+                process.wait()
+            raise
+        if failed:
+            errors.seek(0)
+            last = errors.read().decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {failed[0].returncode}"]
+            raise UserError(f"{doing} failed: {last[0].removeprefix('dmljax.types.UserError: ')}")
+
+
+def _work() -> None:
+    """A worker: does what it is told over stdin, and writes one byte for each image to stdout."""
+    reports = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no report
+    sys.path[:], _ = pickle.load(sys.stdin.buffer)
+    do, items = pickle.load(sys.stdin.buffer)
+    for item in items:
+        do(item, lambda count: os.write(reports, b"." * count))
+
+
+if __name__ == "__main__":
+    _work()
