@@ -95,15 +95,17 @@ def _features(samples: Samples, size: int):
 def _examples(samples: Samples, size: int):
     """(row, pixels) -> a serialised example."""
     features = _features(samples, size)
+    import tensorflow as tf
 
     def serialise(row: int, pixels: np.ndarray) -> bytes:
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, **_PNG)
         png.seek(0)
-        return features.serialize_example(features.encode_example({
+        example = features.serialize_example(features.encode_example({
             IMAGE: png, "reference": samples.references[row], EXPRESSION: int(samples.expression[row]), POSE: int(samples.pose[row]),
             IDENTITY: int(samples.identity[row]),
         }))
+        return tf.train.Example.FromString(example).SerializeToString(deterministic=True)  # a protobuf map has no order of its own
 
     return serialise
 

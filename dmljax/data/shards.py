@@ -84,6 +84,7 @@ def _claim(folder: Path, mark: dict) -> None:
             changed = [f"{key}: {there.get(key)} there, {value} here" for key, value in mark.items() if there.get(key) != value]
             if changed:
                 raise UserError(f"'{folder}' holds another preparation ({'; '.join(changed)}); give another --out or --version, or delete it")
+            return
         (folder / _PARTS).mkdir(parents=True, exist_ok=True)
         prepared.write_text(path, json.dumps(mark, indent=1) + "\n")
     except OSError as error:
@@ -102,6 +103,8 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
     """
     if prepared.is_prepared(made.folder):
         return
+    for cut in made.folder.rglob(".*.part"):  # what a kill left
+        cut.unlink()
     missing = [shard for shard in range(made.shards) if not made.part(shard).exists()]
     if beam is not None:
         _by_beam(made, missing, beam)

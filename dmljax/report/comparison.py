@@ -76,9 +76,15 @@ def table(entries: list[dict]) -> list[list[str]]:
 
     text = lambda value, form: "-" if value is None else format(value, form)  # noqa: E731
     return [list(COLUMNS), *(
-        [e["label"], str(e["runs"]), *cell(e.get("expression"), 100), *cell(e.get("pose"), 100), *cell(e.get("delta")), text(e["p"], ".3f"),
+        [e["label"], str(e["runs"]), *cell(e.get("expression"), 100), *cell(e.get("pose"), 100), *cell(e.get("delta")), _probability(e["p"]),
          text(e["step_s"], ".2f"), text(e["peak_bytes"], ".2f")] for e in entries
     )]
+
+
+def _probability(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def write(folder: Path, rows: list[dict], failed: list[tuple[str, str]], planned: int) -> str:

@@ -49,7 +49,7 @@ def test_validation_people_are_apart_as_well(kind):
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"kind": "random"}, "one of folds, fraction, given, paper, list"), ({"fold": 3}, "split.fold"), ({"kind": "fraction", "test": 1.0}, "split.test"),
+    [({"kind": "random"}, "folds, fraction, given, paper, list"), ({"fold": 3}, "split.fold"), ({"kind": "fraction", "test": 1.0}, "split.test"),
      ({"kind": "given"}, "no official split"), ({"validation": 0.99}, "split.validation")],
 )
 def test_impossible_splits_name_the_field(changes, word):
