@@ -51,7 +51,10 @@ def decode(raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None = None
             image.draft("RGB", (width // fewer, height // fewer))  # only JPEG knows how; others ignore it
         if image.mode.startswith("I;16"):  # 16-bit grey: Pillow would clip it instead of scaling
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        image = image.convert("RGB")
+        if image.mode == "RGB":
+            image.load()  # converting would copy it
+        else:
+            image = image.convert("RGB")
     shrunk = round(width / image.width)  # 1, 2, 4 or 8; sides that it does not divide are rounded up
     return image, tuple(edge / shrunk for edge in box)
 

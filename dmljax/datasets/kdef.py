@@ -21,7 +21,7 @@ YAW = (-90.0, -45.0, 0.0, 45.0, 90.0)  # the views to the left show the nose tow
 MISNAMED = {"AF31V": "AF31SAHL", "AM31H": "AM31SUHR"}  # as the set came from its makers
 # One square for all views, (left, top, right, bottom): the makers fixed eyes and mouth in the frame, and a box per view would
 # give the view away. It has room for the back of a head in profile.
-WINDOW = (21, 121, 541, 641)
+WINDOW = (20, 120, 540, 640)
 LICENCE = "non-commercial research, on the terms of the Karolinska Institutet; pictures may not be passed on"
 OBTAIN = "KDEF is sent by its makers on request: kdef.se"
 
