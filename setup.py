@@ -8,6 +8,7 @@ TENSORFLOW = [
 ]
 REPORT = ["matplotlib>=3.9,<4", "scipy>=1.13"]
 DETECT = ["opencv-python-headless>=4.8,<5", "dlib-bin>=19.24", "mtcnn>=1,<2"]
+BEAM = ["apache-beam>=2.70,<3"]
 CLUSTER = ["submitit>=1.5,<2"]
 TEST = ["pytest>=8,<10", "ruff>=0.9"]
 
@@ -30,7 +31,7 @@ setup(
         "tensorboardX>=2.6.2,<3",
         "tqdm>=4.66,<5",
     ],
-    extras_require={"tensorflow": TENSORFLOW, "report": REPORT, "cluster": CLUSTER, "detect": DETECT, "test": TEST,
-                    "all": TENSORFLOW + REPORT + CLUSTER + DETECT + TEST},
+    extras_require={"tensorflow": TENSORFLOW, "report": REPORT, "cluster": CLUSTER, "detect": DETECT, "beam": BEAM, "test": TEST,
+                    "all": TENSORFLOW + REPORT + CLUSTER + DETECT + BEAM + TEST},
     entry_points={"console_scripts": ["dmljax = dmljax.cli:main"]},
 )

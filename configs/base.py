@@ -38,6 +38,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.crop.rule = "set"  # set (its own window) | none | views | boxes (from a table) | haar | dlib | mtcnn
     config.crop.table = ""  # CSV of views or boxes: see dmljax/data/crop.py
     config.crop.margin = 0.2  # around a table's or detector's box, as a share of its longer side
+    config.crop.side = 480  # pixels of the longer side of what a detector searches: more finds smaller faces
     config.crop.missed = "skip"  # images without a face: skip (and list) | whole
 
     config.split = ConfigDict()

@@ -1,9 +1,9 @@
-r"""Compares weighting strategies over seeds and folds: table, plots and a page under RUN.
+"""Compares weighting strategies over seeds and folds: table, plots and a page under RUN.
 
     dmljax compare --config=quick --strategies=dwa,uncertainty,famo --seeds=0,1,2 --run=runs/compare
     dmljax compare --config=cmu_faces --config.dataset.root=FOLDER --strategies=dwa --folds=0,1,2,3,4 --run=runs/cmu_compare --jobs=2
 
-    dmljax compare --config=quick --strategies=dwa --run=runs/compare --jobs=50 --cluster=slurm \
+    dmljax compare --config=quick --strategies=dwa --run=runs/compare --jobs=50 --cluster=slurm \\
         --cluster_options=slurm_partition=gpu,gpus_per_node=1,timeout_min=60
 
 Equal weights, random weights and single-task runs are always among them. The same command goes on where it was stopped.

@@ -32,8 +32,8 @@ def files(*parts):
 
 RULES = [
     (("types.py",), ("dmljax", "jax", "tensorflow")),
-    (("datasets/", "data/"), ("jax", "flax", "optax", "dmljax.train", "dmljax.models", "dmljax.losses")),
-    (("datasets/",), ("dmljax.data",)),
+    (("datasets/", "data/", "detectors/"), ("jax", "flax", "optax", "dmljax.train", "dmljax.models", "dmljax.losses")),
+    (("datasets/", "detectors/"), ("dmljax.data",)),
     (("losses/", "weightings/"), ("flax", "optax", "dmljax.train", "dmljax.models", "dmljax.data", "dmljax.config", "ml_collections")),
     (("losses/",), ("dmljax.weightings",)),
     (("weightings/",), ("dmljax.losses",)),

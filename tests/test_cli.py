@@ -1,5 +1,6 @@
 """The commands as a user meets them: what they write, and what they say to a mistake."""
 import csv
+import importlib
 import json
 import os
 import subprocess
@@ -146,6 +147,46 @@ def test_a_set_with_one_face_names_the_condition(tmp_path):
     path.write_text(path.read_text().replace(",anger,", ",joy,").replace(",neutral,", ",joy,"))
     line = refused("train", "--config=manifest", *TINY, f"--config.dataset.root={tmp_path}", f"--run={tmp_path / 'run'}", "--config.split.folds=2")
     assert "no five-tuple can be formed" in line and "no other expression at the same pose is left" in line and "'joy'" in line
+
+
+SETS = {"kdef": ("kind=folds", "folds=2"), "multipie": ("kind=folds", "folds=2"), "rafd": ("folds=3",), "sfew": ()}
+
+
+@pytest.mark.parametrize("name", ["kdef", *(pytest.param(name, marks=pytest.mark.slow) for name in ("multipie", "rafd", "sfew"))])
+def test_from_a_licensed_sets_folder_to_a_first_step(name, tmp_path):
+    importlib.import_module(f"dmljax.datasets.{name}").write_fixture(str(tmp_path / "set"))
+    split = [f"--config.split.{field}" for field in SETS[name]]
+    done = dmljax("train", f"--config={name}", *TINY, *split, f"--config.dataset.root={tmp_path / 'set'}", f"--run={tmp_path / 'run'}")
+    assert done.returncode == 0 and "published" in done.stdout and (tmp_path / "run" / "checkpoints" / "last").exists(), done.stderr
+
+
+@pytest.mark.slow
+def test_prepared_joined_and_tested_on_another_set(tmp_path):
+    """kdef prepared, joined with rafd as it lies, tested on sfew; by the feed from disk; evaluated."""
+    for name in ("kdef", "rafd", "sfew"):
+        importlib.import_module(f"dmljax.datasets.{name}").write_fixture(str(tmp_path / name))
+    made = dmljax("prepare", "--config=kdef", f"--config.dataset.root={tmp_path / 'kdef'}", "--config.data.image_size=32",
+                  f"--out={tmp_path / 'out'}", "--noprogress")
+    folder = tmp_path / "out" / "kdef" / "1.0.0"
+    assert made.returncode == 0 and f"prepared: {folder}" in made.stdout, made.stderr
+    assert "| afraid | 8 | 8 | 8 | 8 | 8 | 40 |" in (folder / "report.md").read_text() and (folder / "contact_sheet.png").stat().st_size > 1000
+    assert "neutral,full left,F01,1" in (folder / "counts.csv").read_text()  # the other session's is a black placeholder
+    run = tmp_path / "run"
+    done = dmljax("train", "--config=kdef", *TINY, f"--train=kdef:{tmp_path / 'out'},rafd:{tmp_path / 'rafd'}", f"--test=sfew:{tmp_path / 'sfew'}",
+                  "--config.data.feed=tfdata", f"--run={run}")
+    assert done.returncode == 0 and "test 14 images of 0 people" in done.stdout and "has no contempt" in done.stdout, done.stderr
+    scored = dmljax("evaluate", f"--run={run}", "--noprogress")
+    assert scored.returncode == 0 and "expression accuracy" in scored.stdout, scored.stderr
+
+
+def test_mistakes_about_sets(tmp_path):
+    folder = importlib.import_module("dmljax.datasets.folder")
+    folder.write_fixture(str(tmp_path))
+    own = ("--config=manifest", f"--config.dataset.root={tmp_path}")
+    assert "written as name:folder" in refused("train", *own, "--train=kdef", f"--run={tmp_path / 'run'}")
+    assert "Did you mean 'haar'" in refused("prepare", *own, "--config.crop.rule=har")
+    assert "must be some of array_record, tfrecord, array" in refused("prepare", *own, f"--out={tmp_path / 'o'}", "--formats=png")
+    assert "prepared one by one" in refused("prepare", "--config=manifest", f"--config.dataset.train=folder:{tmp_path}", f"--out={tmp_path / 'o'}")
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def test_every_plug_in_has_the_agreed_names(family):
 def test_unknown_names():
     with pytest.raises(UserError, match="Did you mean 'dwa'"):
         plugins.load("weightings", "dwaa")
-    with pytest.raises(UserError, match="there are datasets, backbones, weightings"):
+    with pytest.raises(UserError, match="there are datasets, detectors, backbones, weightings"):
         plugins.names("losses")
 
 

@@ -24,7 +24,8 @@ PYFEAT = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
 NAMES = ("path", "reference", "input", "filename", "file")  # columns that may hold an image's name
 
 
-def apply(samples: Samples, *, rule: str = "set", table: str = "", margin: float = 0.2, missed: str = "skip", progress: bool = True) -> Samples:
+def apply(samples: Samples, *, rule: str = "set", table: str = "", margin: float = 0.2, missed: str = "skip", side: int = 480,
+          progress: bool = True) -> Samples:
     """The samples with a box each.
 
     Args:
@@ -33,6 +34,7 @@ def apply(samples: Samples, *, rule: str = "set", table: str = "", margin: float
       table: for 'views' a CSV with the columns pose, left, top, right, bottom. For 'boxes' a CSV of path, left, top, right,
         bottom, or what py-feat writes (input, FaceRectX, ...), or a CSV or a folder of CSVs of OpenFace (x_0, y_0, ...).
       margin: added on each side of a table's or detector's box as a share of its longer side; the box is then made square.
+      side: pixels of the longer side to which a detector scales an image before it searches it.
       missed: images without a face: 'skip' and list them, or take them 'whole'.
 
     Raises:
@@ -45,13 +47,15 @@ def apply(samples: Samples, *, rule: str = "set", table: str = "", margin: float
         raise UserError(f"crop.missed must be one of {', '.join(MISSED)}; got '{missed}'")
     if not 0 <= margin < 2:
         raise UserError(f"crop.margin must be from 0 to 2, got {margin}")
+    if not 64 <= side <= 4096:
+        raise UserError(f"crop.side must be from 64 to 4096 pixels, got {side}")
     if rule == "set":
         return samples
     if rule == "none":
         return samples.replace(boxes=None)
     if rule == "views":
         return samples.replace(boxes=_of_views(samples, table))
-    find = _from_table(samples, table) if rule == "boxes" else _by_detector(samples, rule)
+    find = _from_table(samples, table) if rule == "boxes" else _by_detector(samples, rule, side)
     return _find_all(samples, find, rule, margin, missed, progress)
 
 
@@ -92,8 +96,8 @@ def square(face, margin: float, width: int, height: int) -> tuple[int, int, int,
     return x, y, x + side, y + side
 
 
-def _by_detector(samples: Samples, name: str):
-    detect = plugins.load("detectors", name).build()
+def _by_detector(samples: Samples, name: str, side: int):
+    detect = plugins.load("detectors", name).build(side=side)
     return lambda k: detect(np.asarray(decode(samples.read(samples.references[k]))[0]))
 
 

@@ -8,10 +8,13 @@ import numpy as np
 from dmljax.detectors import haar
 from dmljax.types import UserError
 
-WORK_SIDE = 480  # longer side of the picture that is searched, in pixels
+
+def default_config() -> dict:
+    """Fields: `side`, the longer side in pixels to which a picture is scaled before it is searched."""
+    return {"side": 480}
 
 
-def build() -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
+def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
     """image uint8 [H, W, 3] RGB -> (left, top, right, bottom) in its pixels, or None.
 
     Raises:
@@ -22,10 +25,10 @@ def build() -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
         import dlib
     except ModuleNotFoundError as error:
         raise UserError(f"crop.rule=dlib needs {error.name}, which is not installed; install dmljax[detect]") from None
-    frontal, otherwise = dlib.get_frontal_face_detector(), haar.build()
+    frontal, otherwise = dlib.get_frontal_face_detector(), haar.build(side=side)
 
     def detect(image: np.ndarray):
-        scale = WORK_SIDE / max(image.shape[:2])
+        scale = side / max(image.shape[:2])
         found = frontal(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
         if not found:
             return otherwise(image)

@@ -11,12 +11,16 @@ import numpy as np
 
 from dmljax.types import UserError
 
-WORK_SIDE = 480  # longer side of the picture that is searched, in pixels
 BORDER = 100  # added around it: a face that fills the frame is found, too
 SCALE, NEIGHBOURS, LEAST = 1.05, 2, 60
 
 
-def build() -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
+def default_config() -> dict:
+    """Fields: `side`, the longer side in pixels to which a picture is scaled before it is searched."""
+    return {"side": 480}
+
+
+def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
     """image uint8 [H, W, 3] RGB -> (left, top, right, bottom) in its pixels, or None.
 
     Raises:
@@ -35,7 +39,7 @@ def build() -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
         return max(found, key=lambda face: face[2] * face[3], default=None)
 
     def detect(image: np.ndarray):
-        scale = WORK_SIDE / max(image.shape[:2])
+        scale = side / max(image.shape[:2])
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         grey = cv2.copyMakeBorder(cv2.equalizeHist(grey), BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)

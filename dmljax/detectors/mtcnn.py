@@ -8,10 +8,13 @@ import numpy as np
 
 from dmljax.types import UserError
 
-WORK_SIDE = 480  # longer side of the picture that is searched, in pixels
+
+def default_config() -> dict:
+    """Fields: `side`, the longer side in pixels to which a picture is scaled before it is searched."""
+    return {"side": 480}
 
 
-def build() -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
+def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
     """image uint8 [H, W, 3] RGB -> (left, top, right, bottom) in its pixels, or None.
 
     Raises:
@@ -26,7 +29,7 @@ def build() -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
     network = MTCNN()
 
     def detect(image: np.ndarray):
-        scale = WORK_SIDE / max(image.shape[:2])
+        scale = side / max(image.shape[:2])
         shown = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         found = network.detect_faces(shown)
         if not found:
