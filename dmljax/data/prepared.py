@@ -54,12 +54,17 @@ def write_shard(folder: Path, samples: Samples, images: Iterator[tuple[int, np.n
     """One shard in every format. `images` gives the row in `samples` and the pixels, uint8 [size, size, 3]."""
     paths = [_shard_path(folder, samples.name, name, shard, shards) for name in formats]
     parts = [path.with_name(f".{path.name}.{os.getpid()}.part") for path in paths]
+    serialise = _examples(samples, size) if set(formats) & set(_RECORDS) else None
     try:
         with ExitStack() as stack:
-            writers = [_WRITERS[name](part, samples, size, stack) for name, part in zip(formats, parts)]
+            records = [_RECORDS[name](part, stack) for name, part in zip(formats, parts) if name in _RECORDS]
+            arrays = [_array(part, len(samples), size, stack) for name, part in zip(formats, parts) if name == "array"]
             for row, pixels in images:
-                for write in writers:
-                    write(row, pixels)
+                example = serialise(row, pixels) if records else None
+                for write in records:
+                    write(example)
+                for write in arrays:
+                    write(pixels)
         for part, path in zip(parts, paths):
             part.replace(path)
     finally:
@@ -110,51 +115,46 @@ def _examples(samples: Samples, size: int):
     return serialise
 
 
-def _array_record(path: Path, samples: Samples, size: int, stack: ExitStack):
-    serialise = _examples(samples, size)
+def _array_record(path: Path, stack: ExitStack):
     from array_record.python import array_record_module
 
     writer = array_record_module.ArrayRecordWriter(str(path), "group_size:1")
     stack.callback(writer.close)
-    return lambda row, pixels: writer.write(serialise(row, pixels))
+    return writer.write
 
 
-def _tfrecord(path: Path, samples: Samples, size: int, stack: ExitStack):
-    serialise = _examples(samples, size)
+def _tfrecord(path: Path, stack: ExitStack):
     import tensorflow as tf
 
-    writer = stack.enter_context(tf.io.TFRecordWriter(str(path)))
-    return lambda row, pixels: writer.write(serialise(row, pixels))
+    return stack.enter_context(tf.io.TFRecordWriter(str(path))).write
 
 
-def _array(path: Path, samples: Samples, size: int, stack: ExitStack):
-    """A .npy file whose length is written last, since skipped images are known only then."""
+def _array(path: Path, most: int, size: int, stack: ExitStack):
+    """A .npy file of at most `most` images. How many there are is known last, so its header is written twice, in the same room."""
     file = stack.enter_context(open(path, "wb"))
-    count = [0]
+    count = 0
 
-    def header() -> None:
-        described = {"descr": "|u1", "fortran_order": False, "shape": (count[0], size, size, 3)}
-        np.lib.format.write_array_header_1_0(file, described)
+    def header(images: int) -> int:
+        file.seek(0)
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (images, size, size, 3)})
+        return file.tell()
+
+    start = header(most)
+
+    def write(pixels: np.ndarray) -> None:
+        nonlocal count
+        file.write(np.ascontiguousarray(pixels).tobytes())
+        count += 1
 
     def close() -> None:
-        file.seek(0)
-        header()
-
-    count[0] = len(samples)  # room for the longest header; numpy pads headers to the same length
-    header()
-    start, count[0] = file.tell(), 0
-
-    def write(row: int, pixels: np.ndarray) -> None:
-        del row
-        file.write(np.ascontiguousarray(pixels).tobytes())
-        count[0] += 1
+        if header(count) != start:
+            raise OSError(0, f"the header of '{path.name}' does not fit", str(path))
 
     stack.callback(close)
-    assert start % 64 == 0
     return write
 
 
-_WRITERS = {"array_record": _array_record, "tfrecord": _tfrecord, "array": _array}
+_RECORDS = {"array_record": _array_record, "tfrecord": _tfrecord}
 
 
 def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int]) -> None:
