@@ -12,6 +12,8 @@ from dmljax.data import sheet as sheets
 from dmljax.data.images import read_all
 from dmljax.types import Samples, UserError
 
+WHERE = ("cache", "manifest")  # options of sets that say where something lies, not what it is
+
 
 def open_raw(name: str, root: str, options: dict) -> Samples:
     """A set by name: from where it was prepared, if `root` is such a folder, or as it lies on the user's disk."""
@@ -19,7 +21,7 @@ def open_raw(name: str, root: str, options: dict) -> Samples:
     found = prepared.find(root, name)
     if found is None:
         return plugin.samples(root, **options)
-    samples = prepared.read(found)
+    samples = prepared.read(found, {key: value for key, value in options.items() if key not in WHERE})
     if samples.name != name:
         raise UserError(f"'{found}' is a prepared set of {samples.name}, and dataset.name is {name}; change one of them")
     return samples
@@ -92,8 +94,9 @@ def prepare(config, out: str, *, formats=("array_record", "tfrecord"), version: 
     if config.dataset.train or config.dataset.test:
         raise UserError("sets are prepared one by one: choose each by dataset.name and dataset.root; training joins what was prepared")
     _make_pictures(source(config)(), workers, progress)
-    plan = shards.plan(source(config), out, version=version, size=config.data.image_size, crop=config.crop.to_dict(), formats=formats,
-                       per_shard=per_shard)
+    own = {key: value for key, value in configuration.options(config, "dataset").items() if key not in WHERE}
+    plan = shards.plan(source(config), out, version=version, size=config.data.image_size, crop=config.crop.to_dict(), options=own,
+                       formats=formats, per_shard=per_shard)
     shards.write(plan, workers=workers, beam=beam, progress=progress)
     samples = prepared.read(plan.folder)
     (plan.folder / "report.md").write_text(inventory.report(samples), encoding="utf-8")

@@ -157,12 +157,13 @@ def _array(path: Path, most: int, size: int, stack: ExitStack):
 _RECORDS = {"array_record": _array_record, "tfrecord": _tfrecord}
 
 
-def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int]) -> None:
+def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int], options: dict) -> None:
     """Writes what describes the shards; `prepared.json` comes last and says that the set is whole.
 
     Args:
       samples: the images that were kept, in order, with what was skipped.
       lengths: images in each shard.
+      options: the set's own options.
     """
     columns = {EXPRESSION: samples.expression, POSE: samples.pose, IDENTITY: samples.identity, "hashes": samples.hashes}
     if samples.partition is not None:
@@ -177,7 +178,7 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
     if set(formats) - {"array"}:
         _describe_to_tfds(folder, samples, size, formats, lengths)
     about = {word: getattr(samples, word) for word in _WORDS}
-    about |= {"pose_yaw": [None if np.isnan(yaw) else yaw for yaw in samples.pose_yaw], "formats": list(formats), "size": size, "lengths": lengths}
+    about |= {"pose_yaw": [None if np.isnan(yaw) else yaw for yaw in samples.pose_yaw], "formats": list(formats), "size": size, "lengths": lengths, "options": options}
     write_text(folder / _ABOUT, json.dumps(about, indent=1) + "\n")
 
 
@@ -198,11 +199,15 @@ def _describe_to_tfds(folder: Path, samples: Samples, size: int, formats, length
     info.write_to_directory(folder)
 
 
-def read(folder: str | Path) -> Samples:
+def read(folder: str | Path, options: dict | None = None) -> Samples:
     """A prepared set; images are read by index, those of the array format without TensorFlow.
 
+    Args:
+      options: the set's own options that the caller believes it was prepared with; None: any.
+
     Raises:
-      UserError: its files are not what they were, or its format needs TensorFlow, which is not installed.
+      UserError: its files are not what they were, it was prepared with other options, or its format needs TensorFlow, which is
+        not installed.
     """
     folder = Path(folder)
     try:
@@ -212,9 +217,13 @@ def read(folder: str | Path) -> Samples:
         with open(folder / _SKIPPED, newline="", encoding="utf-8") as file:
             skipped = tuple(Skipped(*row) for row in list(csv.reader(file))[1:])
         words = {word: tuple(about[word]) if isinstance(about[word], list) else about[word] for word in _WORDS}
-        lengths = about["lengths"]
+        lengths, own = about["lengths"], about["options"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"the prepared set '{folder}' cannot be read ({error}); prepare it again") from None
+    changed = [f"{key}: {own[key]!r} there, {value!r} here" for key, value in json.loads(json.dumps(options or {})).items()
+               if key in own and own[key] != value]
+    if changed:
+        raise UserError(f"'{folder}' was prepared with other options ({'; '.join(changed)}); give the same, or prepare it again")
     references = tuple(columns.pop("references").tobytes().decode().split("\n"))
     number = {reference: k for k, reference in enumerate(references)}
     for kind in about["formats"]:

@@ -33,6 +33,7 @@ class Plan(NamedTuple):
       folder: where the version's files come to lie.
       size: side of the images in pixels.
       crop: keyword arguments of `crop.apply`.
+      options: the set's own options, kept so that a training with others is refused.
       formats: of `prepared.FORMATS`.
       per_shard: candidates in a shard.
       count: candidates in all.
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     folder: Path
     size: int
     crop: dict
+    options: dict
     formats: tuple[str, ...]
     per_shard: int
     count: int
@@ -55,7 +57,8 @@ class Plan(NamedTuple):
         return self.folder / _PARTS / f"{shard:05d}.json"
 
 
-def plan(samples: Callable[[], Samples], out: str, *, version: str, size: int, crop: dict, formats, per_shard: int = PER_SHARD) -> Plan:
+def plan(samples: Callable[[], Samples], out: str, *, version: str, size: int, crop: dict, formats, options: dict | None = None,
+         per_shard: int = PER_SHARD) -> Plan:
     """Opens the set, decides on the shards, and claims the folder OUT/<set>/<version>.
 
     Raises:
@@ -67,12 +70,12 @@ def plan(samples: Callable[[], Samples], out: str, *, version: str, size: int, c
     if len(version.split(".")) != 3 or not all(part.isdecimal() for part in version.split(".")):
         raise UserError(f"--version must be three numbers such as 1.0.0, got '{version}'")
     opened = samples()
-    made = Plan(samples, Path(out) / opened.name / version, size, dict(crop), formats, per_shard, len(opened))
+    made = Plan(samples, Path(out) / opened.name / version, size, dict(crop), dict(options or {}), formats, per_shard, len(opened))
     digest = hashlib.sha256("\n".join(opened.references).encode())
     for labels in (opened.expression, opened.pose, opened.identity):
         digest.update(np.ascontiguousarray(labels, np.int32).tobytes())
-    _claim(made.folder, {"candidates": len(opened), "set": digest.hexdigest()[:16], "size": size, "crop": made.crop, "formats": list(formats),
-                         "per_shard": per_shard})
+    _claim(made.folder, {"candidates": len(opened), "set": digest.hexdigest()[:16], "size": size, "crop": made.crop, "options": made.options,
+                         "formats": list(formats), "per_shard": per_shard})
     return made
 
 
@@ -120,7 +123,7 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
         raise UserError(f"{made.folder.parent.name}: not one of {made.count} images is left; {first}")
     hashes = np.array([row for part in parts for row in part["hashes"]], np.uint64)
     samples = made.samples().take(kept, skipped).replace(hashes=hashes)
-    prepared.finish(made.folder, samples, made.formats, made.size, [len(part["kept"]) for part in parts])
+    prepared.finish(made.folder, samples, made.formats, made.size, [len(part["kept"]) for part in parts], made.options)
 
 
 def _candidates(made: Plan, shard: int) -> range:

@@ -155,3 +155,13 @@ def test_the_highest_version_is_found(source, whole, tmp_path):
     assert len(open_raw("kdef", str(tmp_path), {})) == 278
     with pytest.raises(UserError, match="is a prepared set of kdef, and dataset.name is rafd"):
         open_raw("rafd", str(whole), {})
+
+
+def test_a_set_prepared_with_other_options_is_refused(source, tmp_path):
+    options = kdef.default_config() | {"sessions": "A"}
+    made = shards.plan(partial(open_raw, "kdef", str(source), options), str(tmp_path), version="1.0.0", size=8, crop={"rule": "set"},
+                       options=options, formats=("array",))
+    shards.write(made, workers=1, progress=False)
+    assert len(open_raw("kdef", str(tmp_path), options)) == 140
+    with pytest.raises(UserError, match="other options .sessions: 'A' there, 'both' here"):
+        open_raw("kdef", str(tmp_path), kdef.default_config())
