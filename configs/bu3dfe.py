@@ -1,6 +1,6 @@
 """DML-Net on BU-3DFE: nine rendered yaws of the textured scans, 70 people train and 30 test; 224 pixels, ResNet-50.
 
-    dmljax prepare  --config=bu3dfe --config.dataset.root=FOLDER
+    dmljax prepare bu3dfe --source=FOLDER
     dmljax train    --config=bu3dfe --config.dataset.root=FOLDER --run=runs/bu3dfe
     dmljax evaluate --run=runs/bu3dfe
 

@@ -1,6 +1,6 @@
 """DML-Net on ICT-3DFE: 21,600 rendered faces in BU-3DFE's design, 70 identities train and 30 test; 224 pixels, ResNet-50.
 
-    dmljax prepare  --config=ict3dfe --config.dataset.root=FOLDER_OR_NPZ
+    dmljax prepare ict3dfe --source=FOLDER_OR_NPZ
     dmljax train    --config=ict3dfe --config.dataset.root=FOLDER_OR_NPZ --run=runs/ict3dfe
     dmljax evaluate --run=runs/ict3dfe
 

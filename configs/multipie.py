@@ -1,6 +1,6 @@
 """DML-Net on Multi-PIE as the paper has it: 6 expressions, 5 yaws from -30 to 30, one flash; 44 people test.
 
-    dmljax prepare --config=multipie --config.dataset.root=FOLDER --config.crop.rule=haar --out=prepared
+    dmljax prepare multipie --source=FOLDER --config.crop.rule=haar --out=prepared
     dmljax train   --config=multipie --config.dataset.root=prepared --run=runs/multipie
 
 Needs an accelerator. The paper: 93.5 % expression, 99.7 % pose. Never run here: the set's licence forbids passing pictures on.

@@ -81,12 +81,17 @@ def whole_numbers(flag: str, texts) -> tuple[int, ...]:
         raise UserError(f"--{flag} must be whole numbers such as 0,1,2; got '{','.join(texts)}'") from None
 
 
-def define_config(values, default: str) -> None:
-    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field."""
+def define_config(values, default: str, *, positional: bool = False) -> None:
+    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field.
+
+    With `positional`, a first argument that is no flag is the name of the configuration.
+    """
     from ml_collections import config_flags
 
     from dmljax import config
 
+    if positional and len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        sys.argv[1] = f"--config={sys.argv[1]}"
     # The library reads overrides from sys.argv itself; names become paths before it looks.
     for k, argument in enumerate(sys.argv):
         flag, equals, value = argument.partition("=")

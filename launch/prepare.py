@@ -1,9 +1,9 @@
 """Prepares a set: checks, crops and resizes its images into a TFDS dataset or plain arrays; or only checks it and draws a contact sheet.
 
-    dmljax prepare --config=kdef --config.dataset.root=FOLDER --out=prepared
-    dmljax prepare --config=kdef --config.dataset.root=FOLDER --config.crop.rule=haar --config.data.image_size=128 --out=prepared
-    dmljax prepare --config=kdef --config.dataset.root=prepared --out=arrays --formats=array     # for machines without TensorFlow
-    dmljax prepare --config=cmu_faces --config.dataset.root=FOLDER --sheet=cmu.png              # only check
+    dmljax prepare kdef --source=FOLDER --out=prepared
+    dmljax prepare kdef --source=FOLDER --config.crop.rule=haar --config.data.image_size=128 --out=prepared
+    dmljax prepare kdef --source=prepared --out=arrays --formats=array     # for machines without TensorFlow
+    dmljax prepare cmu_faces --source=FOLDER --sheet=cmu.png               # only check
 
 The set comes to lie in OUT/<set>/<version> with a report; train on it with --config.dataset.root=OUT. The same command goes on where
 it was stopped. Rendered sets are rendered first, in parallel, and kept in the user's cache.
@@ -16,7 +16,8 @@ from dmljax import cli
 
 
 def define(values):
-    cli.define_config(values, "quick")
+    cli.define_config(values, "quick", positional=True)
+    flags.DEFINE_string("source", "", "where the set lies; empty: dataset.root", flag_values=values)
     flags.DEFINE_string("out", "", "folder for the prepared set; empty: only check the set", flag_values=values)
     flags.DEFINE_list("formats", ["array_record", "tfrecord"], "array_record (tfds.data_source, this package), tfrecord (tfds.load), array "
                       "(numpy, without TensorFlow)", flag_values=values)
@@ -34,6 +35,7 @@ def define(values):
 def main(values):
     from dmljax import preparation
 
+    values.config.dataset.root = values.source or values.config.dataset.root
     shown = {"people": values.people, "side": values.side, "workers": values.workers, "progress": values.progress}
     if not values.out:
         preparation.check(values.config, sheet=values.sheet, **shown)

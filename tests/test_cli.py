@@ -165,7 +165,7 @@ def test_prepared_joined_and_tested_on_another_set(tmp_path):
     """kdef prepared, joined with rafd as it lies, tested on sfew; by the feed from disk; evaluated."""
     for name in ("kdef", "rafd", "sfew"):
         importlib.import_module(f"dmljax.datasets.{name}").write_fixture(str(tmp_path / name))
-    made = dmljax("prepare", "--config=kdef", f"--config.dataset.root={tmp_path / 'kdef'}", "--config.data.image_size=32",
+    made = dmljax("prepare", "kdef", f"--source={tmp_path / 'kdef'}", "--config.data.image_size=32",
                   f"--out={tmp_path / 'out'}", "--noprogress")
     folder = tmp_path / "out" / "kdef" / "1.0.0"
     assert made.returncode == 0 and f"prepared: {folder}" in made.stdout, made.stderr
@@ -184,6 +184,7 @@ def test_mistakes_about_sets(tmp_path):
     folder.write_fixture(str(tmp_path))
     own = ("--config=manifest", f"--config.dataset.root={tmp_path}")
     assert "written as name:folder" in refused("train", *own, "--train=kdef", f"--run={tmp_path / 'run'}")
+    assert "no configuration 'kdeff'" in refused("prepare", "kdeff") and "unexpected 'more'" in refused("prepare", "kdef", "more")
     assert "Did you mean 'haar'" in refused("prepare", *own, "--config.crop.rule=har")
     assert "must be some of array_record, tfrecord, array" in refused("prepare", *own, f"--out={tmp_path / 'o'}", "--formats=png")
     assert "prepared one by one" in refused("prepare", "--config=manifest", f"--config.dataset.train=folder:{tmp_path}", f"--out={tmp_path / 'o'}")

@@ -178,7 +178,8 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
     if set(formats) - {"array"}:
         _describe_to_tfds(folder, samples, size, formats, lengths)
     about = {word: getattr(samples, word) for word in _WORDS}
-    about |= {"pose_yaw": [None if np.isnan(yaw) else yaw for yaw in samples.pose_yaw], "formats": list(formats), "size": size, "lengths": lengths, "options": options}
+    about |= {"pose_yaw": [None if np.isnan(yaw) else yaw for yaw in samples.pose_yaw], "formats": list(formats)}
+    about |= {"size": size, "lengths": lengths, "options": options}
     write_text(folder / _ABOUT, json.dumps(about, indent=1) + "\n")
 
 
