@@ -75,6 +75,11 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.model.sync_batch_norm = True  # statistics over the whole global batch
     config.backbone = _family("backbones", "resnet")
 
+    config.init = ConfigDict()
+    config.init.run = ""  # folder of a run to start from: pre-train there, fine-tune here
+    config.init.checkpoint = "last"  # last | best; its moving averages are taken
+    config.init.parts = ("branches", "fusion")  # of branches, fusion, embedding, expression_head, pose_head
+
     config.losses = ConfigDict()
     config.losses.triplets = losses.triplets  # 'pose', 'identity', both or none
     config.losses.margin_pose = 0.2  # the paper gives no margins

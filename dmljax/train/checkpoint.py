@@ -77,6 +77,10 @@ class Checkpoints:
         template = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), like)
         return self._restore(kind, state=ocp.args.StandardRestore(template))["state"]
 
+    def averages(self, kind: str) -> dict:
+        """{'params', 'batch_stats'}: the newest moving averages, of whatever network it was."""
+        return self._restore(kind, state=ocp.args.StandardRestore())["state"]["ema"]
+
     def _restore(self, kind: str, **items):
         step = self.latest(kind)
         if step is None:

@@ -19,8 +19,9 @@ from dmljax import config as configuration
 from dmljax.data import order
 from dmljax.evaluate.metrics import validation_scores
 from dmljax.evaluate.predict import Predictor
+from dmljax.models import pretrained
 from dmljax.train import state as states
-from dmljax.train.checkpoint import Checkpoints
+from dmljax.train.checkpoint import KINDS, Checkpoints
 from dmljax.train.devices import replicate, unreplicate, use_compilation_cache
 from dmljax.train.log import Log
 from dmljax.train.step import TABLE, conflict_step, train_step
@@ -129,8 +130,10 @@ def train(config, run: Path, *, progress: bool = True) -> int:
 
     size = config.data.image_size
     variables = jax.jit(partial(net.init, train=False))(jax.random.key(config.seed), jnp.zeros((1, size, size, 3)))
-    state = states.create(variables, program.optimizer, program.plan.weighting, program.losses.tasks)
     checkpoints = Checkpoints(run)
+    if config.init.run and checkpoints.latest() is None:
+        variables = _start_from(config, variables, say)
+    state = states.create(variables, program.optimizer, program.plan.weighting, program.losses.tasks)
     position, state = _continue(checkpoints, config, data, state, say)
     if position.finished or position.step >= times.whole:
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
@@ -154,6 +157,20 @@ def _check_same(run: Path, config) -> None:
     different = configuration.differences(configuration.read(run).to_dict(), configuration.trimmed(config))
     if different:
         raise UserError(f"'{run}' holds a run of another configuration: {'; '.join(different)}. Change them back, or give another --run")
+
+
+def _start_from(config, variables, say):
+    """The variables with parts of another run's."""
+    chosen = config.init
+    parts = tuple(assemble.choice(part, pretrained.PARTS, "init.parts") for part in chosen.parts)
+    before = Checkpoints(Path(chosen.run))
+    saved = before.position(assemble.choice(chosen.checkpoint, KINDS, "init.checkpoint"))
+    variables, told = pretrained.take(variables, before.averages(chosen.checkpoint), parts)
+    before.close()
+    say("\n  ".join([f"starting from '{chosen.run}', step {saved['position']['step']}", *told]))
+    if not any(line.startswith("taken") for line in told):
+        raise UserError(f"nothing of '{chosen.run}' fits this network ({'; '.join(told)}); make the networks alike, or change init.parts")
+    return variables
 
 
 def _continue(checkpoints: Checkpoints, config, data, state, say):
