@@ -85,15 +85,41 @@ def differences(before: dict, now: dict) -> list[str]:
 
 
 def read(run: Path) -> ConfigDict:
-    """The resolved configuration of a run folder.
+    """The resolved configuration of a run folder; fields that its version did not have yet have their defaults.
+
+    Raises:
+      UserError: the folder holds no readable run.
+    """
+    from dmljax.configs import base
+
+    saved = read_saved(run)
+    config = base.get_config(saved.get("preset", base.PRESETS[0]))
+    with config.unlocked():
+        _fill(config, saved)
+    return ConfigDict(trimmed(config)).lock()
+
+
+def _fill(config: ConfigDict, saved: dict) -> None:
+    for key, value in saved.items():
+        if isinstance(value, dict) and isinstance(config.get(key), ConfigDict):
+            _fill(config[key], value)
+        else:
+            config[key] = value
+
+
+def read_saved(run: Path) -> dict:
+    """What a run folder's config.json says, as it stands.
 
     Raises:
       UserError: the folder holds no readable run.
     """
     path = Path(run) / "config.json"
     try:
-        return ConfigDict(json.loads(path.read_text())).lock()
+        saved = json.loads(path.read_text())
+        if not isinstance(saved, dict):
+            raise ValueError("it is no object")
+        return saved
     except FileNotFoundError:
         raise UserError(f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training") from None
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"'{path}' cannot be read: {error}") from None

@@ -127,7 +127,8 @@ def test_prepare_makes_checks_and_draws(tmp_path):
     bu3dfe.write_fixture(str(tmp_path / "scans"))
     scans = ["--config=bu3dfe", f"--config.dataset.root={tmp_path / 'scans'}", "--config.dataset.bu3dfe.size=32", "--noprogress"]
     done = dmljax("prepare", *scans, f"--sheet={tmp_path / 'b.png'}", **cache)
-    assert done.returncode == 0 and "72 images, 2 identities, 19 files skipped" in done.stdout, done.stderr
+    assert done.returncode == 0 and "bu3dfe: 72 images (published: 2,500 scans" in done.stdout, done.stderr
+    assert "2 identities, 19 files skipped" in done.stdout
     listed = list(csv.DictReader((tmp_path / "b.skipped.csv").read_text().splitlines()))
     assert len(listed) == 19 and any("bmp is missing" in row["reason"] for row in listed)
     said = refused(*common, "--sheet=", DMLJAX_CACHE=str(tmp_path / "sheet.png"))

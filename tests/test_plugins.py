@@ -1,4 +1,7 @@
+import json
+
 import pytest
+from dmljax.configs import quick
 
 from dmljax import config, plugins
 from dmljax.types import UserError
@@ -47,3 +50,15 @@ def test_the_presets_differ_only_where_the_paper_cannot_be_taken_literally():
     assert {k for k in safe if safe[k] != paper[k]} == {
         "preset", "losses.link", "losses.normalise", "losses.reduction", "weighting.dwa.literal", "ema.warmup"
     }
+
+
+def test_a_run_of_a_version_without_a_field_has_its_default(tmp_path):
+    saved = config.trimmed(quick.get_config())
+    del saved["crop"], saved["split"]["stratify"], saved["dataset"]["train"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    again = config.read(tmp_path)
+    assert again.crop.rule == "set" and again.split.stratify and again.dataset.train == "" and again.data.image_size == 48
+    for text, told in (("{", "cannot be read"), ("[]", "it is no object")):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(UserError, match=told):
+            config.read(tmp_path)

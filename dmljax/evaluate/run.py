@@ -5,6 +5,7 @@ import csv
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +62,23 @@ def _bounds(yaw) -> tuple[float, float] | None:
     return low, high
 
 
-def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool) -> tuple[dict, list[dict]]:
+class Opened(NamedTuple):
+    """A trained run: its configuration, its set, a predictor and variables for it, its test samples, and what was saved beside them."""
+
+    config: Any
+    data: assemble.Set
+    predict: Predictor
+    variables: dict
+    test: np.ndarray
+    saved: dict
+
+
+def open_run(run: Path, checkpoint: str, root: str, progress: bool) -> Opened:
+    """Reads a run folder back.
+
+    Raises:
+      UserError: it is none, or its set has changed since.
+    """
     config = configuration.read(run)
     if root:
         with config.unlocked():
@@ -69,11 +86,6 @@ def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool)
     data = assemble.open_set(config, progress=progress)
     samples = data.samples
     test = _test_side(run, samples)
-    if bounds is not None:
-        angle = np.append(samples.pose_yaw, np.nan)[samples.pose[test]]
-        test = test[(angle >= bounds[0]) & (angle <= bounds[1])]
-    if not len(test):
-        raise UserError(f"'{run}': no test sample is left to evaluate; the yaw classes are {', '.join(f'{y:g}' for y in samples.pose_yaw)}")
     net = assemble.network(config, samples)
     checkpoints = Checkpoints(run)
     saved = checkpoints.position(checkpoint)
@@ -81,8 +93,19 @@ def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool)
         raise UserError(f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since")
     state = checkpoints.restore(checkpoint, _template(config, data, net))
     checkpoints.close()
-    found = Predictor(net, data.feed)(state.ema, test)
-    score = {"run": run.name, "checkpoint": checkpoint, "step": saved["position"]["step"], **summarise(found, samples)}
+    return Opened(config, data, Predictor(net, data.feed), state.ema, test, saved)
+
+
+def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool) -> tuple[dict, list[dict]]:
+    opened = open_run(run, checkpoint, root, progress)
+    samples, test = opened.data.samples, opened.test
+    if bounds is not None:
+        angle = np.append(samples.pose_yaw, np.nan)[samples.pose[test]]
+        test = test[(angle >= bounds[0]) & (angle <= bounds[1])]
+    if not len(test):
+        raise UserError(f"'{run}': no test sample is left to evaluate; the yaw classes are {', '.join(f'{y:g}' for y in samples.pose_yaw)}")
+    found = opened.predict(opened.variables, test)
+    score = {"run": run.name, "checkpoint": checkpoint, "step": opened.saved["position"]["step"], **summarise(found, samples)}
     return score, predictions(found, samples)
 
 

@@ -112,6 +112,24 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
     return True
 
 
+def maps(place: np.ndarray, shown: dict[str, tuple[np.ndarray, tuple[str, ...]]], path: Path) -> None:
+    """One map of points [N, 2] for each label -> (classes [N], names), coloured by it; a legend where its names are few."""
+    with plt.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+        figure, axes = plt.subplots(1, len(shown), figsize=(4.2 * len(shown), 4.6), squeeze=False)
+        for axis, (label, (values, names)) in zip(axes[0], shown.items()):
+            classes = np.unique(values[values >= 0])
+            colours = plt.get_cmap("tab10" if len(classes) <= 10 else "turbo", max(len(classes), 1))
+            axis.scatter(*place[values < 0].T, s=7, color="#cbd5e1", linewidths=0)
+            for k, code in enumerate(classes):
+                axis.scatter(*place[values == code].T, s=7, color=colours(k), linewidths=0, label=names[code])
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(f"by {label}" + ("" if len(classes) <= 10 else f" ({len(classes)})"), loc="left", fontsize=9)
+            if len(classes) <= 10:
+                axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4, markerscale=2, handletextpad=0.1, columnspacing=0.8)
+        figure.savefig(path)
+        plt.close(figure)
+
+
 def _embedding(lines: list[dict]) -> dict:
     wanted = {"triplet/pose_hardest_positive": "D+ pose", "triplet/pose_hardest_negative": "D- pose",
               "triplet/identity_hardest_positive": "D+ identity", "triplet/identity_hardest_negative": "D- identity"}

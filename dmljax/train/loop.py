@@ -154,7 +154,7 @@ def _check_same(run: Path, config) -> None:
     """Refuses a folder that holds a run of another configuration."""
     if not (run / "config.json").exists():
         return
-    different = configuration.differences(configuration.read(run).to_dict(), configuration.trimmed(config))
+    different = configuration.differences(configuration.read_saved(run), configuration.trimmed(config))
     if different:
         raise UserError(f"'{run}' holds a run of another configuration: {'; '.join(different)}. Change them back, or give another --run")
 

@@ -1,0 +1,55 @@
+"""What a trained run's network makes of its test images: the features before and after metric learning, beside plain pixels."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dmljax.data import images
+from dmljax.data.duplicates import thumbnail
+from dmljax.evaluate.run import open_run
+from dmljax.train.devices import use_compilation_cache
+from dmljax.types import INDEX
+
+PIXELS, FUSED, EMBEDDING = "pixels", "f2", "embedding"
+
+
+class Features(NamedTuple):
+    """Features of N test images, and their labels.
+
+    Attributes:
+      spaces: name -> float32 [N, D]; 'pixels' is a grey thumbnail, 'f2' the fused feature, 'embedding' what the triplets train, of
+        unit length if they mine it so.
+      labels: 'expression', 'pose', 'identity' -> int32 [N], -1 where not known.
+      names: the same -> names of the classes.
+      dataset, step: what was trained on, and for how long.
+    """
+
+    spaces: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+    names: dict[str, tuple[str, ...]]
+    dataset: str
+    step: int
+
+
+def extract(run: str | Path, *, checkpoint: str = "last", root: str = "", progress: bool = True) -> Features:
+    """The features of a run's test images.
+
+    Raises:
+      UserError: the folder holds no run that can be read.
+    """
+    use_compilation_cache()
+    opened = open_run(Path(run), checkpoint, root, progress)
+    samples, found = opened.data.samples, opened.predict(opened.variables, opened.test)
+    index = found[INDEX]
+    embedding = found[EMBEDDING]
+    if opened.config.losses.normalise:
+        embedding = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
+    pixels = np.stack([thumbnail(images.load(samples, int(k), opened.config.data.image_size)).ravel() for k in index]).astype(np.float32) / 255
+    return Features(
+        spaces={PIXELS: pixels, FUSED: found["fused"], EMBEDDING: embedding},
+        labels={"expression": samples.expression[index], "pose": samples.pose[index], "identity": samples.identity[index]},
+        names={"expression": samples.expression_names, "pose": samples.pose_names, "identity": samples.identity_names},
+        dataset=samples.name, step=opened.saved["position"]["step"],
+    )

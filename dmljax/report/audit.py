@@ -1,0 +1,56 @@
+"""The leak audit's tables and pictures: what a network's features tell of expression, pose and identity, beside another network's."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from dmljax.report import probes
+
+HEADER = ("run", "features", "label", "images", "chance %", "linear probe %", "95 %", "5 neighbours %", "95 %", "MAP@R", "silhouette")
+
+
+def write(folder: Path, runs: dict, *, maps: bool = True) -> str:
+    """Writes audit.csv, audit.md and, with `maps`, a t-SNE map of each run; returns the table for the terminal.
+
+    Args:
+      runs: name -> features: `spaces`, `labels` and `names`, see `evaluate.features`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [{"run": name} | row for name, features in runs.items() for row in probes.audit(features.spaces, features.labels)]
+    with open(folder / "audit.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in found for key in row)))
+        writer.writeheader()
+        writer.writerows(found)
+    lines = [HEADER, *map(_line, sorted(found, key=lambda row: (probes.LABELS.index(row["label"]), row["run"], row["space"])))]
+    note = " ".join(probes.__doc__.split("\n\n")[1].split())
+    table = ["| " + " | ".join(line) + " |" for line in [lines[0], ("---",) * len(HEADER), *lines[1:]]]
+    data = ", ".join(f"{name}: {features.dataset}, step {features.step}" for name, features in runs.items())
+    page = "\n".join(["# What the features tell", "", f"Test images of {data}.", "", *table, "", note, ""])
+    (folder / "audit.md").write_text(page, encoding="utf-8")
+    if maps:
+        for name, features in runs.items():
+            _map(features, folder / f"map_{name}.png")
+    widths = [max(len(line[k]) for line in lines) for k in range(len(HEADER))]
+    padded = lambda line: (cell.ljust(w) if k < 3 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths)))  # noqa: E731
+    return "\n".join("  ".join(padded(line)) for line in lines)
+
+
+def _line(row: dict) -> tuple[str, ...]:
+    interval = lambda kind: f"{100 * row[kind + '_low']:.1f} to {100 * row[kind + '_high']:.1f}"  # noqa: E731
+    percent = lambda key: f"{100 * row[key]:.1f}"  # noqa: E731
+    return (row["run"], row["space"], row["label"], str(row["images"]), percent("chance"), percent("linear"), interval("linear"),
+            percent("neighbours"), interval("neighbours"), f"{row['MAP@R']:.3f}", f"{row['silhouette']:.3f}")
+
+
+def _map(features, path: Path) -> None:
+    """t-SNE of the embedding, coloured by each label."""
+    from sklearn.manifold import TSNE
+
+    from dmljax.report import plots
+
+    x = features.spaces["embedding"]
+    place = TSNE(perplexity=min(30, (len(x) - 1) / 3), init="pca", random_state=0).fit_transform(x)
+    shown = {label: (values, features.names[label]) for label, values in features.labels.items() if (values >= 0).any()}
+    plots.maps(np.asarray(place), shown, path)
