@@ -24,9 +24,12 @@ def define(values):
 
 def main(values):
     from dmljax.evaluate import features
-    from dmljax.report import audit
     from dmljax.types import UserError
 
+    try:
+        from dmljax.report import audit
+    except ModuleNotFoundError as error:
+        raise UserError(f"the audit needs {error.name}, which is not installed; install dmljax[report]") from None
     if not values.run:
         raise UserError("give one or more run folders: --run=runs/quick")
     names = {Path(run).name: run for run in values.run}

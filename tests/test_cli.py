@@ -192,6 +192,25 @@ def test_mistakes_about_sets(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_report_of_a_run_and_of_several(tmp_path):
+    """Trains two tiny runs, one from the branches of the other, and writes their pages; evaluates what was not evaluated."""
+    small = ["--config=quick", "--config.dataset.synthetic.identities=10", *TINY]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert dmljax("train", *small, f"--run={first}").returncode == 0
+    began = dmljax("train", *small, f"--config.init.run={first}", f"--run={second}")
+    assert began.returncode == 0 and "taken face: " in began.stdout and "left embedding: not asked for" in began.stdout, began.stderr
+    done = dmljax("report", f"--run={first},{second}", f"--out={tmp_path}", "--noprogress")
+    assert done.returncode == 0, done.stderr
+    text = (first / "report.html").read_text()
+    assert all(part in text for part in ("Hardest images", "What the features tell", "Confusion", "Training", "Versions"))
+    assert "no curves.png" not in text
+    assert "first" in (tmp_path / "runs.html").read_text() and "second" in (tmp_path / "runs.html").read_text()
+    audited = dmljax("audit", f"--run={first},{second}", f"--out={tmp_path / 'audit'}", "--noprogress", "--nomaps")
+    assert audited.returncode == 0 and "identity" in audited.stdout and (tmp_path / "audit" / "audit.csv").exists(), audited.stderr
+    assert "is no run folder" in refused("report", f"--run={tmp_path / 'nowhere'}")
+
+
+@pytest.mark.slow
 def test_compare_plans_runs_resumes_and_reports(tmp_path):
     run = tmp_path / "cmp"
     tiny = ["--config=quick", "--config.dataset.synthetic.identities=5", *TINY]

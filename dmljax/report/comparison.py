@@ -1,14 +1,14 @@
 """The report of a comparison of weighting strategies: a table (CSV, Markdown), plots of losses and weights, one HTML page."""
 from __future__ import annotations
 
-import base64
 import csv
-import html
 import json
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
+
+from dmljax.report import page
 
 HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
 COLUMNS = ("strategy", "runs", "expression %", "95 %", "pose %", "95 %", "delta-m %", "95 %", "p, equal", "step x", "memory x")
@@ -99,7 +99,9 @@ def write(folder: Path, rows: list[dict], failed: list[tuple[str, str]], planned
     markdown = "\n".join(["| " + " | ".join(line) + " |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]])
     (folder / "comparison.md").write_text(f"# {title}\n\n{markdown}\n\n{note}\n" + "".join(f"\n{line}\n" for line in broken))
     pictures = _plots(folder, rows, entries)
-    _page(folder / "comparison.html", title, lines, note, broken, pictures)
+    lost = [page.paragraph(line, lost=True) for line in broken]
+    shown = [page.plot(path, f"{path.stem} over the steps") for path in pictures]
+    page.write(folder / "comparison.html", title, page.table(lines), page.paragraph(note), *lost, *shown)
     widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
     padded = lambda line: "  ".join([line[0].ljust(widths[0]), *(value.rjust(width) for value, width in zip(line[1:], widths[1:]))])  # noqa: E731
     return "\n".join(map(padded, lines))
@@ -116,20 +118,3 @@ def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:
     shown = [entry["label"] for entry in entries]
     wanted = {"loss": folder / "losses.png", "weight": folder / "weights.png"}
     return [path for prefix, path in wanted.items() if plots.small_multiples({label: series[label] for label in shown}, prefix, path)]
-
-
-def _page(path: Path, title: str, lines, note: str, broken, pictures) -> None:
-    """One file that needs nothing else."""
-    head, *body = ([html.escape(value) for value in line] for line in lines)
-    rows = "".join("<tr>" + "".join(f"<td>{value}</td>" for value in line) + "</tr>" for line in body)
-    images = "".join(f'<img alt="{p.stem} over the steps" src="data:image/png;base64,{base64.b64encode(p.read_bytes()).decode()}">' for p in pictures)
-    lost = "".join(f"<p class=lost>{html.escape(line)}</p>" for line in broken)
-    path.write_text(f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
-<title>{html.escape(title)}</title><style>
-:root{{color-scheme:light dark}} body{{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}}
-.wide{{overflow-x:auto}}
-table{{border-collapse:collapse;white-space:nowrap}} td,th{{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #8884}}
-td:first-child,th:first-child{{text-align:left}} img{{max-width:100%;background:#fff;border-radius:6px;margin-top:1rem}} .lost{{color:#c33}}
-</style><h1>{html.escape(title)}</h1><div class=wide><table><tr>{"".join(f"<th>{value}</th>" for value in head)}</tr>{rows}</table></div>
-<p>{html.escape(note)}</p>{lost}{images}</html>
-""")

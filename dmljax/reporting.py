@@ -1,0 +1,31 @@
+"""A run's page from its folder: evaluates what was not evaluated yet, collects the hardest images, audits the features, writes."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from dmljax.evaluate import features as extraction
+from dmljax.evaluate import hardest
+from dmljax.evaluate import run as evaluation
+from dmljax.report import run_page
+from dmljax.report import write as tables
+from dmljax.types import UserError
+
+
+def page(run: Path, *, root: str = "", features: bool = True, progress: bool = True) -> Path:
+    """RUN/report.html.
+
+    Raises:
+      UserError: the folder holds no run, or the report's libraries are not installed.
+    """
+    try:
+        from dmljax.report import audit
+    except ModuleNotFoundError as error:
+        raise UserError(f"reports need {error.name}, which is not installed; install dmljax[report]") from None
+    folder = run / evaluation.FOLDER
+    if not (folder / "metrics.json").exists():
+        for written in evaluation.evaluate(run, root=root, progress=progress):
+            tables.report(written)
+    hardest.collect(run, folder, root=root)
+    if features and (run / "config.json").exists():
+        audit.write(run / "audit", {run.resolve().name: extraction.extract(run, root=root, progress=progress)})
+    return run_page.write(run, folder)
