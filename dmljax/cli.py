@@ -44,7 +44,7 @@ def run(name: str, doc: str, define: Callable, body: Callable) -> None:
     try:
         define(values)
         if "--help" in sys.argv or "-h" in sys.argv:
-            print(f"{doc.strip()}\n{_help(values)}")
+            _show(f"{doc.strip()}\n{_help(values)}")
             sys.exit(0)
         rest = values(sys.argv)
         if len(rest) > 1:
@@ -65,7 +65,16 @@ def run(name: str, doc: str, define: Callable, body: Callable) -> None:
 
 
 def _help(values) -> str:
-    return "\n".join(f"  --{name}: {values[name].help} (default: {values[name].default!r})" for name in sorted(values))
+    told = lambda flag: f" (default: {flag.default!r})" if isinstance(flag.default, str | int | float | list | None) else ""  # noqa: E731
+    return "\n".join(f"  --{name}: {values[name].help}{told(values[name])}" for name in sorted(values))
+
+
+def _show(text: str) -> None:
+    """Prints, unless whoever reads has gone: `... | head` is no mistake."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        sys.stdout = None
 
 
 def _fail(title: str, text: str, code: int = MISTAKE) -> None:

@@ -19,28 +19,15 @@ from dmljax import config as configuration
 from dmljax.data import order
 from dmljax.evaluate.metrics import validation_scores
 from dmljax.evaluate.predict import Predictor
-from dmljax.models import pretrained
+from dmljax.train import start
 from dmljax.train import state as states
-from dmljax.train.checkpoint import KINDS, Checkpoints
+from dmljax.train.checkpoint import Checkpoints
 from dmljax.train.devices import replicate, unreplicate, use_compilation_cache
 from dmljax.train.log import Log
 from dmljax.train.step import TABLE, conflict_step, train_step
 from dmljax.types import AXIS, UserError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
-
-
-@dataclasses.dataclass
-class Position:
-    """Where a run stands; saved with every checkpoint. With the state it is all that is needed to continue."""
-
-    step: int = 0  # optimizer steps taken
-    epoch: int = 0  # epochs completed
-    offset: int = 0  # steps taken in the present epoch
-    epoch_sum: float = 0.0  # of the fixed combination of the losses, over the present epoch
-    best: float | None = None  # the smallest criterion so far
-    stale: int = 0  # epochs since it fell
-    finished: str = ""  # why the run is over before its duration
 
 
 class _Stop:
@@ -114,7 +101,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     use_compilation_cache()
     run, main = Path(run), jax.process_index() == 0
     say = print if main else (lambda *_: None)
-    _check_same(run, config)
+    start.check_same(run, config)
     data = assemble.open_set(config, progress=progress and main)
     say(assemble.describe(data))
     tuples, report = _epoch(config, data, 0)
@@ -132,9 +119,9 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     variables = jax.jit(partial(net.init, train=False))(jax.random.key(config.seed), jnp.zeros((1, size, size, 3)))
     checkpoints = Checkpoints(run)
     if config.init.run and checkpoints.latest() is None:
-        variables = _start_from(config, variables, say)
+        variables = start.from_another(config, variables, say)
     state = states.create(variables, program.optimizer, program.plan.weighting, program.losses.tasks)
-    position, state = _continue(checkpoints, config, data, state, say)
+    position, state = start.from_checkpoint(checkpoints, config, data, state, say)
     if position.finished or position.step >= times.whole:
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
         return 0
@@ -148,45 +135,6 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     finally:
         log.close()
         checkpoints.close()
-
-
-def _check_same(run: Path, config) -> None:
-    """Refuses a folder that holds a run of another configuration."""
-    if not (run / "config.json").exists():
-        return
-    different = configuration.differences(configuration.read_saved(run), configuration.trimmed(config))
-    if different:
-        raise UserError(f"'{run}' holds a run of another configuration: {'; '.join(different)}. Change them back, or give another --run")
-
-
-def _start_from(config, variables, say):
-    """The variables with parts of another run's."""
-    chosen = config.init
-    parts = tuple(assemble.choice(part, pretrained.PARTS, "init.parts") for part in chosen.parts)
-    before = Checkpoints(Path(chosen.run))
-    saved = before.position(assemble.choice(chosen.checkpoint, KINDS, "init.checkpoint"))
-    variables, told = pretrained.take(variables, before.averages(chosen.checkpoint), parts)
-    before.close()
-    say("\n  ".join([f"starting from '{chosen.run}', step {saved['position']['step']}", *told]))
-    if not any(line.startswith("taken") for line in told):
-        raise UserError(f"nothing of '{chosen.run}' fits this network ({'; '.join(told)}); make the networks alike, or change init.parts")
-    return variables
-
-
-def _continue(checkpoints: Checkpoints, config, data, state, say):
-    """The position and state to go on from, of the last checkpoint if there is one that fits."""
-    if checkpoints.latest() is None:
-        return Position(), state
-    saved = checkpoints.position()
-    mark = assemble.fingerprint(data.samples)
-    different = configuration.differences(saved["config"], configuration.trimmed(config))
-    if saved["set"] != mark:
-        different.append(f"images and labels of {data.samples.name}: {saved['set']} there, {mark} here")
-    if different:
-        raise UserError(f"the checkpoint in '{checkpoints.folder}' does not fit: {'; '.join(different)}. Change them back, or give another --run")
-    position = Position(**saved["position"])
-    say(f"continuing at step {position.step} of '{checkpoints.folder.parent}'")
-    return position, checkpoints.restore("last", state)
 
 
 def _epoch(config, data, epoch: int):
