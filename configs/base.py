@@ -30,6 +30,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.preset = preset
 
     config.dataset = _family("datasets", "synthetic") | {"root": ""}
+    config.dataset.labels = ""  # CSV of reference, pose, identity that adds to or corrects the set's labels
     config.dataset.train = ""  # several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root
     config.dataset.test = ""  # another set to test on, 'sfew:FOLDER'; labels meet by name; empty: people of the same set
     config.dataset.synthetic.update(identities=100, size=224)

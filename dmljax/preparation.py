@@ -5,9 +5,11 @@ import csv
 from functools import partial
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
 from dmljax import config as configuration
 from dmljax import plugins
-from dmljax.data import crop, inventory, joined, prepared, shards
+from dmljax.data import annotations, crop, inventory, joined, prepared, shards
 from dmljax.data import sheet as sheets
 from dmljax.data.images import read_all
 from dmljax.types import Samples, UserError
@@ -27,6 +29,11 @@ def open_raw(name: str, root: str, options: dict) -> Samples:
     return samples
 
 
+def alone(name: str, root: str) -> ConfigDict:
+    """The dataset section of a configuration for one set with its default options."""
+    return ConfigDict({"name": name, "root": root, "train": "", "test": "", "labels": "", name: plugins.load("datasets", name).default_config()})
+
+
 def open_joined(train: tuple, test: tuple | None) -> Samples:
     """Several sets as one; each is (name, root, options), see `joined.join`."""
     return joined.join([open_raw(*one) for one in train], open_raw(*test) if test else None)
@@ -38,11 +45,11 @@ def source(config) -> partial:
     one = lambda name, root: (name, root, configuration.options_of(config, "dataset", name))  # noqa: E731
     if not chosen.train and not chosen.test:
         return partial(open_raw, *one(chosen.name, chosen.root))
-    train = [one(*_named(text, "dataset.train")) for text in chosen.train.split(",")] if chosen.train else [one(chosen.name, chosen.root)]
-    return partial(open_joined, tuple(train), one(*_named(chosen.test, "dataset.test")) if chosen.test else None)
+    train = [one(*named(text, "dataset.train")) for text in chosen.train.split(",")] if chosen.train else [one(chosen.name, chosen.root)]
+    return partial(open_joined, tuple(train), one(*named(chosen.test, "dataset.test")) if chosen.test else None)
 
 
-def _named(text: str, field: str) -> tuple[str, str]:
+def named(text: str, field: str) -> tuple[str, str]:
     """'kdef:FOLDER' -> its two parts."""
     name, colon, root = text.strip().partition(":")
     if not colon and name != "synthetic":
@@ -57,7 +64,10 @@ def open_samples(config, *, progress: bool = True) -> Samples:
     Raises:
       UserError: the set is not there, a field is wrong, or no face was found in any image.
     """
-    samples = crop.apply(source(config)(), progress=progress, **config.crop)
+    samples = source(config)()
+    if config.dataset.labels:
+        samples = annotations.apply(samples, config.dataset.labels)
+    samples = crop.apply(samples, progress=progress, **config.crop)
     if not len(samples):
         raise UserError(f"{samples.name}: crop.rule={config.crop.rule} finds a face in none of the images; look at one, or choose another rule")
     return samples

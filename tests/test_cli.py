@@ -207,6 +207,15 @@ def test_a_report_of_a_run_and_of_several(tmp_path):
     assert "first" in (tmp_path / "runs.html").read_text() and "second" in (tmp_path / "runs.html").read_text()
     audited = dmljax("audit", f"--run={first},{second}", f"--out={tmp_path / 'audit'}", "--noprogress", "--nomaps")
     assert audited.returncode == 0 and "identity" in audited.stdout and (tmp_path / "audit" / "audit.csv").exists(), audited.stderr
+    films = tmp_path / "films"
+    importlib.import_module("dmljax.datasets.sfew").write_fixture(str(films))
+    labelled = dmljax("annotate", f"--run={first}", f"--set=sfew:{films}", "--people=6", f"--out={tmp_path / 'labels'}", "--noprogress")
+    assert labelled.returncode == 0 and "35 images, 6 clusters" in labelled.stdout, labelled.stderr
+    assert (tmp_path / "labels" / "person_005.png").exists()
+    again = dmljax("train", "--config=sfew", *TINY, f"--config.dataset.root={films}", f"--config.dataset.labels={tmp_path / 'labels' / 'labels.csv'}",
+                   "--config.split.kind=folds", "--config.split.folds=2", f"--run={tmp_path / 'sfew'}")
+    assert again.returncode == 0 and "6 identities" in again.stdout, again.stderr
+    assert "written as name:folder" in refused("annotate", f"--run={first}") and "give a trained run" in refused("annotate")
     assert "is no run folder" in refused("report", f"--run={tmp_path / 'nowhere'}")
 
 

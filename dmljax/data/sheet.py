@@ -48,6 +48,15 @@ def draw(samples: Samples, path: str | Path, *, people: int = 8, side: int = 96)
     return path
 
 
+def faces(samples: Samples, numbers: np.ndarray, path: Path, *, title: str, columns: int = 8, most: int = 64, side: int = 96) -> Path:
+    """One sheet of the samples `numbers`, at most `most`, in their order."""
+    shown = [int(k) for k in numbers[:most]]
+    cells = [shown[k : k + columns] + [None] * max(0, columns - len(shown) + k) for k in range(0, len(shown), columns)]
+    names = [str(k * columns + 1) for k in range(len(cells))]
+    _block(samples, title, names, [""] * columns, cells, side).save(path)
+    return path
+
+
 def _name(samples: Samples, who: int) -> str:
     return samples.identity_names[who] if who >= 0 else "unknown person"
 

@@ -63,10 +63,11 @@ def _bounds(yaw) -> tuple[float, float] | None:
 
 
 class Opened(NamedTuple):
-    """A trained run: its configuration, its set, a predictor and variables for it, its test samples, and what was saved beside them."""
+    """A trained run: its configuration, its set, network, predictor and variables for it, its test samples, and what was saved beside them."""
 
     config: Any
     data: assemble.Set
+    net: Any
     predict: Predictor
     variables: dict
     test: np.ndarray
@@ -93,7 +94,7 @@ def open_run(run: Path, checkpoint: str, root: str, progress: bool) -> Opened:
         raise UserError(f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since")
     state = checkpoints.restore(checkpoint, _template(config, data, net))
     checkpoints.close()
-    return Opened(config, data, Predictor(net, data.feed), state.ema, test, saved)
+    return Opened(config, data, net, Predictor(net, data.feed), state.ema, test, saved)
 
 
 def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool) -> tuple[dict, list[dict]]:
