@@ -25,6 +25,7 @@ from dmljax.types import EXPRESSION, IDENTITY, IMAGE, POSE, Protocol, Samples, S
 
 FORMATS = ("array_record", "tfrecord", "array")
 SPLIT = "samples"
+PLAN = "plan.json"  # there from the beginning; what is only planned is not prepared yet
 _ABOUT, _TABLE, _SKIPPED = "prepared.json", "table.npz", "skipped.csv"
 _WORDS = ("name", "expression_names", "pose_names", "identity_names", "pose_yaw", "pose_mirror", "published", "licence", "obtain", "protocol")
 _PNG = {"format": "PNG", "compress_level": 3}
@@ -36,10 +37,17 @@ def is_prepared(root: str | Path) -> bool:
 
 
 def find(root: str | Path, name: str) -> Path | None:
-    """The prepared set `name` at `root`: the folder itself, or the highest version in the folder that preparations went to; else None."""
+    """The prepared set `name` at `root`: the folder itself, or the highest version in the folder that preparations went to; else None.
+
+    Raises:
+      UserError: there is only an unfinished preparation.
+    """
     if is_prepared(root):
         return Path(root)
-    versions = [path for path in Path(root).glob(f"{name}/*") if is_prepared(path)] if root else []
+    begun = [Path(root), *Path(root).glob(f"{name}/*")] if root else []
+    versions = [path for path in begun if is_prepared(path)]
+    if not versions and (unfinished := [path for path in begun if (path / PLAN).is_file()]):
+        raise UserError(f"'{unfinished[0]}' is a preparation that was not finished; run the same prepare command again")
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")], default=None)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from dmljax.data.images import load
 from dmljax.types import Samples, Skipped, UserError
 
 PER_SHARD = 1024
-_PLAN, _PARTS = "plan.json", "parts"
+_PARTS = "parts"
 
 
 class Plan(NamedTuple):
@@ -80,7 +79,7 @@ def plan(samples: Callable[[], Samples], out: str, *, version: str, size: int, c
 
 
 def _claim(folder: Path, mark: dict) -> None:
-    path = folder / _PLAN
+    path = folder / prepared.PLAN
     try:
         if path.exists():
             there = json.loads(path.read_text())
@@ -144,10 +143,15 @@ class Shard:
     """Writes one shard of a plan: what a worker runs."""
 
     def __init__(self, made: Plan):
-        self._plan = made
+        self._plan, self._whole = made, None
+
+    def __getstate__(self) -> dict:
+        return {"_plan": self._plan, "_whole": None}  # each worker opens the set for itself, once
 
     def __call__(self, shard: int, report: Callable[[int], None] = lambda count: None) -> None:
-        made, whole = self._plan, _opened(self._plan.samples)
+        if self._whole is None:
+            self._whole = self._plan.samples()
+        made, whole = self._plan, self._whole
         numbers = _candidates(made, shard)
         samples = crop.apply(whole.take(np.array(numbers)), progress=False, **made.crop)
         skipped, kept = list(samples.skipped[len(whole.skipped):]), {}
@@ -170,8 +174,3 @@ class Shard:
             prepared.write_text(made.part(shard), json.dumps({"kept": list(kept), "hashes": list(kept.values()), "skipped": skipped}) + "\n")
         except OSError as error:
             raise UserError(f"'{made.folder}' cannot be written: {error.strerror or error}") from None
-
-
-@lru_cache(maxsize=2)
-def _opened(samples: Callable[[], Samples]) -> Samples:
-    return samples()

@@ -90,6 +90,9 @@ def test_several_processes_and_a_kill_change_no_byte(source, whole, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not prepared.is_prepared(folder)
+    for root in (tmp_path, folder):
+        with pytest.raises(UserError, match="a preparation that was not finished"):
+            open_raw("kdef", str(root), {})
     made = plan(source, tmp_path)
     shards.write(made, workers=2, progress=False)
     assert content(folder) == content(whole)
