@@ -53,7 +53,10 @@ class TFDataFeed:
         rows, cores = int(np.prod(order.shape[1:])), len(os.sched_getaffinity(0))
         data = tf.data.Dataset.from_tensor_slices(np.where(order < 0, 0, order).reshape(len(order), rows).astype(np.int32))
         data = data.map(batch, num_parallel_calls=cores + 1, deterministic=True).prefetch(2)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # nothing is left to tune, and its thread holds up the end of every epoch
+        data = data.with_options(options)
         labels = {EXPRESSION: samples.expression, POSE: samples.pose, IDENTITY: samples.identity}
-        for index, pixels in zip(order, data.as_numpy_iterator()):
+        for pixels, index in zip(data.as_numpy_iterator(), order):  # the data first: drained, it ends at once
             batch = {INDEX: index, IMAGE: pixels.reshape(index.shape + (size, size, 3))}
             yield {**batch, **{key: column[index] for key, column in labels.items()}}
