@@ -90,17 +90,41 @@ def whole_numbers(flag: str, texts) -> tuple[int, ...]:
         raise UserError(f"--{flag} must be whole numbers such as 0,1,2; got '{','.join(texts)}'") from None
 
 
-def define_config(values, default: str, *, positional: bool = False) -> None:
-    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field.
+def define_members(values, *, run: str, seeds: str, folds: str = "0") -> None:
+    """The flags of commands that start many trainings: which, how many at a time, and where."""
+    define = flags.DEFINE_list
+    define("seeds", seeds.split(","), "seeds of data order, initial weights and augmentation", flag_values=values)
+    define("folds", folds.split(","), "test folds by person", flag_values=values)
+    flags.DEFINE_integer("jobs", 1, "runs at a time", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("cluster", "", "empty: processes of this machine; slurm: jobs through submitit (dmljax[cluster]); local: such jobs, here",
+                        flag_values=values)
+    define("cluster_options", [], "submitit's parameters, such as timeout_min=60,slurm_partition=gpu", flag_values=values)
+    flags.DEFINE_string("run", run, "folder of the runs and of what is made of them", flag_values=values)
+    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 
-    With `positional`, a first argument that is no flag is the name of the configuration.
-    """
+
+def members_options(values):
+    """The values of `define_members` as `reproduction.How`."""
+    from pathlib import Path
+
+    from dmljax.reproduction import How
+
+    return How(Path(values.run), whole_numbers("seeds", values.seeds), whole_numbers("folds", values.folds), values.jobs, values.cluster,
+               values.cluster_options, values.progress)
+
+
+def positional(flag: str) -> None:
+    """A first argument that is no flag is the value of this one."""
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        sys.argv[1] = f"--{flag}={sys.argv[1]}"
+
+
+def define_config(values, default: str) -> None:
+    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field."""
     from ml_collections import config_flags
 
     from dmljax import config
 
-    if positional and len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
-        sys.argv[1] = f"--config={sys.argv[1]}"
     # The library reads overrides from sys.argv itself; names become paths before it looks.
     for k, argument in enumerate(sys.argv):
         flag, equals, value = argument.partition("=")

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from dmljax.types import UserError
 
-FAMILIES = ("datasets", "detectors", "backbones", "weightings")
+FAMILIES = ("datasets", "detectors", "backbones", "weightings", "experiments")
 
 
 def nearest(name: str, known) -> str:

@@ -16,7 +16,8 @@ from dmljax import cli
 
 
 def define(values):
-    cli.define_config(values, "quick", positional=True)
+    cli.positional("config")
+    cli.define_config(values, "quick")
     flags.DEFINE_string("source", "", "where the set lies; empty: dataset.root", flag_values=values)
     flags.DEFINE_string("out", "", "folder for the prepared set; empty: only check the set", flag_values=values)
     flags.DEFINE_list("formats", ["array_record", "tfrecord"], "array_record (tfds.data_source, this package), tfrecord (tfds.load), array "

@@ -42,6 +42,7 @@ RULES = [
     (("train/step.py",), ("dmljax.plugins", "dmljax.data", "dmljax.config", "dmljax.weightings", "dmljax.backbones", "orbax", "logging",
                           "ml_collections")),
     (("faces/", "compare/"), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data", "dmljax.report")),
+    (("experiments/",), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data")),
     (("report/",), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data")),
 ]
 

@@ -236,3 +236,17 @@ def test_compare_plans_runs_resumes_and_reports(tmp_path):
     assert failed.returncode == 1 and "data.accumulate" in failed.stderr and "equal" in failed.stdout
     assert "holds a comparison" in refused(*common, "--config.data.image_size=32")
     assert "--seeds must be whole numbers" in refused("compare", "--seeds=a")
+
+
+@pytest.mark.slow
+def test_the_ablation_runs_resumes_and_shows_the_published_numbers(tmp_path):
+    run = tmp_path / "all"
+    tiny = ["reproduce", "table8", "--config=quick", "--config.dataset.synthetic.identities=5", *TINY, "--seeds=0", f"--run={run}", "--jobs=2"]
+    done = dmljax(*tiny)
+    assert done.returncode == 0 and "+ dynamic weights" in done.stdout and "too few runs to say" in done.stdout, done.stderr
+    text = (run / "table8.md").read_text()
+    assert "synthetic (rendered faces), 5 of 5 runs" in text and "| one ResNet | 1 |" in text and "88.2" in text and (run / "table8.html").exists()
+    stamps = {p: p.stat().st_mtime_ns for p in run.rglob("cost.json")}
+    assert dmljax(*tiny).returncode == 0 and len(stamps) == 5
+    assert stamps == {p: p.stat().st_mtime_ns for p in run.rglob("cost.json")}
+    assert "Did you mean 'table8'" in refused("reproduce", "table88") and "three branches" in refused("reproduce", "table8", "--config=sfew")

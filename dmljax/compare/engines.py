@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from dmljax import plugins
 from dmljax.compare.members import COST, Member
-from dmljax.types import UserError
+from dmljax.types import TUPLE_SIZE, UserError
 
 CLUSTERS = ("slurm", "local")
 PATIENCE_S = 60  # for a training to save itself before its job ends
@@ -46,8 +46,11 @@ class Job:
             return said or f"exit code {code}"
         steps = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
         rate = [line["steps_per_second"] for line in steps if "steps_per_second" in line][-1]
+        data = json.loads((folder / "config.json").read_text())["data"]
+        images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
         part = folder / f".{COST}.part"
-        part.write_text(json.dumps({"train_s": round(seconds, 1), "peak_bytes": peak, "step_s": round(1 / rate, 5)}) + "\n")
+        cost = {"train_s": round(seconds, 1), "peak_bytes": peak, "step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
+        part.write_text(json.dumps(cost) + "\n")
         part.replace(folder / COST)
         return ""
 

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
-from dmljax.report import page
+from dmljax.report import page, statistics
 
 HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
 COLUMNS = ("strategy", "runs", "expression %", "95 %", "pose %", "95 %", "delta-m %", "95 %", "p, equal", "step x", "memory x")
@@ -31,11 +30,11 @@ def summarise(rows: list[dict]) -> list[dict]:
         entry = {"label": label, "runs": len(own)}
         for measure, head in HEADS.items():
             if not label.startswith("single_") or label == f"single_{head}":
-                entry[head] = _interval([row[measure] for row in own if measure in row])
+                entry[head] = statistics.interval([row[measure] for row in own if measure in row])
         if not label.startswith("single_"):
-            entry["delta"] = _interval([d for row in own if (d := _delta(row, by)) is not None])
+            entry["delta"] = statistics.interval([d for row in own if (d := _delta(row, by)) is not None])
         pairs = [(row["expression accuracy"], e["expression accuracy"]) for row, e in zip(own, equal) if e]
-        entry["p"] = _paired(pairs) if label not in ("equal", "single_pose") else None
+        entry["p"] = statistics.paired(pairs) if label not in ("equal", "single_pose") else None
         for key in ("step_s", "peak_bytes"):
             ratios = [row[key] / e[key] for row, e in zip(own, equal) if e]
             entry[key] = float(np.median(ratios)) if ratios else None
@@ -52,39 +51,13 @@ def _delta(row: dict, by: dict) -> float | None:
     return float(np.mean(losses)) if losses else None
 
 
-def _interval(values) -> tuple[float, float] | None:
-    """(mean, half the width of the 95 % interval; nan for one value)."""
-    if not values:
-        return None
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return float(np.mean(values)), float(half)
-
-
-def _paired(pairs) -> float | None:
-    differences = np.array([a - b for a, b in pairs])
-    if len(differences) < 2 or np.ptp(differences) == 0:
-        return None
-    return float(stats.ttest_1samp(differences, 0).pvalue)
-
-
 def table(entries: list[dict]) -> list[list[str]]:
     """Rows of text, the header first; '-' where there is nothing to say."""
-    def cell(value, scale=1.0):
-        if value is None:
-            return ["-", "-"]
-        return [f"{scale * value[0]:.1f}", "-" if np.isnan(value[1]) else f"± {scale * value[1]:.1f}"]
-
     text = lambda value, form: "-" if value is None else format(value, form)  # noqa: E731
     return [list(COLUMNS), *(
-        [e["label"], str(e["runs"]), *cell(e.get("expression"), 100), *cell(e.get("pose"), 100), *cell(e.get("delta")), _probability(e["p"]),
-         text(e["step_s"], ".2f"), text(e["peak_bytes"], ".2f")] for e in entries
+        [e["label"], str(e["runs"]), *statistics.cell(e.get("expression"), 100), *statistics.cell(e.get("pose"), 100),
+         *statistics.cell(e.get("delta")), statistics.probability(e["p"]), text(e["step_s"], ".2f"), text(e["peak_bytes"], ".2f")] for e in entries
     )]
-
-
-def _probability(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def write(folder: Path, rows: list[dict], failed: list[tuple[str, str]], planned: int) -> str:
