@@ -84,7 +84,7 @@ def test_tables_that_say_nothing(samples, tmp_path):
         crop.apply(samples, rule="views", table=table(tmp_path / "p.csv", "pose,left,top,right,bottom", (0, 1, 1, 9, 9)))
 
 
-@pytest.mark.parametrize("name", plugins.names("detectors"))
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "mtcnn")) for n in plugins.names("detectors")])
 def test_detectors_find_rendered_heads(name):
     """Whole heads seen from the front: the box holds the middle of the face, and a blank picture holds none."""
     if any(importlib.util.find_spec(module) is None for module in {"haar": ("cv2",), "dlib": ("cv2", "dlib"), "mtcnn": ("cv2", "mtcnn")}[name]):

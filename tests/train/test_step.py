@@ -91,6 +91,7 @@ def test_any_number_of_devices_gives_what_one_gives(alone, devices):
     assert any(log["weight/expression"] != pytest.approx(2 / 3, abs=1e-4) for log in alone[1])
 
 
+@pytest.mark.slow
 def test_micro_batches_over_devices():
     one, many = (run(d, dwa.build(window=2), steps=5, accumulate=2) for d in (1, 4))
     close(one[0], many[0])
@@ -239,6 +240,7 @@ def test_heads_may_be_trained_by_their_losses_in_full(needs, source):
     assert np.nanstd(ratio(unit, weighted, "trunk")) < 1e-2 * abs(np.nanmean(ratio(unit, weighted, "trunk")))
 
 
+@pytest.mark.slow
 def test_conflicts_are_the_cosines_of_the_tasks_gradients():
     net = network(None)
     made = program(equal.build(), net)._replace(augment=augment.Options())
