@@ -88,10 +88,18 @@ def record(run: Path, arguments: list[str], members: list[Member]) -> None:
       UserError: the folder holds a comparison of another configuration.
     """
     path = run / "comparison.json"
-    stable = [a for a in arguments if not a.startswith(tuple(f"--config.{field}" for field in configuration.MAY_CHANGE))]
+    stable = [a for a in map(_by_name, arguments) if not a.startswith(tuple(f"--config.{field}" for field in configuration.MAY_CHANGE))]
     if path.exists():
         there = json.loads(path.read_text())["config"]
         if there != stable:
             raise UserError(f"'{run}' holds a comparison with {' '.join(there)}, not {' '.join(stable)}; change them back, or give another --run")
     run.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"config": stable, "members": [str(m.folder.relative_to(run)) for m in members]}, indent=1) + "\n")
+
+
+def _by_name(argument: str) -> str:
+    """--config=/where/it/is/installed/configs/quick.py -> --config=quick, so that another installation may go on."""
+    flag, _, value = argument.partition("=")
+    name, colon, preset = value.partition(".py")
+    path = Path(name)
+    return f"{flag}={path.name}{preset}" if flag == "--config" and colon and path.parent == configuration.folder() else argument

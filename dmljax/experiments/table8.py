@@ -72,6 +72,6 @@ def verdict(rows: list[dict]) -> list[str]:
             lines.append(f"{title}: too few runs to say.")
             continue
         gain = 100 * sum(a - b for a, b in pairs) / len(pairs)
-        told = "helps" if p < 0.05 and gain > 0 else "harms" if p < 0.05 else "makes no difference that these runs could show"
-        lines.append(f"{title} {told}: {gain:+.1f} points (p = {p:.3f}, {len(pairs)} pairs).")
+        told = "a gain" if p < 0.05 and gain > 0 else "a loss" if p < 0.05 else "no difference that these runs could show"
+        lines.append(f"{title}: {gain:+.1f} points, {told} (p {'' if p < 0.001 else '= '}{statistics.probability(p)}, {len(pairs)} pairs).")
     return lines

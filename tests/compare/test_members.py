@@ -39,3 +39,12 @@ def test_a_folder_of_another_comparison_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds a comparison with --config=quick, not --config=cmu_faces"):
         members.record(tmp_path, ["--config=cmu_faces"], planned)
     assert len(json.loads((tmp_path / "comparison.json").read_text())["members"]) == 5
+
+
+def test_a_configuration_of_the_package_counts_by_its_name(tmp_path):
+    """Not by where it is installed; one's own file counts by its path."""
+    planned = members.plan(quick.get_config(), ["dwa"], (0,), (0,), tmp_path)
+    members.record(tmp_path, [f"--config={quick.__file__}:paper", "--config.seed=1"], planned)
+    assert json.loads((tmp_path / "comparison.json").read_text())["config"] == ["--config=quick:paper", "--config.seed=1"]
+    with pytest.raises(UserError, match="not --config=/elsewhere/quick.py"):
+        members.record(tmp_path, ["--config=/elsewhere/quick.py:paper", "--config.seed=1"], planned)
