@@ -103,6 +103,8 @@ def prepare(config, out: str, *, formats=("array_record", "tfrecord"), version: 
     """
     if config.dataset.train or config.dataset.test:
         raise UserError("sets are prepared one by one: choose each by dataset.name and dataset.root; training joins what was prepared")
+    if config.dataset.labels:
+        raise UserError("dataset.labels are added when a run is trained, not when a set is prepared; leave the field empty here")
     _make_pictures(source(config)(), workers, progress)
     own = {key: value for key, value in configuration.options(config, "dataset").items() if key not in WHERE}
     plan = shards.plan(source(config), out, version=version, size=config.data.image_size, crop=config.crop.to_dict(), options=own,

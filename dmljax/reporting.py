@@ -1,4 +1,4 @@
-"""A run's page from its folder: evaluates what was not evaluated yet, collects the hardest images, audits the features, writes."""
+"""A run's page from its folder: evaluates what was trained since the last evaluation, collects the hardest images, audits the features, writes."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -22,7 +22,9 @@ def page(run: Path, *, root: str = "", features: bool = True, progress: bool = T
     except ModuleNotFoundError as error:
         raise UserError(f"reports need {error.name}, which is not installed; install dmljax[report]") from None
     folder = run / evaluation.FOLDER
-    if not (folder / "metrics.json").exists():
+    metrics = folder / "metrics.json"
+    logs = [run / "train.jsonl", *run.glob("fold_*/train.jsonl")]
+    if not metrics.exists() or any(log.exists() and log.stat().st_mtime > metrics.stat().st_mtime for log in logs):
         for written in evaluation.evaluate(run, root=root, progress=progress):
             tables.report(written)
     hardest.collect(run, folder, root=root)

@@ -3,7 +3,7 @@
     dmljax report --run=runs/quick
     dmljax report --run=runs/quick,runs/one_branch --out=runs        # and a page that sets them side by side, OUT/runs.html
 
-A run that was not evaluated yet is evaluated first.
+A run that was trained since its last evaluation is evaluated first.
 """
 import sys
 from pathlib import Path

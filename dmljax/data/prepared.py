@@ -239,6 +239,8 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
         for k in range(len(lengths)):
             if not (path := _shard_path(folder, words["name"], kind, k, len(lengths))).is_file():
                 raise UserError(f"the prepared set '{folder}' lacks '{path.name}'; copy it whole, or prepare it again")
+    if set(about["formats"]) == {"tfrecord"}:
+        raise UserError(f"'{folder}' holds tfrecord alone, which cannot be read by index; prepare it with --formats=array_record or array")
     fetch = _fetch_array(folder, words["name"], lengths) if "array" in about["formats"] else _fetch_record(folder)
     return Samples(**words | {
         "pose_yaw": tuple(float("nan") if yaw is None else yaw for yaw in words["pose_yaw"]),
@@ -258,13 +260,9 @@ def _fetch_array(folder: Path, name: str, lengths: list[int]):
 
 
 def _fetch_record(folder: Path):
-    """By TFDS's data source, which opens its files at the first index; without array_record it cannot go by index."""
+    """By TFDS's data source, which opens its files at the first index."""
     tfds = _tfds()
-    builder = tfds.builder_from_directory(str(folder))
-    try:
-        source = builder.as_data_source(SPLIT, decoders={IMAGE: tfds.decode.SkipDecoding()})
-    except NotImplementedError:
-        raise UserError(f"'{folder}' holds tfrecord alone, which cannot be read by index; prepare it with --formats=array_record or array") from None
+    source = tfds.builder_from_directory(str(folder)).as_data_source(SPLIT, decoders={IMAGE: tfds.decode.SkipDecoding()})
     lock = threading.Lock()
 
     def fetch(number: int) -> bytes:

@@ -17,8 +17,6 @@ from dmljax.evaluate.run import open_run
 from dmljax.train.devices import use_compilation_cache
 from dmljax.types import INDEX, POSE, Samples, UserError
 
-FEATURES = (FUSED, EMBEDDING)
-
 
 def annotate(run: Path, name: str, source: str, out: Path, *, people: int = 0, distance: float = 0.3, features: str = FUSED, root: str = "",
              progress: bool = True) -> str:

@@ -113,6 +113,9 @@ def test_missing_labels_and_partitions_stay(tmp_path):
     made = plan(tmp_path / "set", tmp_path / "out", formats=("array_record", "tfrecord"), samples=sfew.samples)
     shards.write(made, workers=1, progress=False)
     raw, again = sfew.samples(str(tmp_path / "set")), prepared.read(made.folder)
+    (made.folder / "prepared.json").write_text((made.folder / "prepared.json").read_text().replace('"array_record",', ""))
+    with pytest.raises(UserError, match="holds tfrecord alone"):
+        prepared.read(made.folder)
     assert (again.pose == -1).all() and np.array_equal(again.partition, raw.partition) and again.identity_names == ()
     assert any(s.reference == "Test" for s in again.skipped)
 
