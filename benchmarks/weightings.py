@@ -21,7 +21,7 @@ from dmljax.losses.objective import Options
 from dmljax.models.dmlnet import DMLNet
 from dmljax.train import augment, optimizer, phases, state
 from dmljax.train.gradients import SOURCES, Plan
-from dmljax.train.step import Program, train_step
+from dmljax.train.step import SEED, Program, train_step
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE
 
 IMAGE_SIDE, BATCH, WIDTH, STAGES = 64, 30, 16, (1, 1, 1)
@@ -35,13 +35,13 @@ def prepare(name: str, source: str):
     losses = Options(anchors="all")
     active = partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1)
     program = Program(net.apply, losses, Plan(strategy, source), optimizer.build(learning_rate=1e-3), active, augment.Options(), (),
-                      ema=0.99, ema_warmup=True, seed=0, total=(1.0, 1.0, 1.0))
+                      ema=0.99, ema_warmup=True, total=(1.0, 1.0, 1.0))
     variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), jnp.zeros((1, IMAGE_SIDE, IMAGE_SIDE, 3)))
     held = state.create(variables, program.optimizer, strategy, losses.tasks)
     rng = np.random.default_rng(0)
     micro = 2 if "cross_gram" in strategy.needs else 1
     shape = (micro, BATCH // micro)
-    batch = {INDEX: np.arange(BATCH, dtype=np.int32).reshape(shape),
+    batch = {SEED: np.uint32(0), INDEX: np.arange(BATCH, dtype=np.int32).reshape(shape),
              IMAGE: rng.integers(0, 256, (*shape, IMAGE_SIDE, IMAGE_SIDE, 3)).astype(np.uint8),
              **{key: rng.integers(0, n, shape).astype(np.int32) for key, n in ((EXPRESSION, 7), (POSE, 5), (IDENTITY, 20))}}
     compiled = jax.jit(partial(train_step, program=program, axis_name=None)).lower(held, batch).compile()

@@ -179,7 +179,6 @@ def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
         mirror=samples.pose_mirror,
         ema=config.ema.decay,
         ema_warmup=config.ema.warmup,
-        seed=config.seed,
         total=tuple(config.losses.total[task] for task in losses.tasks),
     )
 

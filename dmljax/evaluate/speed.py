@@ -18,7 +18,7 @@ from dmljax.models.dmlnet import DMLNet
 from dmljax.train import augment, optimizer, phases, state
 from dmljax.train.devices import replicate, use_compilation_cache
 from dmljax.train.gradients import Plan
-from dmljax.train.step import Program, eval_step, train_step
+from dmljax.train.step import SEED, Program, eval_step, train_step
 from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_SIZE, UserError
 from dmljax.weightings import dwa
 
@@ -98,14 +98,15 @@ def _trainer(net, variables, data):
     active = partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1)
     program = Program(
         net.apply, losses, Plan(dwa.build()), optimizer.build(learning_rate=1e-3), active,
-        augment.Options(), (), ema=0.9999, ema_warmup=True, seed=0, total=(1.0,) * len(losses.tasks),
+        augment.Options(), (), ema=0.9999, ema_warmup=True, total=(1.0,) * len(losses.tasks),
     )
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
     held = replicate(state.create(variables, program.optimizer, program.plan.weighting, losses.tasks))
+    seed = {SEED: replicate(np.uint32(0))}
 
     def run(k: int):
         nonlocal held
-        held, logs = step(held, data[k % BATCHES])
+        held, logs = step(held, data[k % BATCHES] | seed)
         return logs
 
     return run

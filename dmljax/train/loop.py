@@ -24,7 +24,7 @@ from dmljax.train import state as states
 from dmljax.train.checkpoint import Checkpoints
 from dmljax.train.devices import replicate, unreplicate, use_compilation_cache
 from dmljax.train.log import Log
-from dmljax.train.step import TABLE, conflict_step, train_step
+from dmljax.train.step import SEED, TABLE, conflict_step, train_step
 from dmljax.types import AXIS, UserError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
@@ -152,7 +152,7 @@ class _Loop:
     def __init__(self, config, data, times, net, checkpoints, log, position, conflicts):
         self.config, self.data, self.times, self.net = config, data, times, net
         self.checkpoints, self.log, self.position, self.conflicts = checkpoints, log, position, conflicts
-        self.table = {TABLE: replicate(data.feed.table)} if data.feed.table else {}
+        self.constant = {SEED: replicate(np.uint32(config.seed % 2**32))} | ({TABLE: replicate(data.feed.table)} if data.feed.table else {})
         self.predictor = Predictor(net, data.feed) if len(data.split.validation) else None
 
     def run(self, step, state) -> int:
@@ -174,9 +174,9 @@ class _Loop:
                            process=jax.process_index(), processes=jax.process_count(), local_devices=jax.local_device_count())
         for batch in self.data.feed.batches(rows[at.offset :]):
             if times.conflicts and at.step % times.conflicts == 0:
-                found = self.conflicts(state, batch | self.table)
+                found = self.conflicts(state, batch | self.constant)
                 self.log.record({"step": at.step + 1, "epoch": at.epoch, **{key: float(unreplicate(value)) for key, value in found.items()}})
-            state, scalars = step(state, batch | self.table)
+            state, scalars = step(state, batch | self.constant)
             at.step, at.offset = at.step + 1, at.offset + 1
             self.log.add(at.step, scalars)
             over = at.step >= times.whole

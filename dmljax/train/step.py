@@ -17,6 +17,8 @@ from dmljax.train.state import TrainState, ema_decay, move
 from dmljax.types import IMAGE, INDEX, LABELS, MISSING, POSE
 
 TABLE = "table"  # key of a batch under which the resident set lies
+SEED = "seed"  # and the seed of augmentation and of strategies that draw at random: an input, so that another seed is no other program
+CONSTANT = (TABLE, SEED)  # the same for all micro-batches
 
 
 class Program(NamedTuple):
@@ -32,7 +34,6 @@ class Program(NamedTuple):
       mirror: pose class after a flip.
       ema: decay of the moving averages.
       ema_warmup: start with a smaller decay.
-      seed: of augmentation and of strategies that draw at random.
       total: weight of each task in the fixed combination 'loss/total'.
     """
 
@@ -45,7 +46,6 @@ class Program(NamedTuple):
     mirror: tuple[int, ...]
     ema: float
     ema_warmup: bool
-    seed: int
     total: tuple[float, ...]
 
 
@@ -78,17 +78,17 @@ def train_step(state: TrainState, batch: dict, program: Program, *, axis_name: s
     Args:
       state: the same on every device.
       batch: this device's rows, int32 'index' [accumulate, N] and either 'image' uint8 [accumulate, N, H, W, C] with the
-        labels int32 [accumulate, N], or 'table', the resident set.
+        labels int32 [accumulate, N], or 'table', the resident set; and 'seed', a uint32 scalar.
       axis_name: the device axis, or None for one device.
 
     Returns:
       the next state and the log's float32 scalars, both the same on every device.
     """
     tasks, plan = program.losses.tasks, program.plan
-    rows = {key: value for key, value in batch.items() if key != TABLE}
+    rows = {key: value for key, value in batch.items() if key not in CONSTANT}
     table = {TABLE: batch[TABLE]} if TABLE in batch else {}
     count = batch[INDEX].shape[0]
-    key = jax.random.fold_in(jax.random.key(program.seed), state.step)
+    key = jax.random.fold_in(jax.random.key(batch[SEED]), state.step)
     active = program.active(state.step)
 
     def weigh(weighting, losses, valid, **grams):
@@ -148,8 +148,8 @@ def conflict_step(state: TrainState, batch: dict, program: Program, *, axis_name
     """
     tasks = program.losses.tasks
     table = {TABLE: batch[TABLE]} if TABLE in batch else {}
-    first = {key: value[0] for key, value in batch.items() if key != TABLE}
-    key = jax.random.fold_in(jax.random.key(program.seed), state.step)
+    first = {key: value[0] for key, value in batch.items() if key not in CONSTANT}
+    key = jax.random.fold_in(jax.random.key(batch[SEED]), state.step)
     forward = _forward(state.batch_stats, look_up(first | table), key, jnp.int32(0), program, axis_name)
     offset = _no_offset(state, first, table, program)
     _, pull, _ = jax.vjp(lambda params: forward(params, offset), state.params, has_aux=True)
@@ -238,7 +238,7 @@ def eval_step(variables: dict, batch: dict, apply: Callable) -> dict:
       'index' int32 [N] (MISSING: padding), 'embedding', 'fused', 'expression' and, with a pose head, 'pose': float32
       [N, ...], the last two logits.
     """
-    rows = look_up({key: value if key == TABLE else value[0] for key, value in batch.items()})
+    rows = look_up({key: value if key in CONSTANT else value[0] for key, value in batch.items()})
     outputs = apply(variables, rows[IMAGE], train=False)
     found = {INDEX: rows[INDEX], "embedding": outputs.embedding, "fused": outputs.fused, "expression": outputs.expression_logits}
     return found if outputs.pose_logits is None else found | {"pose": outputs.pose_logits}

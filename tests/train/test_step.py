@@ -13,7 +13,7 @@ from dmljax.models.dmlnet import DMLNet, perturbed
 from dmljax.train import augment, optimizer, phases, state
 from dmljax.train.devices import replicate
 from dmljax.train.gradients import Plan
-from dmljax.train.step import Program, conflict_step, train_step
+from dmljax.train.step import SEED, Program, conflict_step, train_step
 from dmljax.types import AXIS, IMAGE, INDEX, LABELS, Weighting
 from dmljax.weightings import dwa, equal
 
@@ -36,7 +36,7 @@ def program(weighting, net, **fields):
     options = augment.Options(flip=0.5, shift=0.1, scale=0.1, brightness=0.2, contrast=0.2, erase=0.5)
     plan = Plan(weighting, fields.pop("source", "shared"), fields.pop("heads", "weighted"))
     assert not fields, fields
-    return Program(net.apply, losses, plan, adam, active, options, (2, 1, 0), 0.9, True, 3, (1.0,) * len(losses.tasks))
+    return Program(net.apply, losses, plan, adam, active, options, (2, 1, 0), 0.9, True, (1.0,) * len(losses.tasks))
 
 
 def batches(count, accumulate=1, seed=0):
@@ -48,7 +48,12 @@ def batches(count, accumulate=1, seed=0):
 
 
 def spread(batch, devices, accumulate):
-    return {k: np.ascontiguousarray(v.reshape((accumulate, devices, -1) + v.shape[1:]).swapaxes(0, 1)) for k, v in batch.items()}
+    rows = {k: np.ascontiguousarray(v.reshape((accumulate, devices, -1) + v.shape[1:]).swapaxes(0, 1)) for k, v in batch.items()}
+    return rows | {SEED: np.full(devices, 3, np.uint32)}
+
+
+def undivided(batch):
+    return {k: v[None] for k, v in batch.items()} | {SEED: np.uint32(3)}
 
 
 def run(devices, weighting, *, steps=13, accumulate=1, **fields):
@@ -104,7 +109,7 @@ def test_gradients_are_those_of_the_whole_batch_without_any_axis():
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
     held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
     (batch,) = batches(1)
-    expected, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, {k: v[None] for k, v in batch.items()})
+    expected, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, undivided(batch))
     found, spread_logs = run(4, equal.build(), steps=1)
     close(expected, found)
     assert spread_logs[0]["gradient/norm"] == pytest.approx(float(logs["gradient/norm"]), rel=1e-5)
@@ -157,10 +162,13 @@ def test_the_resident_table_gives_what_images_in_the_batch_give():
     held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
     order = np.random.default_rng(0).permutation(len(batch[INDEX])).astype(np.int32)
     table = {k: v for k, v in batch.items() if k != INDEX}
-    carried = {INDEX: order[None], **{k: v[order][None] for k, v in table.items()}}
+    carried = undivided({INDEX: order, **{k: v[order] for k, v in table.items()}})
     step = jax.jit(partial(train_step, program=made, axis_name=None))
-    (a, _), (b, _) = step(held, carried), step(held, {INDEX: order[None], "table": table})
+    (a, _), (b, _) = step(held, carried), step(held, {INDEX: order[None], "table": table, SEED: carried[SEED]})
     close(a, b, 0)
+    other, _ = step(held, carried | {SEED: np.uint32(4)})
+    assert step._cache_size() == 2, "another seed must be no other program"
+    assert max(jax.tree.leaves(jax.tree.map(lambda x, y: np.abs(x - y).max(), a.params, other.params))) > 1e-4
 
 
 def test_mining_per_device_is_another_thing(alone):
@@ -205,7 +213,7 @@ def test_the_gram_matrix_of_the_representation():
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
     held = state.create(variables, made.optimizer, strategy, made.losses.tasks)
     (batch,) = batches(1)
-    rows = {k: v[None] for k, v in batch.items()}
+    rows = undivided(batch)
     after, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, rows)
     params = {"params": variables["params"], "batch_stats": variables["batch_stats"]}
 
@@ -247,7 +255,7 @@ def test_conflicts_are_the_cosines_of_the_tasks_gradients():
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
     held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
     (batch,) = batches(1)
-    found = jax.jit(partial(conflict_step, program=made, axis_name=None))(held, {k: v[None] for k, v in batch.items()})
+    found = jax.jit(partial(conflict_step, program=made, axis_name=None))(held, undivided(batch))
 
     def loss(params, task):
         outputs, _ = net.apply({"params": params, "batch_stats": variables["batch_stats"]}, jnp.asarray(batch[IMAGE], jnp.float32), train=True,
