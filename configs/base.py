@@ -90,6 +90,10 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.losses.anchors = losses.anchors  # tuple | all
     config.losses.reduction = losses.reduction  # mean over valid anchors times reference_anchors | sum
     config.losses.reference_anchors = losses.reference_anchors
+    config.losses.others = losses.others  # metric losses beside the triplets or in their place: contrastive, island, tuplet
+    config.losses.contrastive = {"margin": 1.0}  # between embeddings of unit length the largest distance is 2
+    config.losses.island = {"between": 0.3}  # weight of the centres' repulsion
+    config.losses.tuplet = {"threshold": 1.0, "margin": 0.5}  # squared distances from a cluster's centre
     config.losses.scope = losses.scope  # hardest examples from: global | device
     config.losses.total = {"expression": 1.0, "pose": 1.0, "triplet": 1.0}  # the fixed combination that stops a run
 

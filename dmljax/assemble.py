@@ -14,6 +14,7 @@ import numpy as np
 from dmljax import config as configuration
 from dmljax import plugins
 from dmljax.data import duplicates, feeds, images, splits
+from dmljax.losses import others
 from dmljax.losses.objective import RELATIONS
 from dmljax.losses.objective import Options as LossOptions
 from dmljax.losses.triplet import LINKS
@@ -79,7 +80,7 @@ def network(config, samples: Samples) -> DMLNet:
         build, len(samples.expression_names), len(samples.pose_names) if model.pose_head else 0, branches=branches,
         fused=model.fused, embedding=model.embedding, hidden=model.hidden, deviation=model.deviation,
         softmax_deviation=model.softmax_deviation, stretch=model.stretch, dtype=dtype,
-        batch_norm=model.batch_norm, axis_name=axis_name,
+        batch_norm=model.batch_norm, axis_name=axis_name, centres=bool(others.CENTRES.intersection(config.losses.others)),
     )
 
 
@@ -87,10 +88,12 @@ def loss_options(config, net: DMLNet) -> LossOptions:
     """The losses that the network's parts allow."""
     losses = config.losses
     triplets = tuple(choice(t, RELATIONS, "losses.triplets") for t in losses.triplets)
-    present = {"expression": True, "pose": bool(net.poses), "triplet": bool(triplets)}
+    beside = tuple((name, tuple(losses[name].items())) for name in (choice(o, others.NAMES, "losses.others") for o in losses.others))
+    present = {"expression": True, "pose": bool(net.poses), "triplet": bool(triplets or beside)}
     return LossOptions(
         tasks=tuple(task for task in TASKS if present[task]),
         triplets=triplets,
+        others=beside,
         margins=(("pose", losses.margin_pose), ("identity", losses.margin_identity)),
         link=choice(losses.link, LINKS, "losses.link"),
         normalise=losses.normalise,

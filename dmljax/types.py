@@ -128,12 +128,14 @@ class Outputs(NamedTuple):
       expression_logits: float32 [N, classes].
       pose_logits: float32 [N, classes], or None in a network without a pose head.
       fused: float32 [N, F], the fused feature f2 of Algorithm 2.
+      centres: float32 [classes, E], a learnt centre for each expression, or None in a network without them.
     """
 
     embedding: Any
     expression_logits: Any
     pose_logits: Any
     fused: Any
+    centres: Any = None
 
 
 class Signals(NamedTuple):

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dmljax.losses import others
 from dmljax.losses.cross_entropy import cross_entropy
 from dmljax.losses.distances import normalise, squared_distances
-from dmljax.losses.reduce import masked_mean, masked_sum, total
+from dmljax.losses.reduce import devices, masked_mean, masked_sum, total
 from dmljax.losses.relations import identity_relation, pose_relation
 from dmljax.losses.triplet import hardest, violation
 from dmljax.types import EXPRESSION, IDENTITY, LABELS, POSE, TUPLE_SIZE, Outputs
@@ -22,6 +23,7 @@ class Options(NamedTuple):
     Attributes:
       tasks: which of 'expression', 'pose', 'triplet' there are, in this order.
       triplets: which relations are mined: 'pose', 'identity'.
+      others: metric losses that are added to the triplets' or take their place: pairs (name, its constants); see `losses.others`.
       margins: relation -> margin in squared distance, as pairs. The paper gives no values.
       link: 'hinge', 'softplus' or 'none'. DIFFERS: eq. 4-5 are printed without one and have no lower bound.
       normalise: mine on embeddings of unit length. The paper does not say.
@@ -33,6 +35,7 @@ class Options(NamedTuple):
 
     tasks: tuple[str, ...] = ("expression", "pose", "triplet")
     triplets: tuple[str, ...] = ("pose", "identity")
+    others: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
     margins: tuple[tuple[str, float], ...] = (("pose", 0.2), ("identity", 0.2))
     link: str = "hinge"
     normalise: bool = True
@@ -75,22 +78,33 @@ def task_losses(outputs: Outputs, labels: dict[str, jax.Array], options: Options
             hits = total((valid & (jnp.argmax(logits, -1) == labels[task])).sum().astype(jnp.float32), axis_name)
             stats[f"accuracy/{task}"] = hits / jnp.maximum(count, 1.0)
     if "triplet" in options.tasks:
-        share, valid, mined = _triplets(outputs.embedding, labels, options, axis_name)
+        share, valid, mined = _metric(outputs, labels, options, axis_name)
         found["triplet"] = share, valid
         stats |= mined
     shares, valid = (jnp.stack([found[task][k] for task in options.tasks]) for k in (0, 1))
     return Result(shares, valid, stats)
 
 
-def _triplets(embedding, labels, options: Options, axis_name):
-    """L_triplet = L_pose + L_id (eq. 6): share, validity, statistics."""
-    points = normalise(embedding) if options.normalise else embedding
-    every = slice(None, None, TUPLE_SIZE if options.anchors == "tuple" else 1)
-    references, reference_labels = points, labels
+def _metric(outputs: Outputs, labels, options: Options, axis_name):
+    """The triplets' task: their losses and those of `others`, added up: share, validity, statistics."""
+    embedding = outputs.embedding
+    references, reference_labels = embedding, labels
     if axis_name is not None and options.scope == "global":
         # The gather is differentiable: its transpose brings every device's gradient back to where the row came from.
         gather = lambda x: jax.lax.all_gather(x, axis_name, tiled=True)  # noqa: E731
-        references, reference_labels = gather(points), {key: gather(labels[key]) for key in LABELS}
+        references, reference_labels = gather(embedding), {key: gather(labels[key]) for key in LABELS}
+    share, any_valid, stats = _triplets(embedding, labels, references, reference_labels, options, axis_name)
+    for name, constants in options.others:
+        loss, valid = others.loss(name, embedding, labels, references, reference_labels, outputs.centres, constants=constants,
+                                  normalised=options.normalise, axis_name=axis_name)
+        share, any_valid, stats = share + loss, any_valid | valid, stats | {f"metric/{name}": total(loss, axis_name) / devices(axis_name)}
+    return share, any_valid, stats
+
+
+def _triplets(embedding, labels, references, reference_labels, options: Options, axis_name):
+    """L_triplet = L_pose + L_id (eq. 6): share, validity, statistics."""
+    points, references = (normalise(x) if options.normalise else x for x in (embedding, references))
+    every = slice(None, None, TUPLE_SIZE if options.anchors == "tuple" else 1)
     distances = squared_distances(points[every], references)
     margins = dict(options.margins)
     share, any_valid, stats = jnp.float32(0.0), jnp.bool_(False), {}

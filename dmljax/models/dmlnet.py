@@ -89,6 +89,7 @@ class DMLNet(nn.Module):
         features share a large common part; without it the embeddings start almost parallel, and batch-hard mining then
         draws them into one point.
       axis_name: device axis over which that BatchNorm is synchronised, or None.
+      centres: learn a centre of the embedding for each expression, for losses that want one.
     """
 
     backbone: Callable[..., nn.Module]
@@ -104,6 +105,7 @@ class DMLNet(nn.Module):
     dtype: Any = jnp.float32
     batch_norm: bool = False
     axis_name: str | None = None
+    centres: bool = False
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> Outputs:
@@ -117,4 +119,6 @@ class DMLNet(nn.Module):
 
         expression = head(self.expressions, EXPRESSION_HEAD)
         pose = head(self.poses, POSE_HEAD) if self.poses else None
-        return Outputs(embedding, expression, pose, f2)
+        shape = (self.expressions, self.embedding)
+        centres = self.param("centres", nn.initializers.normal(self.deviation), shape) if self.centres else None
+        return Outputs(embedding, expression, pose, f2, centres)

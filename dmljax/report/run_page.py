@@ -90,6 +90,7 @@ def _what(config: dict | None) -> str:
     resnet = backbone.get("resnet", {})
     heads = "expression and pose" if model["pose_head"] else "expression alone"
     triplets = " and ".join(losses["triplets"]) + " triplets" if losses["triplets"] else "no triplets"
+    triplets += "".join(f", {name} loss" for name in losses.get("others", ()))
     rendered = " Its faces are rendered." if config["dataset"]["name"] in ("synthetic", "ict3dfe") and not config["dataset"].get("train") else ""
     trunk = f"ResNet-{resnet.get('depth', '?')}, width {resnet.get('width', '?')}, at {config['data']['image_size']} pixels"
     return (f"{len(model['branches'])} branches ({', '.join(model['branches'])}) of {trunk}; {heads}, {triplets}, weights by "

@@ -1,0 +1,33 @@
+"""Island loss: embeddings gather around a learnt centre for each class, and the centres part; a rival of the triplets."""
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.losses.distances import normalise
+from dmljax.losses.reduce import masked_mean
+
+
+def island(embedding: jax.Array, labels: jax.Array, centres: jax.Array, *, between: float,
+           axis_name: str | None = None) -> tuple[jax.Array, jax.Array]:
+    """L = 1/2 mean_i ||e_i - c_{y_i}||^2 + between * sum_{j != k} (cos(c_j, c_k) + 1).
+
+    Cai, Meng, Khan, Li, O'Reilly & Tong: "Island loss for learning discriminative features in facial expression recognition",
+    FG 2018. DIFFERS: a mean over the rows instead of a sum, and centres that the optimizer learns by the loss's own gradient.
+
+    Args:
+      embedding: float32 [N, E], this device's rows.
+      labels: int [N]; rows with a negative label do not count.
+      centres: float32 [classes, E].
+      between: weight of the part between the centres.
+
+    Returns:
+      (this device's share, whether any row had a label); the loss is 0 without one.
+    """
+    known = labels >= 0
+    own = centres[jnp.maximum(labels, 0)]
+    within, count = masked_mean(jnp.square(embedding - own).sum(1), known, axis_name=axis_name)
+    unit = normalise(centres)
+    apart = 1.0 - jnp.eye(len(centres))
+    spread = (apart * (jnp.matmul(unit, unit.T, precision=jax.lax.Precision.HIGHEST) + 1.0)).sum()
+    return 0.5 * within + jnp.where(count > 0, between * spread, 0.0), count > 0
