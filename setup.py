@@ -6,7 +6,7 @@ TENSORFLOW = [
     "tensorflow>=2.20,<3; platform_machine != 'x86_64'",
     "tensorflow-datasets>=4.9.9,<5",
 ]
-REPORT = ["matplotlib>=3.9,<4", "scikit-learn>=1.5,<2", "scipy>=1.13"]
+REPORT = ["matplotlib>=3.9,<4", "scikit-learn>=1.5,<2", "scipy>=1.13", "scikit-image>=0.25"]
 DETECT = ["opencv-python-headless>=4.8,<5", "dlib-bin>=19.24", "mtcnn>=1,<2"]
 BEAM = ["apache-beam>=2.70,<3"]
 CLUSTER = ["submitit>=1.5,<2"]

@@ -49,6 +49,18 @@ def open_set(config, *, progress: bool = True) -> Set:
     return Set(feed, split, duplicates.across(feed.samples, split.train, apart, images.load))
 
 
+def folds(config, run: Path) -> list[tuple[Any, Path]]:
+    """The runs that a configuration asks for, and their folders: one, or with `split.fold` = -1 one for each fold, RUN/fold_0 and so on."""
+    if config.split.kind != "folds" or config.split.fold != -1:
+        return [(config, run)]
+    found = []
+    for fold in range(config.split.folds):
+        one = config.copy_and_resolve_references()
+        one.split.fold = fold
+        found.append((one, run / f"fold_{fold}"))
+    return found
+
+
 def fingerprint(samples: Samples) -> str:
     """A short hash of references, labels and class names: another set, or another state of it, has another one."""
     digest = hashlib.sha256(json.dumps([samples.references, samples.expression_names, samples.pose_names]).encode())

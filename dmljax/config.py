@@ -14,7 +14,8 @@ from dmljax import plugins
 from dmljax.types import UserError
 
 # What may differ when a run is continued: where and how long, not what.
-MAY_CHANGE = ("dataset.root", "dataset.train", "dataset.test", "split.file", "data.feed", "data.memory", "train.", "backbone.resnet.convolution")
+MAY_CHANGE = ("dataset.root", "dataset.train", "dataset.test", "split.file", "data.feed", "data.memory", "train.", "backbone.resnet.convolution",
+              "backbone.densenet.convolution")
 
 
 def folder() -> Path:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from dmljax.types import UserError
 
-FAMILIES = ("datasets", "detectors", "backbones", "weightings", "experiments")
+FAMILIES = ("datasets", "detectors", "descriptors", "backbones", "weightings", "experiments")
 
 
 def nearest(name: str, known) -> str:

@@ -1,14 +1,19 @@
-"""Reproducing an item of the paper: its runs, done where they are missing, and its table beside the published numbers."""
+"""Reproducing items of the paper: the runs they need, done where they are missing; tables and figures beside the published numbers."""
 from __future__ import annotations
 
-import csv
+import json
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from dmljax import plugins
-from dmljax.compare import engines, members
-from dmljax.report import page, tables
+from dmljax.compare import engines, members, results
+from dmljax.experiments._networks import Plan
+from dmljax.report import page, parts
+from dmljax.types import UserError
+
+ALL = "all"
+RENDERED = ("synthetic", "ict3dfe")
 
 
 class How(NamedTuple):
@@ -23,6 +28,19 @@ class How(NamedTuple):
     progress: bool
 
 
+class Section(NamedTuple):
+    """An experiment as asked for: the paper's items, its members, or why there are none."""
+
+    experiment: object
+    items: tuple[str, ...]
+    planned: list[members.Member]
+    refused: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{', '.join(self.items)}: {self.experiment.__doc__.partition(chr(10))[0].rstrip('.')}"
+
+
 def run_members(planned: list, how: How) -> list[tuple]:
     """Runs what is not finished, on this machine or a cluster; returns the members that failed, with what they said."""
     options = {"jobs": how.jobs, "progress": how.progress}
@@ -31,37 +49,107 @@ def run_members(planned: list, how: How) -> list[tuple]:
     return engines.processes(planned, members.own_arguments(), **options)
 
 
-def reproduce(item: str, config, how: How) -> int:
-    """Runs an item and writes RUN/ITEM.md, .csv and .html; returns the exit code, 1 if a run failed.
+def reproduce(item: str, config, how: How, *, test: str = "") -> int:
+    """Runs an item, or `all`, and writes RUN/ITEM.md, .csv and .html; returns the exit code, 1 if a run failed.
+
+    Args:
+      test: another set for the items that test on one, 'name:folder'.
 
     Raises:
       UserError: an unknown item, or a configuration that it cannot take.
     """
-    experiment = plugins.load("experiments", item)
-    planned = experiment.members(config, seeds=how.seeds, folds=how.folds, run=how.run)
+    plan = Plan(config, how.seeds, how.folds, how.run, test)
+    members.check_numbers(config, how.seeds, how.folds)
+    sections = _sections(item, plan)
+    planned = _once([member for section in sections for member in section.planned], how.seeds)
     members.record(how.run, members.own_arguments(), planned)
-    failed = run_members(planned, how)
-    rows = members.read_results(planned)
-    lost = [f"failed: {member.folder}: {said}" for member, said in failed]
-    for line in lost:
+    failed = [f"failed: {member.folder}: {said}" for member, said in run_members(planned, how)]
+    for line in failed:
         print(line, file=sys.stderr)
-    if rows:
-        print(_write(how.run, item, experiment, rows, lost, len(planned)))
+    speeds = _speeds(sections, how)
+    written = [_written(section, how.run, failed, speeds) for section in sections]
+    (how.run / f"{item}.md").write_text("\n\n".join(parts.markdown(found, how.run) for found in written) + "\n", encoding="utf-8")
+    parts.write_csv([part for found in written for part in found], how.run / f"{item}.csv")
+    title = written[0][0].text if len(written) == 1 else f"DML-Net's tables and figures on {config.dataset.name}"
+    pieces = [piece for found in written for piece in parts.html(found[len(written) == 1:])]
+    path = page.write(how.run / f"{item}.html", title, *pieces)
+    for found in written:
+        print(parts.terminal(found) + "\n")
+    print(f"tables and page: {path}")
     return 1 if failed else 0
 
 
-def _write(folder: Path, item: str, experiment, rows: list[dict], lost: list[str], planned: int) -> str:
-    lines, said = experiment.table(rows), experiment.verdict(rows)
-    title = f"{item}: {experiment.__doc__.partition(': ')[2] or experiment.__doc__}".rstrip(".").partition("\n")[0]
-    rendered = " (rendered faces)" if rows[0]["dataset"] in ("synthetic", "ict3dfe") else ""
-    data = (f"Ours: {rows[0]['dataset']}{rendered}, {len(rows)} of {planned} runs, intervals of 95 % over runs. Columns named paper: "
-            "the published numbers, on the sets that they name.")
-    with open(folder / f"{item}.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(lines)
-    text = "\n\n".join([f"# {title}", data, tables.markdown(lines), *(f"- {line}" for line in said), *lost])
-    (folder / f"{item}.md").write_text(text + "\n", encoding="utf-8")
-    parts = [page.paragraph(data), page.table(lines), *map(page.paragraph, said), *(page.paragraph(line, lost=True) for line in lost)]
-    written = page.write(folder / f"{item}.html", title, *parts)
-    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    shown = ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:]))]) for line in lines]
-    return "\n".join([*shown, *said, f"table and page: {written}"])
+def items() -> dict[str, str]:
+    """Every item of the paper -> the file that gives it, in the paper's order."""
+    found = {item: name for name in plugins.names("experiments") for item in plugins.load("experiments", name).ITEMS}
+    order = lambda item: (not item.startswith("table"), int("".join(filter(str.isdigit, item))))  # noqa: E731
+    return dict(sorted(found.items(), key=lambda pair: order(pair[0])))
+
+
+def _sections(item: str, plan: Plan) -> list[Section]:
+    known = items()
+    if item != ALL and item not in known:
+        raise UserError(f"no item '{item}'; there are {', '.join(known)} and {ALL}.{plugins.nearest(item, [*known, ALL])}")
+    wanted = dict.fromkeys(known.values()) if item == ALL else {known[item]: None}
+    found = []
+    for name in wanted:
+        experiment = plugins.load("experiments", name)
+        try:
+            found.append(Section(experiment, experiment.ITEMS if item == ALL else (item,), experiment.members(plan)))
+        except UserError as error:
+            if item != ALL:
+                raise
+            found.append(Section(experiment, experiment.ITEMS, [], str(error)))
+    if not any(section.planned for section in found):
+        raise UserError(f"nothing can be reproduced with this configuration: {'; '.join(section.refused for section in found)}")
+    return found
+
+
+def _once(planned: list, seeds: tuple[int, ...]) -> list:
+    """Members that several sections share, once; seed by seed, so that what is unfinished is balanced."""
+    return sorted({member.folder: member for member in planned}.values(), key=lambda member: seeds.index(member.seed))
+
+
+def _speeds(sections: list[Section], how: How) -> dict[str, float]:
+    """Frames a second of the networks that some section wants timed; measured once, and kept in RUN/frames_per_second.json."""
+    wanted = {}
+    for section in sections:
+        for label in getattr(section.experiment, "SPEED", ()):
+            runs = [m.folder for m in section.planned if m.label == label and m.finished and m.program == members.TRAIN]
+            wanted |= {label: runs[0]} if runs else {}
+    path = how.run / "frames_per_second.json"
+    try:
+        kept = json.loads(path.read_text())
+    except (OSError, ValueError):
+        kept = {}
+    if not wanted.keys() <= kept.keys():
+        from dmljax.evaluate import frames
+
+        try:
+            kept = frames.per_second(wanted, progress=how.progress)
+        except UserError as error:
+            print(f"frames a second were not measured: {error}", file=sys.stderr)
+            return {}
+        path.write_text(json.dumps(kept, indent=1) + "\n")
+    return kept
+
+
+def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, float]) -> list[parts.Part]:
+    """The parts of a section, its title first. Whatever is missing or broken is among them."""
+    rows, lost = results.read(section.planned)
+    own = {str(member.folder) for member in section.planned}
+    lost += [line for line in failed if line.removeprefix("failed: ").rpartition(": ")[0] in own or any(f"{folder}:" in line for folder in own)]
+    told = [parts.Text(line, lost=True) for line in [*lost, *results.mixed(rows)]]
+    head = parts.Text(section.title)
+    if section.refused:
+        return [head, parts.Text(f"Not done: {section.refused}.", lost=True)]
+    if not rows:
+        return [head, *told, parts.Text("Not a single run is finished.", lost=True)]
+    rendered = " (rendered faces)" if rows[0]["dataset"].startswith(RENDERED) else ""
+    data = (f"Ours: {rows[0]['dataset']}{rendered}, {len(rows)} of {len(section.planned)} runs, people who were never seen in training; intervals "
+            "of 95 % over runs.")
+    try:
+        shown = section.experiment.show([row | {"frames_s": speeds.get(row["label"])} for row in rows], out)
+    except (UserError, OSError, ValueError, KeyError) as error:
+        shown = [parts.Text(f"cannot be shown: {type(error).__name__}: {error}; look at the files of {rows[0]['folder']} and its like", lost=True)]
+    return [head, parts.Text(data), *shown, *told]

@@ -23,17 +23,17 @@ def define(values):
 
 def main(values):
     from dmljax import reproduction
-    from dmljax.compare import members
+    from dmljax.compare import members, results
     from dmljax.report import comparison
 
     how = cli.members_options(values)
     planned = members.plan(values.config, values.strategies, how.seeds, how.folds, how.run)
     members.record(how.run, members.own_arguments(), planned)
     failed = reproduction.run_members(planned, how)
-    rows = members.read_results(planned)
-    lost = [(str(member.folder), said) for member, said in failed]
-    for folder, said in lost:
-        print(f"failed: {folder}: {said}", file=sys.stderr)
+    rows, broken = results.read(planned)
+    lost = [*(f"failed: {member.folder}: {said}" for member, said in failed), *broken, *results.mixed(rows)]
+    for line in lost:
+        print(line, file=sys.stderr)
     if rows:
         print(comparison.write(how.run, rows, lost, len(planned)))
         print(f"tables, pictures and page: {how.run}/comparison.html")

@@ -1,9 +1,11 @@
-"""Reproduces a table of the paper: plans the runs, does what is missing, writes the table in the paper's form beside its numbers.
+"""Reproduces the paper's tables and figures: plans the runs, does what is missing, writes them in the paper's form beside its numbers.
 
-    dmljax reproduce table8 --config=quick --seeds=0,1,2,3,4 --run=runs/reproduce --jobs=2
+    dmljax reproduce all --run=runs/reproduce --jobs=2
     dmljax reproduce table8 --config=kdef --config.dataset.root=prepared --seeds=0,1,2 --run=runs/kdef8
+    dmljax reproduce table9 --config=bu3dfe --config.dataset.root=prepared --test=sfew:FOLDER --run=runs/cross
 
-Items: the files of dmljax/experiments/. The same command goes on where it was stopped; finished runs are not run again.
+Items: table2 to table9, fig6 to fig15, all. The same command goes on where it was stopped; finished runs are not run again, and items share
+them. The default configuration is the quick one at a quarter of its length.
 """
 import sys
 
@@ -15,14 +17,19 @@ from dmljax import cli
 def define(values):
     flags.DEFINE_string("item", "", "what to reproduce; or the first argument", flag_values=values)
     cli.positional("item")
-    cli.define_config(values, "quick")
+    cli.define_config(values, "brief")
+    flags.DEFINE_string("test", "", "another set to test on, NAME:FOLDER, for table9", flag_values=values)
     cli.define_members(values, run="runs/reproduce", seeds="0,1,2,3,4")
 
 
 def main(values):
-    from dmljax import reproduction
+    from dmljax.types import UserError
 
-    return reproduction.reproduce(values.item, values.config, cli.members_options(values))
+    try:
+        from dmljax import reproduction
+    except ModuleNotFoundError as error:
+        raise UserError(f"tables and figures need {error.name}, which is not installed; install dmljax[report]") from None
+    return reproduction.reproduce(values.item, values.config, cli.members_options(values), test=values.test)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ def files(*parts):
 
 RULES = [
     (("types.py",), ("dmljax", "jax", "tensorflow")),
-    (("datasets/", "data/", "detectors/"), ("jax", "flax", "optax", "dmljax.train", "dmljax.models", "dmljax.losses")),
-    (("datasets/", "detectors/"), ("dmljax.data",)),
+    (("datasets/", "data/", "detectors/", "descriptors/"), ("jax", "flax", "optax", "dmljax.train", "dmljax.models", "dmljax.losses")),
+    (("datasets/", "detectors/", "descriptors/"), ("dmljax.data",)),
     (("losses/", "weightings/"), ("flax", "optax", "dmljax.train", "dmljax.models", "dmljax.data", "dmljax.config", "ml_collections")),
     (("losses/",), ("dmljax.weightings",)),
     (("weightings/",), ("dmljax.losses",)),

@@ -10,13 +10,11 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from dmljax.types import UserError
+from dmljax.backbones import _parts
 
-STEMS = ("standard", "small")
-CONVOLUTIONS = ("auto", "xla", "matmul")
+SCALES = ("last", "all")
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
@@ -57,11 +55,11 @@ class ResNet(nn.Module):
       dtype: of the activations; parameters and BatchNorm statistics are float32.
       axis_name: device axis over which BatchNorm is synchronised, or None.
       momentum: of BatchNorm's running statistics.
-      stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps the detail of
-        images well below 224 pixels.
+      stem: see `_parts.stem`.
       convolution: how convolutions are computed, 'xla' or 'matmul'; the parameters are the same.
       remat: recompute each block's activations in the backward pass, to save memory.
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
+      scales: what is pooled: the 'last' stage, or 'all' of them side by side, so that fusion sees fine and coarse structure.
     """
 
     stages: tuple[int, ...] = STAGES[50]
@@ -74,19 +72,15 @@ class ResNet(nn.Module):
     convolution: str = "xla"
     remat: bool = False
     zero_init_residual: bool = True
+    scales: str = "last"
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        norm = partial(
-            nn.BatchNorm, use_running_average=not train, momentum=self.momentum, epsilon=1e-5, dtype=self.dtype,
-            axis_name=None if self.is_initializing() else self.axis_name,
-        )
-        conv = partial(Conv, dtype=self.dtype, method=self.convolution)
-        standard = self.stem == "standard"
-        x = conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))
-        x = nn.relu(norm(name="norm_stem")(x))
-        if standard:
-            x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+        norm = _parts.batch_norm(train=train, momentum=self.momentum, dtype=self.dtype,
+                                 axis_name=None if self.is_initializing() else self.axis_name)
+        conv = partial(_parts.Conv, dtype=self.dtype, method=self.convolution)
+        x = _parts.stem(x.astype(self.dtype), kind=self.stem, width=self.width, conv=conv, norm=norm)
+        pooled = []
         block = nn.remat(_Block) if self.remat else _Block
         for s, count in enumerate(self.stages):
             filters = self.width << s
@@ -98,64 +92,30 @@ class ResNet(nn.Module):
                     conv=conv, norm=norm, zero_init_residual=self.zero_init_residual,
                     name=f"stage{s + 1}_block{b + 1}",
                 )(x)
-        return x.mean(axis=(1, 2), dtype=jnp.float32)
-
-
-class Conv(nn.Module):
-    """A convolution without bias, padded by (size - 1) / 2 on every side; its kernel is [size, size, in, out].
-
-    On a CPU, XLA's convolutions are slow for few channels. As `matmul` the kernel's shifted views of the image are laid
-    side by side and multiplied once; a stem's 7x7 stays a convolution.
-    """
-
-    features: int
-    size: int
-    stride: int
-    dtype: Any
-    method: str = "xla"
-
-    @nn.compact
-    def __call__(self, x):
-        init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-        kernel = self.param("kernel", init, (self.size, self.size, x.shape[-1], self.features)).astype(self.dtype)
-        x, s, pad = x.astype(self.dtype), self.stride, (self.size - 1) // 2
-        if self.method == "xla" or self.size > 3:
-            return jax.lax.conv_general_dilated(x, kernel, (s, s), ((pad, pad), (pad, pad)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        height, width = ((n + 2 * pad - self.size) // s + 1 for n in x.shape[1:3])
-        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-        views = [x[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
-                 for i in range(self.size) for j in range(self.size)]
-        flat = jnp.concatenate(views, -1).reshape(-1, len(views) * x.shape[-1])
-        return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
+            pooled.append(x.mean(axis=(1, 2), dtype=jnp.float32))
+        return jnp.concatenate(pooled, -1) if self.scales == "all" else pooled[-1]
 
 
 def default_config() -> dict:
     """Fields: `depth` (18, 34, 50, 101), `width` of the first stage, `stages` (blocks per stage; empty: the depth's),
     `stem` ('standard', or 'small' for small images), `convolution` ('xla', 'matmul', or 'auto': matmul on a CPU),
-    `momentum` of BatchNorm, `zero_init_residual`."""
-    return {"depth": 50, "width": 64, "stages": (), "stem": "standard", "convolution": "auto", "momentum": 0.9, "zero_init_residual": True}
+    `momentum` of BatchNorm, `zero_init_residual`, `scales` ('last' stage, or 'all' of them, is pooled)."""
+    return {"depth": 50, "width": 64, "stages": (), "stem": "standard", "convolution": "auto", "momentum": 0.9, "zero_init_residual": True,
+            "scales": "last"}
 
 
 def build(*, depth: int = 50, width: int = 64, stages: tuple[int, ...] = (), stem: str = "standard", convolution: str = "auto",
-          momentum: float = 0.9, zero_init_residual: bool = True, dtype=jnp.float32, axis_name: str | None = None, remat: bool = False,
-          name: str | None = None) -> ResNet:
+          momentum: float = 0.9, zero_init_residual: bool = True, scales: str = "last", dtype=jnp.float32, axis_name: str | None = None,
+          remat: bool = False, name: str | None = None) -> ResNet:
     """A ResNet by its depth.
 
     Raises:
-      UserError: an unknown depth or stem, or a width or stage below one.
+      UserError: an unknown depth, stem, convolution or scales, or a width or stage below one.
     """
-    if depth not in STAGES:
-        raise UserError(f"backbone.resnet.depth must be one of {', '.join(map(str, STAGES))}, got {depth}")
-    stages = tuple(stages) or STAGES[depth]
-    if width < 1 or any(count < 1 for count in stages):
-        raise UserError(f"backbone.resnet: width and stages must be at least 1, got width={width}, stages={stages}")
-    if stem not in STEMS:
-        raise UserError(f"backbone.resnet.stem must be one of {', '.join(STEMS)}, got '{stem}'")
-    if convolution not in CONVOLUTIONS:
-        raise UserError(f"backbone.resnet.convolution must be one of {', '.join(CONVOLUTIONS)}, got '{convolution}'")
-    if convolution == "auto":
-        convolution = "matmul" if jax.default_backend() == "cpu" else "xla"
+    _parts.check("resnet", allowed={"depth": (depth, tuple(STAGES)), "stem": (stem, _parts.STEMS),
+                                    "convolution": (convolution, _parts.CONVOLUTIONS), "scales": (scales, SCALES)},
+                 positive={"width": (width,), "stages": tuple(stages)})
     return ResNet(
-        stages=stages, width=width, bottleneck=depth >= 50, dtype=dtype, axis_name=axis_name, momentum=momentum, stem=stem,
-        convolution=convolution, remat=remat, zero_init_residual=zero_init_residual, name=name,
+        stages=tuple(stages) or STAGES[depth], width=width, bottleneck=depth >= 50, dtype=dtype, axis_name=axis_name, momentum=momentum,
+        stem=stem, convolution=_parts.method(convolution), remat=remat, zero_init_residual=zero_init_residual, scales=scales, name=name,
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dmljax import plugins
-from dmljax.compare.members import COST, Member
+from dmljax.compare.members import COST, TRAIN, Member
 from dmljax.types import TUPLE_SIZE, UserError
 
 CLUSTERS = ("slurm", "local")
@@ -25,7 +25,7 @@ TIMEOUT_MIN = 240  # of a job, unless told otherwise: submitit's own few minutes
 
 
 class Job:
-    """One member: trains and evaluates it as plain commands. Also what submitit pickles, calls, and asks to step aside.
+    """One member as plain commands: its program and, of a network, its evaluation. Also what submitit pickles, calls, and asks to step aside.
 
     Attributes:
       member, arguments: the member, and `--config...` of the comparison, given to every training.
@@ -37,19 +37,15 @@ class Job:
 
     def __call__(self) -> str:
         """'' or what it said when it failed. What it cost is written last: a member with a cost is finished."""
-        folder = self.member.folder
+        folder, program = self.member.folder, self.member.program
         run = f"--run={folder}"
-        code, said, seconds, peak = self._command(["train", *self.arguments, *self.member.arguments, run, "--noprogress"])
-        if code == 0:
+        code, said, seconds, peak = self._command([*program, *self.arguments, *self.member.arguments, run, "--noprogress"])
+        if code == 0 and program == TRAIN:
             code, said, _, _ = self._command(["evaluate", run, "--noprogress"])
         if code:
             return said or f"exit code {code}"
-        steps = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
-        rate = [line["steps_per_second"] for line in steps if "steps_per_second" in line][-1]
-        data = json.loads((folder / "config.json").read_text())["data"]
-        images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
+        cost = {"train_s": round(seconds, 1), "peak_bytes": peak} | (_pace(folder) if program == TRAIN else {})
         part = folder / f".{COST}.part"
-        cost = {"train_s": round(seconds, 1), "peak_bytes": peak, "step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
         part.write_text(json.dumps(cost) + "\n")
         part.replace(folder / COST)
         return ""
@@ -82,6 +78,15 @@ class Job:
             self._process = None
             process.stderr.close()
         return process.returncode, lines[-1] if lines else "", usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+def _pace(folder: Path) -> dict:
+    """Seconds a step and images a second of a training, at its end."""
+    steps = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    rate = [line["steps_per_second"] for line in steps if "steps_per_second" in line][-1]
+    data = json.loads((folder / "config.json").read_text())["data"]
+    images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
+    return {"step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
 
 
 def processes(members: list[Member], arguments: list[str], *, jobs: int, progress: bool = True) -> list[tuple[Member, str]]:

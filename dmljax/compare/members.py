@@ -17,16 +17,18 @@ from dmljax.types import UserError
 ALWAYS = ("equal", "rlw")
 SINGLE = "single_"
 COST = "cost.json"
+TRAIN = ("train",)  # the program of a network
 
 
 class Member(NamedTuple):
-    """One run. `label`: the strategy's name in tables; `arguments`: of the training command, beside the comparison's own."""
+    """One run. `label`: its name in tables; `arguments`: of its command, beside the comparison's own; `program`: the command."""
 
     label: str
     seed: int
     fold: int
     folder: Path
     arguments: tuple[str, ...]
+    program: tuple[str, ...] = TRAIN
 
     @property
     def finished(self) -> bool:
@@ -48,9 +50,7 @@ def plan(config, strategies, seeds, folds, run: Path) -> list[Member]:
         plugins.load("weightings", name)
     tasks = ("expression", "pose") if config.model.pose_head else ("expression",)
     labels = dict.fromkeys((*ALWAYS, *(SINGLE + task for task in tasks), *(s for s in strategies if s != "single")))
-    for name, values, top in (("seeds", seeds, 2**31), ("folds", folds, config.split.folds)):
-        if not values or any(not 0 <= value < top for value in values) or len(set(values)) < len(values):
-            raise UserError(f"--{name} must be different whole numbers from 0 to {top - 1}, got {','.join(map(str, values))}")
+    check_numbers(config, seeds, folds)
     where = lambda seed, fold: (f"--config.seed={seed}", f"--config.split.fold={fold}")  # noqa: E731
     return [
         Member(label, seed, fold, run / label / f"seed_{seed}_fold_{fold}", (*_weighting(label), *where(seed, fold)))
@@ -58,22 +58,17 @@ def plan(config, strategies, seeds, folds, run: Path) -> list[Member]:
     ]
 
 
+def check_numbers(config, seeds, folds) -> None:
+    """Raises UserError unless seeds and folds are different whole numbers in range."""
+    for name, values, top in (("seeds", seeds, 2**31), ("folds", folds, config.split.folds)):
+        if not values or any(not 0 <= value < top for value in values) or len(set(values)) < len(values):
+            raise UserError(f"--{name} must be different whole numbers from 0 to {top - 1}, got {','.join(map(str, values))}")
+
+
 def _weighting(label: str) -> tuple[str, ...]:
     if label.startswith(SINGLE):
         return "--config.weighting.name=single", f"--config.weighting.single.task={label.removeprefix(SINGLE)}"
     return (f"--config.weighting.name={label}",)
-
-
-def read_results(members: list[Member]) -> list[dict]:
-    """One row a finished member: label, seed, fold, scores, cost and where its log lies."""
-    rows = []
-    for member in members:
-        if member.finished:
-            score = json.loads((member.folder / "evaluation" / "metrics.json").read_text())
-            cost = json.loads((member.folder / COST).read_text())
-            rows.append({"label": member.label, "seed": member.seed, "fold": member.fold, **score["scores"], **cost,
-                         "log": str(member.folder / "train.jsonl"), "dataset": score["dataset"]})
-    return rows
 
 
 def own_arguments() -> list[str]:

@@ -11,9 +11,8 @@ import numpy as np
 
 from dmljax import preparation
 from dmljax.data import annotations, feeds, sheet
-from dmljax.evaluate.features import EMBEDDING, FUSED
 from dmljax.evaluate.predict import Predictor
-from dmljax.evaluate.run import open_run
+from dmljax.evaluate.run import EMBEDDING, FUSED, open_run
 from dmljax.train.devices import use_compilation_cache
 from dmljax.types import INDEX, POSE, Samples, UserError
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from dmljax.data import images
 from dmljax.data.duplicates import thumbnail
-from dmljax.evaluate.run import open_run
+from dmljax.evaluate.run import open_run, spaces
 from dmljax.train.devices import use_compilation_cache
 from dmljax.types import INDEX
 
-PIXELS, FUSED, EMBEDDING = "pixels", "f2", "embedding"
+PIXELS = "pixels"
 
 
 class Features(NamedTuple):
@@ -43,12 +43,9 @@ def extract(run: str | Path, *, checkpoint: str = "last", root: str = "", progre
     opened = open_run(Path(run), checkpoint, root, progress)
     samples, found = opened.data.samples, opened.predict(opened.variables, opened.test)
     index = found[INDEX]
-    embedding = found[EMBEDDING]
-    if opened.config.losses.normalise:
-        embedding = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
     pixels = np.stack([thumbnail(images.load(samples, int(k), opened.config.data.image_size)).ravel() for k in index]).astype(np.float32) / 255
     return Features(
-        spaces={PIXELS: pixels, FUSED: found["fused"], EMBEDDING: embedding},
+        spaces={PIXELS: pixels, **spaces(found, opened.config)},
         labels={"expression": samples.expression[index], "pose": samples.pose[index], "identity": samples.identity[index]},
         names={"expression": samples.expression_names, "pose": samples.pose_names, "identity": samples.identity_names},
         dataset=samples.name, step=opened.saved["position"]["step"],

@@ -21,6 +21,8 @@ from dmljax.train.devices import use_compilation_cache
 from dmljax.types import EXPRESSION, INDEX, POSE, Samples, UserError
 
 FOLDER = "evaluation"
+FEATURES = "features.npz"
+FUSED, EMBEDDING = "f2", "embedding"  # names of the feature spaces
 
 
 def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), root: str = "", progress: bool = True) -> list[Path]:
@@ -32,7 +34,7 @@ def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), root: str = "
       root: where the dataset lies, if not where the run's configuration says.
 
     Returns:
-      the folders written, each with metrics.json and predictions.csv; that of the whole comes last.
+      the folders written, each with metrics.json and predictions.csv, that of a run also with features.npz; that of the whole comes last.
     """
     use_compilation_cache()
     run = Path(run)
@@ -40,14 +42,14 @@ def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), root: str = "
     name = FOLDER if bounds is None else f"{FOLDER}_yaw_{bounds[0]:g}_{bounds[1]:g}"
     folds = sorted(run.glob("fold_*"), key=lambda path: (len(path.name), path.name))
     if not folds:
-        return [_write(run / name, *_evaluate_one(run, checkpoint, bounds, root, progress))]
+        return [_evaluate_one(run, name, checkpoint, bounds, root, progress)[0]]
     written, scores, rows = [], [], []
     for fold in folds:
-        score, predictions = _evaluate_one(fold, checkpoint, bounds, root, progress)
-        written.append(_write(fold / name, score, predictions))
+        folder, score, predictions = _evaluate_one(fold, name, checkpoint, bounds, root, progress)
+        written.append(folder)
         scores.append(score)
         rows += [{"fold": fold.name, **row} for row in predictions]
-    return [*written, _write(run / name, pool(scores), rows)]
+    return [*written, write(run / name, pool(scores), rows)]
 
 
 def _bounds(yaw) -> tuple[float, float] | None:
@@ -97,7 +99,7 @@ def open_run(run: Path, checkpoint: str, root: str, progress: bool) -> Opened:
     return Opened(config, data, net, Predictor(net, data.feed), state.ema, test, saved)
 
 
-def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool) -> tuple[dict, list[dict]]:
+def _evaluate_one(run: Path, name: str, checkpoint: str, bounds, root: str, progress: bool) -> tuple[Path, dict, list[dict]]:
     opened = open_run(run, checkpoint, root, progress)
     samples, test = opened.data.samples, opened.test
     if bounds is not None:
@@ -107,7 +109,26 @@ def _evaluate_one(run: Path, checkpoint: str, bounds, root: str, progress: bool)
         raise UserError(f"'{run}': no test sample is left to evaluate; the yaw classes are {', '.join(f'{y:g}' for y in samples.pose_yaw)}")
     found = opened.predict(opened.variables, test)
     score = {"run": run.name, "checkpoint": checkpoint, "step": opened.saved["position"]["step"], **summarise(found, samples)}
-    return score, predictions(found, samples)
+    rows = predictions(found, samples)
+    folder = write(run / name, score, rows)
+    _write_features(folder / FEATURES, found, samples, opened.config)
+    return folder, score, rows
+
+
+def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
+    """'f2' and 'embedding' of predictions, float32 [N, D]; the embedding at unit length if the triplets mine it so."""
+    embedding = found["embedding"]
+    if config.losses.normalise:
+        embedding = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
+    return {FUSED: found["fused"], EMBEDDING: embedding}
+
+
+def _write_features(path: Path, found: dict[str, np.ndarray], samples: Samples, config) -> None:
+    """Features of the test images with their labels (-1: not known) and the classes' names, as NumPy reads them."""
+    index = found[INDEX]
+    labels = {"expression": samples.expression[index], "pose": samples.pose[index], "identity": samples.identity[index]}
+    names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names, "identity_names": samples.identity_names}
+    np.savez_compressed(path, **spaces(found, config), **labels, **{key: np.array(value, str) for key, value in names.items()})
 
 
 def _template(config, data: assemble.Set, net):
@@ -203,7 +224,7 @@ def pool(scores: list[dict]) -> dict:
     return read_off(whole)
 
 
-def _write(folder: Path, score: dict, rows: list[dict]) -> Path:
+def write(folder: Path, score: dict, rows: list[dict]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(score, indent=1) + "\n")
     with open(folder / "predictions.csv", "w", newline="") as file:

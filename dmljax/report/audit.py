@@ -4,8 +4,6 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
-
 from dmljax.report import probes
 
 HEADER = ("run", "features", "label", "images", "chance %", "linear probe %", "95 %", "5 neighbours %", "95 %", "MAP@R", "silhouette")
@@ -46,11 +44,8 @@ def _line(row: dict) -> tuple[str, ...]:
 
 def _map(features, path: Path) -> None:
     """t-SNE of the embedding, coloured by each label."""
-    from sklearn.manifold import TSNE
-
     from dmljax.report import plots
 
-    x = features.spaces["embedding"]
-    place = TSNE(perplexity=min(30, (len(x) - 1) / 3), init="pca", random_state=0).fit_transform(x)
-    shown = {label: (values, features.names[label]) for label, values in features.labels.items() if (values >= 0).any()}
-    plots.maps(np.asarray(place), shown, path)
+    place = plots.tsne(features.spaces["embedding"])
+    panels = [plots.Panel(f"by {label}", place, values, features.names[label]) for label, values in features.labels.items() if (values >= 0).any()]
+    plots.maps(panels, path, columns=len(panels))

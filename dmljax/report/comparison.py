@@ -60,21 +60,20 @@ def table(entries: list[dict]) -> list[list[str]]:
     )]
 
 
-def write(folder: Path, rows: list[dict], failed: list[tuple[str, str]], planned: int) -> str:
-    """Writes comparison.csv, .md, .html and the plots; returns the table for the terminal."""
+def write(folder: Path, rows: list[dict], lost: list[str], planned: int) -> str:
+    """Writes comparison.csv, .md, .html and the plots; returns the table for the terminal. `lost`: lines about what failed or is mixed."""
     entries = summarise(rows)
     lines = table(entries)
     with open(folder / "comparison.csv", "w", newline="") as file:
         csv.writer(file).writerows(lines)
     title = f"Loss weightings on {rows[0]['dataset']}: {len(rows)} of {planned} runs"
     note = " ".join(summarise.__doc__.split("\n\n")[1].split())
-    broken = [f"failed: {name}: {said}" for name, said in failed]
     markdown = "\n".join(["| " + " | ".join(line) + " |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]])
-    (folder / "comparison.md").write_text(f"# {title}\n\n{markdown}\n\n{note}\n" + "".join(f"\n{line}\n" for line in broken))
+    (folder / "comparison.md").write_text(f"# {title}\n\n{markdown}\n\n{note}\n" + "".join(f"\n{line}\n" for line in lost))
     pictures = _plots(folder, rows, entries)
-    lost = [page.paragraph(line, lost=True) for line in broken]
+    told = [page.paragraph(line, lost=True) for line in lost]
     shown = [page.plot(path, f"{path.stem} over the steps") for path in pictures]
-    page.write(folder / "comparison.html", title, page.table(lines), page.paragraph(note), *lost, *shown)
+    page.write(folder / "comparison.html", title, page.table(lines), page.paragraph(note), *told, *shown)
     widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
     padded = lambda line: "  ".join([line[0].ljust(widths[0]), *(value.rjust(width) for value, width in zip(line[1:], widths[1:]))])  # noqa: E731
     return "\n".join(map(padded, lines))
@@ -86,7 +85,7 @@ def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:
 
     series = {}
     for row in rows:
-        lines = [line for line in map(json.loads, Path(row["log"]).read_text().splitlines()) if "loss/total" in line]
+        lines = [line for line in map(json.loads, (Path(row["folder"]) / "train.jsonl").read_text().splitlines()) if "loss/total" in line]
         series.setdefault(row["label"], []).append(lines)
     shown = [entry["label"] for entry in entries]
     wanted = {"loss": folder / "losses.png", "weight": folder / "weights.png"}

@@ -28,8 +28,8 @@ def write(path: Path, title: str, *parts: str) -> Path:
     return path
 
 
-def heading(text: str) -> str:
-    return f"<h2>{html.escape(text)}</h2>"
+def heading(text: str, *, level: int = 2) -> str:
+    return f"<h{level}>{html.escape(text)}</h{level}>"
 
 
 def paragraph(text: str, *, lost: bool = False) -> str:

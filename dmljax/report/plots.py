@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -112,20 +113,40 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
     return True
 
 
-def maps(place: np.ndarray, shown: dict[str, tuple[np.ndarray, tuple[str, ...]]], path: Path) -> None:
-    """One map of points [N, 2] for each label -> (classes [N], names), coloured by it; a legend where its names are few."""
+class Panel(NamedTuple):
+    """One map: points `place` [N, 2] coloured by `values` (classes [N], negative: not known) with `names`; `group`: panels in one row."""
+
+    title: str
+    place: np.ndarray
+    values: np.ndarray
+    names: tuple[str, ...]
+    group: str = ""
+
+
+def tsne(features: np.ndarray) -> np.ndarray:
+    """Places [N, 2] for features [N, D], the same for the same features."""
+    from sklearn.manifold import TSNE
+
+    return np.asarray(TSNE(perplexity=min(30, (len(features) - 1) / 3), init="pca", random_state=0).fit_transform(features))
+
+
+def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
+    """Maps in rows of `columns`; a legend where there are few names and no panel above has it already."""
+    rows = -(-len(panels) // columns)
     with plt.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
-        figure, axes = plt.subplots(1, len(shown), figsize=(4.2 * len(shown), 4.6), squeeze=False)
-        for axis, (label, (values, names)) in zip(axes[0], shown.items()):
-            classes = np.unique(values[values >= 0])
+        figure, axes = plt.subplots(rows, columns, figsize=(4.2 * columns, 4.2 * rows + 0.4), squeeze=False)
+        for k, (axis, panel) in enumerate(zip(axes.flat, panels)):
+            classes = np.unique(panel.values[panel.values >= 0])
             colours = plt.get_cmap("tab10" if len(classes) <= 10 else "turbo", max(len(classes), 1))
-            axis.scatter(*place[values < 0].T, s=7, color="#cbd5e1", linewidths=0)
-            for k, code in enumerate(classes):
-                axis.scatter(*place[values == code].T, s=7, color=colours(k), linewidths=0, label=names[code])
+            axis.scatter(*panel.place[panel.values < 0].T, s=7, color="#cbd5e1", linewidths=0)
+            for c, code in enumerate(classes):
+                axis.scatter(*panel.place[panel.values == code].T, s=7, color=colours(c), linewidths=0, label=panel.names[code])
             axis.set(xticks=[], yticks=[])
-            axis.set_title(f"by {label}" + ("" if len(classes) <= 10 else f" ({len(classes)})"), loc="left", fontsize=9)
-            if len(classes) <= 10:
+            axis.set_title(panel.title + ("" if len(classes) <= 10 else f" ({len(classes)})"), loc="left", fontsize=9)
+            if len(classes) <= 10 and k + columns >= len(panels):
                 axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4, markerscale=2, handletextpad=0.1, columnspacing=0.8)
+        for axis in list(axes.flat)[len(panels):]:
+            axis.set_axis_off()
         figure.savefig(path)
         plt.close(figure)
 

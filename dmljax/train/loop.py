@@ -70,14 +70,10 @@ def train_folds(config, run: Path, *, progress: bool = True) -> int:
       the exit code: 0, or 128 + the signal that stopped it.
     """
     say = print if jax.process_index() == 0 else (lambda *_: None)
-    every = config.split.kind == "folds" and config.split.fold == -1
-    for fold in range(config.split.folds) if every else (config.split.fold,):
-        folder = Path(run)
-        if every:
-            folder /= f"fold_{fold}"
-            config = config.copy_and_resolve_references()
-            config.split.fold = fold
-            say(f"fold {fold + 1} of {config.split.folds}: {folder}")
+    runs = assemble.folds(config, Path(run))
+    for k, (config, folder) in enumerate(runs):
+        if len(runs) > 1:
+            say(f"fold {k + 1} of {len(runs)}: {folder}")
         signalled = train(config, folder, progress=progress)
         if signalled:
             return 128 + signalled
@@ -126,7 +122,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
         return 0
     if main:
-        assemble.write_record(run, config, data, _versions())
+        assemble.write_record(run, config, data, versions())
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
     conflicts = jax.pmap(partial(conflict_step, program=program, axis_name=AXIS), axis_name=AXIS)
     log = Log(run, step=position.step, whole=times.whole, normalised=config.losses.normalise, progress=progress and main, write=main)
@@ -141,7 +137,7 @@ def _epoch(config, data, epoch: int):
     return order.epoch_tuples(data.samples, data.split.train, seed=config.seed, epoch=epoch, leftovers=config.data.leftovers)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     found = {name: metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **found, "device": jax.devices()[0].device_kind, "devices": str(jax.device_count())}
 

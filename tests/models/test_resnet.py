@@ -81,3 +81,15 @@ def test_bfloat16_activations_keep_float32_parameters_and_features(rng):
 def test_bad_fields(bad):
     with pytest.raises(UserError, match="backbone.resnet"):
         resnet.build(**bad)
+
+
+def test_all_scales_are_the_pooled_stages_side_by_side(rng):
+    images = jnp.float32(rng.normal(size=(2, 24, 24, 3)))
+    last, every = (resnet.build(depth=18, width=4, stages=(1, 1, 1), stem="small", scales=s) for s in ("last", "all"))
+    variables = last.init(jax.random.key(0), images, train=False)
+    found = every.apply(variables, images, train=False)
+    first = resnet.build(depth=18, width=4, stages=(1,), stem="small")
+    kept = {c: {k: v for k, v in variables[c].items() if "stem" in k or "stage1" in k} for c in variables}
+    assert found.shape == (2, 4 + 8 + 16)
+    np.testing.assert_allclose(found[:, -16:], last.apply(variables, images, train=False), rtol=1e-6)
+    np.testing.assert_allclose(found[:, :4], first.apply(kept, images, train=False), rtol=1e-6)

@@ -1,0 +1,13 @@
+"""The quick configuration at a quarter of its length: what `dmljax reproduce` runs many times over.
+
+    dmljax reproduce all --run=runs/reproduce --jobs=2
+
+Cost: about half a minute a run on two CPU cores. Networks have not converged by then: what learns fast is ahead (see benchmarks/).
+"""
+from dmljax.configs import quick
+
+
+def get_config(preset: str = "safe"):
+    config = quick.get_config(preset)
+    config.train.duration = "10 epochs"
+    return config

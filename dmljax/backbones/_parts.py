@@ -1,0 +1,75 @@
+"""What the backbones share: the convolution, the stem, BatchNorm, and the check of their options."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from dmljax import plugins
+from dmljax.types import UserError
+
+STEMS = ("standard", "small")
+CONVOLUTIONS = ("auto", "xla", "matmul")
+
+
+class Conv(nn.Module):
+    """A convolution without bias, padded by (size - 1) / 2 on every side; its kernel is [size, size, in, out].
+
+    On a CPU, XLA's convolutions are slow for few channels. As `matmul` the kernel's shifted views of the image are laid
+    side by side and multiplied once; a stem's 7x7 stays a convolution.
+    """
+
+    features: int
+    size: int
+    stride: int
+    dtype: Any
+    method: str = "xla"
+
+    @nn.compact
+    def __call__(self, x):
+        init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+        kernel = self.param("kernel", init, (self.size, self.size, x.shape[-1], self.features)).astype(self.dtype)
+        x, s, pad = x.astype(self.dtype), self.stride, (self.size - 1) // 2
+        if self.method == "xla" or self.size > 3:
+            return jax.lax.conv_general_dilated(x, kernel, (s, s), ((pad, pad), (pad, pad)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        height, width = ((n + 2 * pad - self.size) // s + 1 for n in x.shape[1:3])
+        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        views = [x[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
+                 for i in range(self.size) for j in range(self.size)]
+        flat = jnp.concatenate(views, -1).reshape(-1, len(views) * x.shape[-1])
+        return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
+
+
+def batch_norm(*, train: bool, momentum: float, dtype, axis_name: str | None) -> Callable[..., nn.Module]:
+    """BatchNorm as the published networks have it; called with `name=`. `axis_name`: the axis over which it is synchronised, or None."""
+    return partial(nn.BatchNorm, use_running_average=not train, momentum=momentum, epsilon=1e-5, dtype=dtype, axis_name=axis_name)
+
+
+def stem(x: jax.Array, *, kind: str, width: int, conv: Callable, norm: Callable) -> jax.Array:
+    """'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2): keeps the detail of images below 224 pixels.
+
+    Called inside a compact module, whose parameters it makes: `conv_stem`, `norm_stem`.
+    """
+    standard = kind == "standard"
+    x = nn.relu(norm(name="norm_stem")(conv(width, 7 if standard else 3, 2, name="conv_stem")(x)))
+    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1))) if standard else x
+
+
+def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple[int, ...]]) -> None:
+    """Raises UserError for an option that is none of those allowed (name -> (value, choices)), or a number below one."""
+    for option, (value, choices) in allowed.items():
+        if value not in choices:
+            known = ", ".join(map(str, choices))
+            raise UserError(f"backbone.{backbone}.{option} must be one of {known}; got '{value}'.{plugins.nearest(value, choices)}")
+    for option, values in positive.items():
+        if any(value < 1 for value in values):
+            raise UserError(f"backbone.{backbone}.{option} must be at least 1; got {', '.join(map(str, values))}")
+
+
+def method(convolution: str) -> str:
+    """How convolutions are computed here: 'auto' is 'matmul' on a CPU."""
+    return ("matmul" if jax.default_backend() == "cpu" else "xla") if convolution == "auto" else convolution

@@ -1,0 +1,87 @@
+"""DenseNet 121/169/201 in Flax linen: every layer sees all layers of its block. Huang, Liu, van der Maaten & Weinberger, arXiv:1608.06993."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from dmljax.backbones import _parts
+
+BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
+BOTTLENECK = 4  # filters of a layer's 1x1 convolution, in growth rates
+
+
+class _Layer(nn.Module):
+    """BatchNorm, ReLU, 1x1, BatchNorm, ReLU, 3x3: what a layer adds to what came before it."""
+
+    growth: int
+    conv: Callable
+    norm: Callable
+
+    @nn.compact
+    def __call__(self, x):
+        y = self.conv(BOTTLENECK * self.growth, 1, 1, name="conv1")(nn.relu(self.norm(name="norm1")(x)))
+        y = self.conv(self.growth, 3, 1, name="conv2")(nn.relu(self.norm(name="norm2")(y)))
+        return jnp.concatenate([x, y], -1)
+
+
+class DenseNet(nn.Module):
+    """Images [N, H, W, C] -> pooled features, float32 [N, F].
+
+    Attributes:
+      blocks: layers of each dense block; between blocks the features and the resolution are halved.
+      growth: features that a layer adds.
+      width: filters of the stem.
+      dtype, axis_name, momentum, stem, convolution, remat: as of `resnet.ResNet`; `remat` recomputes layers.
+    """
+
+    blocks: tuple[int, ...] = BLOCKS[121]
+    growth: int = 32
+    width: int = 64
+    dtype: Any = jnp.float32
+    axis_name: str | None = None
+    momentum: float = 0.9
+    stem: str = "standard"
+    convolution: str = "xla"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x, *, train: bool):
+        norm = _parts.batch_norm(train=train, momentum=self.momentum, dtype=self.dtype,
+                                 axis_name=None if self.is_initializing() else self.axis_name)
+        conv = partial(_parts.Conv, dtype=self.dtype, method=self.convolution)
+        layer = nn.remat(_Layer) if self.remat else _Layer
+        x = _parts.stem(x.astype(self.dtype), kind=self.stem, width=self.width, conv=conv, norm=norm)
+        for b, count in enumerate(self.blocks):
+            if b:
+                x = conv(x.shape[-1] // 2, 1, 1, name=f"transition{b}_conv")(nn.relu(norm(name=f"transition{b}_norm")(x)))
+                if min(x.shape[1:3]) > 1:  # the mouth of a small image has no rows left to halve
+                    x = nn.pool(x, 0.0, jax.lax.add, (2, 2), (2, 2), "VALID") * 0.25
+            for k in range(count):
+                x = layer(self.growth, conv, norm, name=f"block{b + 1}_layer{k + 1}")(x)
+        return nn.relu(norm(name="norm_last")(x)).mean(axis=(1, 2), dtype=jnp.float32)
+
+
+def default_config() -> dict:
+    """Fields: `depth` (121, 169, 201), `growth`, `width` of the stem, `blocks` (layers of each; empty: the depth's), `stem`,
+    `convolution` and `momentum` as of the ResNet."""
+    return {"depth": 121, "growth": 32, "width": 64, "blocks": (), "stem": "standard", "convolution": "auto", "momentum": 0.9}
+
+
+def build(*, depth: int = 121, growth: int = 32, width: int = 64, blocks: tuple[int, ...] = (), stem: str = "standard",
+          convolution: str = "auto", momentum: float = 0.9, dtype=jnp.float32, axis_name: str | None = None, remat: bool = False,
+          name: str | None = None) -> DenseNet:
+    """A DenseNet by its depth.
+
+    Raises:
+      UserError: an unknown depth, stem or convolution, or a growth, width or block below one.
+    """
+    _parts.check("densenet", allowed={"depth": (depth, tuple(BLOCKS)), "stem": (stem, _parts.STEMS),
+                                      "convolution": (convolution, _parts.CONVOLUTIONS)},
+                 positive={"growth": (growth,), "width": (width,), "blocks": tuple(blocks)})
+    return DenseNet(blocks=tuple(blocks) or BLOCKS[depth], growth=growth, width=width, dtype=dtype, axis_name=axis_name, momentum=momentum,
+                    stem=stem, convolution=_parts.method(convolution), remat=remat, name=name)

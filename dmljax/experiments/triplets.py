@@ -1,0 +1,68 @@
+"""What the triplets make of the features: t-SNE maps without triplets, with pose, with identity, with both; and what the eye sees, in numbers."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dmljax.compare.members import Member
+from dmljax.experiments import _networks, _runs
+from dmljax.report import probes, statistics
+from dmljax.report.parts import Part, Picture, Table, Text
+
+ITEMS = ("fig10", "fig11", "fig12", "fig13")
+NETWORKS = {"hpe": "no triplets", "pose_triplets": "pose triplets", "identity_triplets": "identity triplets", "jefl": "both triplets"}
+NUMBERS = {"silhouette": 1, "neighbours": 100, "P@1": 100, "R-precision": 100, "MAP@R": 100}
+
+
+def members(plan: _networks.Plan) -> list[Member]:
+    """Equal weights throughout, so that the triplets alone differ."""
+    _networks.check_whole(plan.config, "the triplets' figure")
+    return _networks.runs(plan, NETWORKS)
+
+
+def show(rows: list[dict], out: Path) -> list[Part]:
+    """Maps of the first run of each network; numbers over all runs; what the triplets change, tested in pairs."""
+    from dmljax.report import plots
+
+    measured, panels = {}, []
+    for label, title in NETWORKS.items():
+        for row in _runs.of(rows, label):
+            embedding, labels, names = _runs.features(row)
+            if not panels or panels[-1].group != title:
+                place = plots.tsne(embedding)
+                known = [kind for kind in probes.LABELS if (labels[kind] >= 0).any()]
+                panels += [plots.Panel(f"{title}: {kind}", place, labels[kind], names[kind], title) for kind in known]
+            for found in probes.audit({"embedding": embedding}, labels):
+                measured[label, found["label"], row["seed"], row["fold"]] = found
+    picture = out / "triplets.png"
+    plots.maps(panels, picture, columns=len(panels) // len({panel.group for panel in panels}))
+    return [Table(_table(measured)), *_verdict(measured), Picture(picture, "t-SNE of the embedding by expression, pose and identity"),
+            Text("Features are the embedding of test people. " + " ".join(probes.__doc__.split("\n\n")[1].split()))]
+
+
+def _table(measured: dict) -> list[list[str]]:
+    lines = [["of", "network", "runs", "chance %", "silhouette", "95 %", "5 neighbours %", "95 %", "P@1 %", "R-precision %", "MAP@R %"]]
+    for kind in probes.LABELS:
+        for label, title in NETWORKS.items():
+            own = [found for key, found in measured.items() if key[:2] == (label, kind)]
+            if own:
+                cell = lambda key, own=own: statistics.interval([found[key] * NUMBERS[key] for found in own])  # noqa: E731
+                silhouette, half = cell("silhouette")
+                lines.append([kind, title, str(len(own)), f"{100 * np.mean([f['chance'] for f in own]):.1f}", f"{silhouette:.3f}",
+                              "-" if np.isnan(half) else f"± {half:.3f}", *statistics.cell(cell("neighbours")),
+                              *(statistics.cell(cell(key))[0] for key in ("P@1", "R-precision", "MAP@R"))])
+    return lines
+
+
+def _verdict(measured: dict) -> list[Text]:
+    """Both triplets against none, by 5 neighbours; the paper wants expression and pose up, identity down."""
+    said = []
+    for kind in probes.LABELS:
+        with_, without = ({key[2:]: found for key, found in measured.items() if key[:2] == (label, kind)} for label in ("jefl", "hpe"))
+        both = [(with_[key]["neighbours"], without[key]["neighbours"]) for key in with_.keys() & without.keys()]
+        if both:
+            certain = _runs.certainty(statistics.paired(both))
+            wanted = "less is wanted" if kind == "identity" else "more is wanted"
+            said.append(Text(f"{kind} from five neighbours, both triplets against none: {_runs.gain(both)} points ({certain}; {wanted})."))
+    return said

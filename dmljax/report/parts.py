@@ -1,0 +1,81 @@
+"""What is shown of an item, in parts: tables, sentences and pictures; as Markdown, CSV, a page and lines of a terminal."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from dmljax.report import page, tables
+
+
+class Table(NamedTuple):
+    """Texts, the header first; `title` where an item has several."""
+
+    lines: list[list[str]]
+    title: str = ""
+
+
+class Text(NamedTuple):
+    """A sentence; `lost`: something is missing or failed."""
+
+    text: str
+    lost: bool = False
+
+
+class Picture(NamedTuple):
+    """A PNG file, and what it shows, for whoever cannot see it."""
+
+    path: Path
+    alt: str
+
+
+Part = Table | Text | Picture
+
+
+def markdown(parts: list[Part], folder: Path) -> str:
+    """Blocks of Markdown; pictures are linked from `folder`."""
+    blocks = []
+    for part in parts:
+        if isinstance(part, Table):
+            blocks += ([f"### {part.title}"] if part.title else []) + [tables.markdown(part.lines)]
+        elif isinstance(part, Picture):
+            blocks.append(f"![{part.alt}]({part.path.relative_to(folder).as_posix()})")
+        else:
+            blocks.append(f"- {part.text}")
+    return "\n\n".join(blocks)
+
+
+def html(parts: list[Part]) -> list[str]:
+    """Pieces for `page.write`; pictures are put inside."""
+    pieces = []
+    for part in parts:
+        if isinstance(part, Table):
+            pieces += ([page.heading(part.title, level=3)] if part.title else []) + [page.table(part.lines)]
+        elif isinstance(part, Picture):
+            pieces.append(page.plot(part.path, part.alt))
+        else:
+            pieces.append(page.paragraph(part.text, lost=part.lost))
+    return pieces
+
+
+def terminal(parts: list[Part]) -> str:
+    """Tables with aligned columns, and sentences."""
+    lines = []
+    for part in parts:
+        if isinstance(part, Table):
+            widths = [max(len(line[k]) for line in part.lines) for k in range(len(part.lines[0]))]
+            lines += [part.title] if part.title else []
+            lines += ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:]))]) for line in part.lines]
+        elif isinstance(part, Text):
+            lines.append(part.text)
+    return "\n".join(lines)
+
+
+def write_csv(parts: list[Part], path: Path) -> None:
+    """All tables in one file, an empty line between them; nothing if there is none."""
+    found = [part.lines for part in parts if isinstance(part, Table)]
+    if found:
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            for k, lines in enumerate(found):
+                writer.writerows(([[]] if k else []) + lines)
