@@ -128,7 +128,7 @@ def define_config(values, default: str) -> None:
     # The library reads overrides from sys.argv itself; names become paths before it looks. The default is written there too: commands
     # that start others pass on what they find.
     if not any(argument.partition("=")[0] in ("--config", "-config") for argument in sys.argv[1:]):
-        sys.argv.append(f"--config={default}")
+        sys.argv.insert(1, f"--config={default}")
     for k, argument in enumerate(sys.argv):
         flag, equals, value = argument.partition("=")
         if flag in ("--config", "-config") and equals:
