@@ -38,7 +38,10 @@ class Section(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"{', '.join(self.items)}: {self.experiment.__doc__.partition(chr(10))[0].rstrip('.')}"
+        kind = "Table" if self.items[0].startswith("table") else "Figure"
+        numbers = [item.lstrip("tablefig") for item in self.items]
+        listed = " and ".join([", ".join(numbers[:-1]), numbers[-1]] if len(numbers) > 1 else numbers)
+        return f"{kind}{'s' if len(numbers) > 1 else ''} {listed}. {self.experiment.__doc__.partition(chr(10))[0].rstrip('.')}"
 
 
 def run_members(planned: list, how: How) -> list[tuple]:
@@ -70,13 +73,27 @@ def reproduce(item: str, config, how: How, *, test: str = "") -> int:
     written = [_written(section, how.run, failed, speeds) for section in sections]
     (how.run / f"{item}.md").write_text("\n\n".join(parts.markdown(found, how.run) for found in written) + "\n", encoding="utf-8")
     parts.write_csv([part for found in written for part in found], how.run / f"{item}.csv")
-    title = written[0][0].text if len(written) == 1 else f"DML-Net's tables and figures on {config.dataset.name}"
-    pieces = [piece for found in written for piece in parts.html(found[len(written) == 1:])]
-    path = page.write(how.run / f"{item}.html", title, *pieces)
+    path = _page(how.run / f"{item}.html", written, f"DML-Net's tables and figures, {config.dataset.name}")
     for found in written:
         print(parts.terminal(found) + "\n")
     print(f"tables and page: {path}")
     return 1 if failed else 0
+
+
+def _page(path: Path, written: list[list[parts.Part]], title: str) -> Path:
+    """One section: its heading is the title. Several: links to all and the findings come first."""
+    if len(written) == 1:
+        return page.write(path, written[0][0].text, *parts.html(written[0][1:]))
+    said = [piece for found in written for piece in _in_short(found)]
+    links = page.contents([found[0].text for found in written])
+    return page.write(path, title, links, page.heading("In short"), *parts.html(said), *(piece for found in written for piece in parts.html(found)))
+
+
+def _in_short(found: list[parts.Part]) -> list[parts.Part]:
+    """The findings of a section, after the number of the item."""
+    number = found[0].text.partition(".")[0]
+    return [parts.Text(f"{number}: {part.text}", lost=getattr(part, "lost", False)) for part in found
+            if isinstance(part, parts.Finding) or getattr(part, "lost", False)]
 
 
 def items() -> dict[str, str]:
@@ -137,10 +154,10 @@ def _speeds(sections: list[Section], how: How) -> dict[str, float]:
 def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, float]) -> list[parts.Part]:
     """The parts of a section, its title first. Whatever is missing or broken is among them."""
     rows, lost = results.read(section.planned)
-    own = {str(member.folder) for member in section.planned}
-    lost += [line for line in failed if line.removeprefix("failed: ").rpartition(": ")[0] in own or any(f"{folder}:" in line for folder in own)]
+    own = [str(member.folder) for member in section.planned]
+    lost += [line for line in failed if any(f"{folder}:" in line for folder in own)]
     told = [parts.Text(line, lost=True) for line in [*lost, *results.mixed(rows)]]
-    head = parts.Text(section.title)
+    head = parts.Heading(section.title)
     if section.refused:
         return [head, parts.Text(f"Not done: {section.refused}.", lost=True)]
     if not rows:

@@ -17,15 +17,15 @@ def test_the_folder_is_the_registry():
 def test_every_plug_in_has_the_agreed_names(family):
     for name in plugins.names(family):
         plugin = plugins.load(family, name)
-        assert family == "experiments" or isinstance(plugin.default_config(), dict)
-        wanted = {"datasets": ("samples", "write_fixture"), "experiments": ("members", "table", "verdict")}.get(family, ("build",))
+        assert family in ("experiments", "descriptors") or isinstance(plugin.default_config(), dict)
+        wanted = {"datasets": ("samples", "write_fixture"), "experiments": ("members", "show")}.get(family, ("build",))
         assert all(callable(getattr(plugin, attribute)) for attribute in wanted), name
 
 
 def test_unknown_names():
     with pytest.raises(UserError, match="Did you mean 'dwa'"):
         plugins.load("weightings", "dwaa")
-    with pytest.raises(UserError, match="there are datasets, detectors, backbones, weightings, experiments"):
+    with pytest.raises(UserError, match="there are datasets, detectors, descriptors, backbones, weightings, experiments"):
         plugins.names("losses")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -29,10 +30,11 @@ class Job:
 
     Attributes:
       member, arguments: the member, and `--config...` of the comparison, given to every training.
+      cores: numbers of the processor's cores that it keeps to; empty: all.
     """
 
-    def __init__(self, member: Member, arguments: list[str]):
-        self.member, self.arguments = member, list(arguments)
+    def __init__(self, member: Member, arguments: list[str], cores: tuple[int, ...] = ()):
+        self.member, self.arguments, self.cores = member, list(arguments), cores
         self._process: subprocess.Popen | None = None
 
     def __call__(self) -> str:
@@ -67,7 +69,8 @@ class Job:
 
     def _command(self, arguments: list[str]) -> tuple[int, str, float, int]:
         """(exit code, last line of its errors, processor seconds, largest resident memory in bytes) of a dmljax command."""
-        script = "from dmljax.cli import main; main()"
+        keep = f"import os; os.sched_setaffinity(0, {list(self.cores)}); " if self.cores else ""
+        script = f"{keep}from dmljax.cli import main; main()"
         process = subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self._process = process
         try:
@@ -92,11 +95,15 @@ def _pace(folder: Path) -> dict:
 def processes(members: list[Member], arguments: list[str], *, jobs: int, progress: bool = True) -> list[tuple[Member, str]]:
     """Runs what is not finished on this machine, `jobs` at a time; SIGTERM and SIGINT are passed on, so that the runs save and can go on.
 
+    Several at a time share the cores out: threads of one that wait for a core that another has cost a tenth of the time.
+
     Returns:
       members that failed, each with the last line it said.
     """
     todo = [Job(member, arguments) for member in members if not member.finished]
-    stopped, failed = threading.Event(), []
+    stopped, failed, places = threading.Event(), [], queue.SimpleQueue()
+    for place in _places(jobs):
+        places.put(place)
 
     def stop(number, frame):
         del frame
@@ -108,7 +115,9 @@ def processes(members: list[Member], arguments: list[str], *, jobs: int, progres
     def one(job: Job) -> None:
         if stopped.is_set():
             return
+        job.cores = places.get()
         said = job()
+        places.put(job.cores)
         if said and not stopped.is_set():
             failed.append((job.member, said))
 
@@ -121,6 +130,12 @@ def processes(members: list[Member], arguments: list[str], *, jobs: int, progres
         for number, handler in before.items():
             signal.signal(number, handler)
     return failed
+
+
+def _places(jobs: int) -> list[tuple[int, ...]]:
+    """The cores of each of `jobs` processes; all for each where there is one process, or fewer cores, or no way to keep to some."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    return [tuple(cores[k::jobs]) if 1 < jobs <= len(cores) else () for k in range(jobs)]
 
 
 def cluster(members: list[Member], arguments: list[str], *, name: str, options: list[str], logs: Path, jobs: int,

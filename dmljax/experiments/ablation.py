@@ -6,7 +6,7 @@ import numpy as np
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _published, _runs
 from dmljax.report import statistics
-from dmljax.report.parts import Part, Table, Text
+from dmljax.report.parts import Finding, Part, Table, Text
 
 ITEMS = ("table8",)
 # Each row adds one part of the method to the row before it.
@@ -42,7 +42,7 @@ def show(rows: list[dict], out) -> list[Part]:
         if before:
             gain = np.mean([a - b for a, b in both]) if both else 0.0
             points = f"{_runs.gain(both)} points, " if both else ""
-            said.append(Text(f"{_title(label).removeprefix('+ ')}: {points}{_runs.told(p, gain)}, {len(both)} pairs."))
+            said.append(Finding(f"{_title(label).removeprefix('+ ')}: {points}{_runs.told(p, gain)}, {len(both)} pairs."))
         before = label
     note = ("Frames a second: one image at a time through the network, measured in turns after all runs. Train images a second: while the runs "
             "shared the machine.")

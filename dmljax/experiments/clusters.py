@@ -9,7 +9,7 @@ from sklearn.metrics import silhouette_score
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _runs
 from dmljax.report import probes, statistics
-from dmljax.report.parts import Part, Picture, Table, Text
+from dmljax.report.parts import Finding, Part, Picture, Table
 
 ITEMS = ("fig14",)
 NETWORKS = {"hpe": "no triplets", "identity_triplets": "identity triplets", "jefl": "both triplets"}
@@ -44,8 +44,8 @@ def show(rows: list[dict], out: Path) -> list[Part]:
                       "-" if np.isnan(silhouette[1]) else f"± {silhouette[1]:.3f}", *_runs.percent(own, "P@1"), _runs.percent(own, "chance")[0]])
     both = _runs.pairs(found, "jefl", "hpe", "P@1")
     certain = _runs.certainty(statistics.paired(both))
-    return [Table(lines), Text(f"The nearest image of the same expression is the same person's: both triplets against none {_runs.gain(both)} points "
-                               f"({certain}; less is wanted)."), Picture(picture, "t-SNE within expressions, coloured by person")]
+    said = f"The nearest image of the same expression is the same person's: both triplets against none {_runs.gain(both)} points"
+    return [Table(lines), Finding(f"{said} ({certain}; less is wanted)."), Picture(picture, "t-SNE within expressions, coloured by person")]
 
 
 def _groups(labels: dict[str, np.ndarray]) -> dict[int, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _published, _runs
 from dmljax.report import statistics
-from dmljax.report.parts import Part, Table, Text
+from dmljax.report.parts import Finding, Part, Table, Text
 
 ITEMS = ("table2", "table5", "table6", "table7")
 METHODS = ("lbp_svm", "lgbp_svm", "one_resnet", "densenet", "iacnn", "island", "tuplet", "mpcnn", "dynamic")
@@ -33,7 +33,7 @@ def show(rows: list[dict], out) -> list[Part]:
     for name, values in _published.OTHERS.items():
         if name not in METHODS:
             lines.append([name, "published only", "-", "-", "-", "-", "-", "-", *_published.cells(values)])
-    said = [Text(f"DML-Net is better than {_listed(worse)} (paired, p < 0.05)."), Text(f"Better than DML-Net: {_listed(better)} (paired, p < 0.05).")]
+    said = [Finding(f"DML-Net is better than {_listed(worse)}; better than DML-Net: {_listed(better)} (paired, p < 0.05).")]
     note = ("Columns named published: expression accuracy as each method's authors or the paper give it, on other pictures, people and sizes; not "
             "comparable with ours. IACNN, island and tuplet here: the loss of that name on one ResNet, its hyperparameters not searched. p values "
             "are not corrected for the number of methods.")

@@ -7,7 +7,7 @@ import numpy as np
 
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _published, _runs
-from dmljax.report.parts import Part, Picture, Text
+from dmljax.report.parts import Finding, Part, Picture, Text
 
 ITEMS = ("fig6", "fig7", "fig8", "fig9")
 
@@ -25,7 +25,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
     for head, counts in whole["confusion"].items():
         names, picture = whole["names"][head], out / f"confusion_{head}.png"
         plots.confusion(counts, names, picture, title=f"DML-Net: {head}, {len(rows)} runs")
-        parts += [Picture(picture, f"confusion of {head}"), Text(_mistakes(counts, names, head))]
+        parts += [Picture(picture, f"confusion of {head}"), Finding(_mistakes(counts, names, head))]
     numbers = ", ".join(f"{name} {_published.DML_NET[name]:g} / {_published.DML_NET_POSE[name]:g} %" for name in _published.SETS)
     return [*parts, Text(f"The paper's, expression / pose: {numbers}.")]
 

@@ -6,11 +6,11 @@ import numpy as np
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _published, _runs
 from dmljax.report import statistics
-from dmljax.report.parts import Part, Table, Text
+from dmljax.report.parts import Finding, Part, Table, Text
 from dmljax.types import UserError
 
 ITEMS = ("table9",)
-METHODS = ("lgbp_svm", "one_resnet", "mpcnn", "dynamic")
+METHODS = ("lbp_svm", "one_resnet", "mpcnn", "dynamic")
 
 
 def members(plan: _networks.Plan) -> list[Member]:
@@ -39,7 +39,7 @@ def show(rows: list[dict], out) -> list[Part]:
     both = _runs.pairs(rows, "dynamic", "one_resnet")
     gain = np.mean([a - b for a, b in both]) if both else 0.0
     verdict = f"DML-Net against one ResNet: {_runs.gain(both)} points, {_runs.told(statistics.paired(both), gain)}."
-    return [Table(lines), Text(f"{chance}{absent}."), Text(verdict)]
+    return [Table(lines), Text(f"{chance}{absent}."), Finding(verdict)]
 
 
 def _mean_recall(row: dict) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _runs
 from dmljax.report import statistics
-from dmljax.report.parts import Part, Picture, Table, Text
+from dmljax.report.parts import Finding, Part, Picture, Table, Text
 from dmljax.types import TASKS
 
 ITEMS = ("fig15",)
@@ -38,7 +38,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         if both:
             difference = np.mean([a - b for a, b in both])
             certain = _runs.certainty(statistics.paired(both))
-            said.append(Text(f"{task} loss at the end, dynamic against equal weights: {difference:+.3f} ({certain})."))
+            said.append(Finding(f"{task} loss at the end, dynamic against equal weights: {difference:+.3f} ({certain})."))
     note = f"Losses on training batches, unweighted; the end is the last {100 * LAST:.0f} % of the logged steps."
     return [Table(lines), *said, *pictures, Text(note)]
 

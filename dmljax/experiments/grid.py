@@ -3,10 +3,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _runs
 from dmljax.report import tables
-from dmljax.report.parts import Part, Picture, Table, Text
+from dmljax.report.parts import Finding, Part, Picture, Table, Text
 
 ITEMS = ("table3",)
 
@@ -26,4 +28,13 @@ def show(rows: list[dict], out: Path) -> list[Part]:
                 title=f"DML-Net: expression accuracy, %, {len(rows)} runs")
     empty = int((whole["cells"]["counts"] == 0).sum())
     lacking = [Text(f"{empty} cells have no test image; they are '-', not 0.")] if empty else []
-    return [Table(tables.cells(whole)), *lacking, Picture(picture, "expression accuracy by expression and pose")]
+    return [Table(tables.cells(whole)), _extremes(whole), *lacking, Picture(picture, "expression accuracy by expression and pose")]
+
+
+def _extremes(whole: dict) -> Finding:
+    """The best and the worst cell in words."""
+    hits, counts = whole["cells"]["hits"], whole["cells"]["counts"]
+    share = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
+    cell = lambda k: (f"{whole['names']['expression'][k // share.shape[1]]} at pose {whole['names']['pose'][k % share.shape[1]]} "  # noqa: E731
+                      f"({100 * share.ravel()[k]:.0f} %)")
+    return Finding(f"Easiest: {cell(int(np.nanargmax(share)))}; hardest: {cell(int(np.nanargmin(share)))}.")

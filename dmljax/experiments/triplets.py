@@ -8,7 +8,7 @@ import numpy as np
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _runs
 from dmljax.report import probes, statistics
-from dmljax.report.parts import Part, Picture, Table, Text
+from dmljax.report.parts import Finding, Part, Picture, Table, Text
 
 ITEMS = ("fig10", "fig11", "fig12", "fig13")
 NETWORKS = {"hpe": "no triplets", "pose_triplets": "pose triplets", "identity_triplets": "identity triplets", "jefl": "both triplets"}
@@ -55,7 +55,7 @@ def _table(measured: dict) -> list[list[str]]:
     return lines
 
 
-def _verdict(measured: dict) -> list[Text]:
+def _verdict(measured: dict) -> list[Finding]:
     """Both triplets against none, by 5 neighbours; the paper wants expression and pose up, identity down."""
     said = []
     for kind in probes.LABELS:
@@ -64,5 +64,5 @@ def _verdict(measured: dict) -> list[Text]:
         if both:
             certain = _runs.certainty(statistics.paired(both))
             wanted = "less is wanted" if kind == "identity" else "more is wanted"
-            said.append(Text(f"{kind} from five neighbours, both triplets against none: {_runs.gain(both)} points ({certain}; {wanted})."))
+            said.append(Finding(f"{kind} from five neighbours, both triplets against none: {_runs.gain(both)} points ({certain}; {wanted})."))
     return said

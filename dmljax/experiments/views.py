@@ -5,7 +5,7 @@ import numpy as np
 
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _runs, comparison
-from dmljax.report.parts import Part, Table
+from dmljax.report.parts import Finding, Part, Table
 from dmljax.report.tables import percent
 
 ITEMS = ("table4",)
@@ -23,16 +23,28 @@ def show(rows: list[dict], out) -> list[Part]:
     frontal = [k for k, yaw in enumerate(first["yaw"]) if yaw == 0]
     by_pose = [["method", *(f"pose {name}" for name in first["names"]["pose"]), "frontal", "all"]]
     by_expression = [["method", *first["names"]["expression"], "all"]]
+    front, side = {}, {}
     for label, found in whole.items():
-        hits, counts = found["cells"]["hits"], found["cells"]["counts"]
-        title = _networks.NETWORKS[label].title
-        by_pose.append([title, *_shares(hits.sum(0), counts.sum(0)), *_shares(hits[:, frontal].sum(keepdims=True).ravel(),
-                        counts[:, frontal].sum(keepdims=True).ravel()), *_shares(hits.sum(keepdims=True).ravel(), counts.sum(keepdims=True).ravel())])
+        title, hits, counts = _networks.NETWORKS[label].title, *(found["cells"][key].sum(0) for key in ("hits", "counts"))
+        front[title], side[title] = (_share(hits[k], counts[k]) for k in (frontal, [k for k in range(len(counts)) if k not in frontal]))
+        by_pose.append([title, *map(percent, map(_share, hits, counts)), percent(front[title]), percent(_share(hits, counts))])
         confusion = found["confusion"]["expression"]
         right, total = np.diag(confusion), confusion.sum(1)
-        by_expression.append([title, *_shares(right, total), *_shares(right.sum(keepdims=True), total.sum(keepdims=True))])
-    return [Table(by_pose, "By pose"), Table(by_expression, "By expression")]
+        by_expression.append([title, *map(percent, map(_share, right, total)), percent(_share(right, total))])
+    return [Table(by_pose, "By pose"), Table(by_expression, "By expression"), *_best(front, "on frontal faces"), *_best(side, "on all other poses")]
 
 
-def _shares(hits: np.ndarray, counts: np.ndarray) -> list[str]:
-    return [percent(h / c if c else None) for h, c in zip(hits, counts)]
+def _best(shares: dict[str, float | None], where: str) -> list[Finding]:
+    known = {title: share for title, share in shares.items() if share is not None}
+    if not known:
+        return []
+    title = max(known, key=known.get)
+    ours = known.get(_networks.NETWORKS[comparison.OURS].title)
+    beside = "" if ours is None else f"; DML-Net: {percent(ours)} %"
+    return [Finding(f"Best {where}: {title}, {percent(known[title])} %{beside}.")]
+
+
+def _share(hits, counts) -> float | None:
+    """Of one count or the sum of several; None of nothing."""
+    total = int(np.sum(counts))
+    return float(np.sum(hits) / total) if total else None

@@ -1,13 +1,12 @@
 """The report of a comparison of weighting strategies: a table (CSV, Markdown), plots of losses and weights, one HTML page."""
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 
-from dmljax.report import page, statistics
+from dmljax.report import page, parts, statistics
 
 HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
 COLUMNS = ("strategy", "runs", "expression %", "95 %", "pose %", "95 %", "delta-m %", "95 %", "p, equal", "step x", "memory x")
@@ -63,20 +62,14 @@ def table(entries: list[dict]) -> list[list[str]]:
 def write(folder: Path, rows: list[dict], lost: list[str], planned: int) -> str:
     """Writes comparison.csv, .md, .html and the plots; returns the table for the terminal. `lost`: lines about what failed or is mixed."""
     entries = summarise(rows)
-    lines = table(entries)
-    with open(folder / "comparison.csv", "w", newline="") as file:
-        csv.writer(file).writerows(lines)
     title = f"Loss weightings on {rows[0]['dataset']}: {len(rows)} of {planned} runs"
     note = " ".join(summarise.__doc__.split("\n\n")[1].split())
-    markdown = "\n".join(["| " + " | ".join(line) + " |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]])
-    (folder / "comparison.md").write_text(f"# {title}\n\n{markdown}\n\n{note}\n" + "".join(f"\n{line}\n" for line in lost))
-    pictures = _plots(folder, rows, entries)
-    told = [page.paragraph(line, lost=True) for line in lost]
-    shown = [page.plot(path, f"{path.stem} over the steps") for path in pictures]
-    page.write(folder / "comparison.html", title, page.table(lines), page.paragraph(note), *told, *shown)
-    widths = [max(len(line[k]) for line in lines) for k in range(len(COLUMNS))]
-    padded = lambda line: "  ".join([line[0].ljust(widths[0]), *(value.rjust(width) for value, width in zip(line[1:], widths[1:]))])  # noqa: E731
-    return "\n".join(map(padded, lines))
+    shown = [parts.Table(table(entries)), parts.Text(note), *(parts.Text(line, lost=True) for line in lost),
+             *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries))]
+    parts.write_csv(shown, folder / "comparison.csv")
+    (folder / "comparison.md").write_text(f"# {title}\n\n{parts.markdown(shown, folder)}\n", encoding="utf-8")
+    page.write(folder / "comparison.html", title, *parts.html(shown))
+    return parts.terminal(shown[:1])
 
 
 def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:

@@ -15,7 +15,7 @@ td:first-child,th:first-child{text-align:left}
 img.plot{max-width:100%;background:#fff;border-radius:6px;margin-top:1rem}
 .faces{display:flex;flex-wrap:wrap;gap:.6rem} figure{margin:0;width:7rem;font-size:.75rem;line-height:1.3;overflow-wrap:anywhere}
 figure img{width:7rem;border-radius:4px;display:block}
-.lost{color:#c33} pre{overflow-x:auto;font-size:.8rem} summary{cursor:pointer}
+.lost{color:#c33} .said{font-weight:600} pre{overflow-x:auto;font-size:.8rem} summary{cursor:pointer}
 """
 
 
@@ -29,12 +29,17 @@ def write(path: Path, title: str, *parts: str) -> Path:
 
 
 def heading(text: str, *, level: int = 2) -> str:
-    return f"<h{level}>{html.escape(text)}</h{level}>"
+    return f"<h{level} id=\"{_anchor(text)}\">{html.escape(text)}</h{level}>"
 
 
-def paragraph(text: str, *, lost: bool = False) -> str:
-    """`lost`: something is missing or failed."""
-    return f"<p{' class=lost' if lost else ''}>{html.escape(text)}</p>"
+def contents(texts: list[str]) -> str:
+    """Links to the headings with these texts."""
+    return "<ul>" + "".join(f'<li><a href="#{_anchor(text)}">{html.escape(text)}</a></li>' for text in texts) + "</ul>"
+
+
+def paragraph(text: str, *, lost: bool = False, strong: bool = False) -> str:
+    """`lost`: something is missing or failed. `strong`: what the numbers say."""
+    return f"<p{' class=lost' if lost else ' class=said' if strong else ''}>{html.escape(text)}</p>"
 
 
 def table(rows: list[list[str]]) -> str:
@@ -61,6 +66,10 @@ def faces(shown: list[tuple[bytes, str]]) -> str:
 def folded(title: str, text: str) -> str:
     """A long text behind its title."""
     return f"<details><summary>{html.escape(title)}</summary><pre>{html.escape(text)}</pre></details>"
+
+
+def _anchor(text: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in text.lower())
 
 
 def _data(png: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What is shown of an item, in parts: tables, sentences and pictures; as Markdown, CSV, a page and lines of a terminal."""
+"""What is shown, in parts: headings, tables, sentences and pictures; as Markdown, CSV, a page and lines of a terminal."""
 from __future__ import annotations
 
 import csv
@@ -6,6 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dmljax.report import page, tables
+
+
+class Heading(NamedTuple):
+    """The title of a section."""
+
+    text: str
 
 
 class Table(NamedTuple):
@@ -22,6 +28,12 @@ class Text(NamedTuple):
     lost: bool = False
 
 
+class Finding(NamedTuple):
+    """A sentence that says what the numbers mean; findings are also put at the top of a page of many sections."""
+
+    text: str
+
+
 class Picture(NamedTuple):
     """A PNG file, and what it shows, for whoever cannot see it."""
 
@@ -29,14 +41,18 @@ class Picture(NamedTuple):
     alt: str
 
 
-Part = Table | Text | Picture
+Part = Heading | Table | Text | Finding | Picture
 
 
 def markdown(parts: list[Part], folder: Path) -> str:
     """Blocks of Markdown; pictures are linked from `folder`."""
     blocks = []
     for part in parts:
-        if isinstance(part, Table):
+        if isinstance(part, Heading):
+            blocks.append(f"## {part.text}")
+        elif isinstance(part, Finding):
+            blocks.append(f"- **{part.text}**")
+        elif isinstance(part, Table):
             blocks += ([f"### {part.title}"] if part.title else []) + [tables.markdown(part.lines)]
         elif isinstance(part, Picture):
             blocks.append(f"![{part.alt}]({part.path.relative_to(folder).as_posix()})")
@@ -49,7 +65,11 @@ def html(parts: list[Part]) -> list[str]:
     """Pieces for `page.write`; pictures are put inside."""
     pieces = []
     for part in parts:
-        if isinstance(part, Table):
+        if isinstance(part, Heading):
+            pieces.append(page.heading(part.text))
+        elif isinstance(part, Finding):
+            pieces.append(page.paragraph(part.text, strong=True))
+        elif isinstance(part, Table):
             pieces += ([page.heading(part.title, level=3)] if part.title else []) + [page.table(part.lines)]
         elif isinstance(part, Picture):
             pieces.append(page.plot(part.path, part.alt))
@@ -66,7 +86,7 @@ def terminal(parts: list[Part]) -> str:
             widths = [max(len(line[k]) for line in part.lines) for k in range(len(part.lines[0]))]
             lines += [part.title] if part.title else []
             lines += ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:]))]) for line in part.lines]
-        elif isinstance(part, Text):
+        elif not isinstance(part, Picture):
             lines.append(part.text)
     return "\n".join(lines)
 

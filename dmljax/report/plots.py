@@ -126,8 +126,10 @@ class Panel(NamedTuple):
 def tsne(features: np.ndarray) -> np.ndarray:
     """Places [N, 2] for features [N, D], the same for the same features."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
-    return np.asarray(TSNE(perplexity=min(30, (len(features) - 1) / 3), init="pca", random_state=0).fit_transform(features))
+    with threadpool_limits(1):  # its threads wait for each other by spinning, for minutes where something else has the cores
+        return np.asarray(TSNE(perplexity=min(30, (len(features) - 1) / 3), init="pca", random_state=0).fit_transform(features))
 
 
 def maps(panels: list[Panel], path: Path, *, columns: int) -> None:

@@ -40,6 +40,12 @@ def test_finished_members_are_left_alone(tmp_path):
         assert run(engine, [member(tmp_path, "--config.nonsense=1")], ["--config=quick"], tmp_path / "jobs") == []
 
 
+def test_several_at_a_time_share_the_cores_out(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 1, 2, 7, 9})
+    assert engines._places(2) == [(1, 4, 9), (2, 7)] and engines._places(5) == [(1,), (2,), (4,), (7,), (9,)]
+    assert engines._places(1) == [()] and engines._places(6) == [()] * 6
+
+
 @pytest.mark.parametrize(("name", "options", "told"), [
     ("slrum", [], "must be one of slurm, local; got 'slrum'"), ("local", ["timeout_min"], "key=value"),
     ("local", ["timeuot_min=3"], "timeuot_min"), ("local", ["gpus_per_node=many"], "gpus_per_node"),

@@ -13,11 +13,11 @@ POSE = {"equal": [0.98, 0.99, 1.0], "dwa": [0.97, 0.99, 1.0], "single_expression
 
 @pytest.fixture
 def rows(tmp_path):
-    log = tmp_path / "train.jsonl"
+    log = tmp_path / "train.jsonl"  # that of every run here
     line = {"step": 5, "loss/total": 1.0, "loss/expression": 0.7, "loss/pose": 0.3, "weight/expression": 1.0, "weight/pose": 0.5}
     log.write_text("\n".join(json.dumps({**line, "step": k}) for k in (5, 10)) + "\n")
     return [{"label": label, "seed": seed, "fold": 0, "expression accuracy": EXPRESSION[label][seed], "pose accuracy": POSE[label][seed],
-             "step_s": 0.1 if label == "equal" else 0.15, "peak_bytes": 1000, "train_s": 9.0, "log": str(log), "dataset": "toy"}
+             "step_s": 0.1 if label == "equal" else 0.15, "peak_bytes": 1000, "train_s": 9.0, "folder": str(tmp_path), "dataset": "toy"}
             for seed in range(3) for label in EXPRESSION]
 
 
@@ -43,7 +43,7 @@ def test_what_is_missing_is_shown_as_missing(rows):
 def test_the_files(rows, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
-    text = comparison.write(folder, rows, [("run/x", "it <broke>")], 13)
+    text = comparison.write(folder, rows, ["failed: run/x: it <broke>"], 13)
     assert "dwa" in text and (folder / "losses.png").stat().st_size > 1000 and (folder / "weights.png").stat().st_size > 1000
     table = list(csv.reader((folder / "comparison.csv").read_text().splitlines()))
     assert table[0] == list(comparison.COLUMNS) and {line[0] for line in table[1:]} == set(EXPRESSION)

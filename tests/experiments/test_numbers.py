@@ -1,0 +1,123 @@
+"""Numbers of the experiments by hand, from counts and features that were chosen."""
+import json
+
+import numpy as np
+import pytest
+from conftest import finish, score
+from dmljax.configs import brief
+from scipy import stats
+from sklearn.metrics import silhouette_score
+
+from dmljax.compare import results
+from dmljax.experiments import _networks, _runs, clusters, comparison, confusions, cross, dynamics, grid, triplets, views
+from dmljax.report.parts import Finding, Table
+
+
+def made(experiment, run, right, seeds=(0, 1, 2)):
+    """Rows of finished runs; `right(label, seed)` of 20 images in every cell are told."""
+    planned = experiment.members(_networks.Plan(brief.get_config(), seeds, (0,), run, "cmu_faces:F"))
+    for member in planned:
+        finish(member, right(member.label, member.seed))
+    return results.read(planned)[0]
+
+
+def tables(shown):
+    return [part.lines for part in shown if isinstance(part, Table)]
+
+
+def findings(shown):
+    return " ".join(part.text for part in shown if isinstance(part, Finding))
+
+
+def test_comparison(tmp_path):
+    right = {"dynamic": (15, 16, 15), "lgbp_svm": (18, 18, 19), "lbp_svm": (5, 6, 6), "densenet": (14, 17, 15)}
+    shown = comparison.show(made(comparison, tmp_path, lambda label, seed: right.get(label, (15, 16, 15))[seed]), tmp_path)
+    (lines,) = tables(shown)
+    named = {line[0]: line for line in lines}
+    ours, rival = (np.array(right[label]) / 20 for label in ("dynamic", "densenet"))
+    assert named["DenseNet"][3] == f"{100 * rival.mean():.1f}" and named["DenseNet"][5] == f"{100 * (ours - rival).mean():+.1f}"
+    assert float(named["DenseNet"][6]) == pytest.approx(stats.ttest_rel(ours, rival).pvalue, abs=6e-4)
+    assert named["island loss"][5:7] == ["+0.0", "-"]  # no difference to test
+    assert "DML-Net is better than LBP, SVM; better than DML-Net: LGBP, SVM (paired" in findings(shown)
+    assert named["FN2EN (Ding et al. 2017)"][1:4] == ["published only", "-", "-"] and named["FN2EN (Ding et al. 2017)"][-1] == "55.1"
+    assert named["DML-Net"][-4:] == ["88.2", "83.5", "93.5", "54.4"] and named["(N+M)-tuplet"][-1] == "54.2"
+
+
+def test_grid_and_an_empty_cell(tmp_path):
+    rows = made(grid, tmp_path, lambda label, seed: (5, 10, 15)[seed])
+    for row in rows:
+        path = tmp_path / "runs/dynamic" / f"seed_{row['seed']}_fold_0/evaluation/metrics.json"
+        found = json.loads(path.read_text())
+        found["cells"]["counts"][1][0] = found["cells"]["hits"][1][0] = 0
+        found["cells"]["hits"][2][1] = 20
+        path.write_text(json.dumps(found))
+    shown = grid.show(rows, tmp_path)
+    (lines,) = tables(shown)
+    assert lines[2][1] == "-" and lines[1][1] == "50.0" and lines[3][2] == "100.0"
+    assert "1 cells have no test image" in " ".join(part.text for part in shown if hasattr(part, "text"))
+    assert "Easiest: sad at pose front (100 %); hardest: happy at pose left (50 %)" in findings(shown)
+
+
+def test_views(tmp_path):
+    shown = views.show(made(views, tmp_path, lambda label, seed: 18 if label == "mpcnn" else 10 + seed), tmp_path)
+    by_pose, by_expression = tables(shown)
+    assert by_pose[0] == ["method", "pose left", "pose front", "frontal", "all"] and by_expression[0] == ["method", "happy", "neutral", "sad", "all"]
+    assert by_pose[-1] == ["DML-Net", "55.0", "55.0", "55.0", "55.0"] and by_expression[-1] == ["DML-Net", "55.0", "55.0", "55.0", "55.0"]
+    assert "Best on frontal faces: multi-scale fusion (MPCNN), 90.0 %; DML-Net: 55.0 %." in findings(shown)
+
+
+def test_mean_recall_leaves_out_what_the_other_set_lacks(tmp_path):
+    rows = made(cross, tmp_path, lambda label, seed: 10 + seed)
+    planned = cross.members(_networks.Plan(brief.get_config(), (0,), (0, 1), tmp_path, "cmu_faces:F"))
+    assert len(planned) == len(cross.METHODS) and {member.folder.parts[-3] for member in planned} == {"to_cmu_faces"}
+    path = tmp_path / "runs/to_cmu_faces/dynamic/seed_0_fold_0/evaluation/metrics.json"
+    found = json.loads(path.read_text())
+    found["confusion"]["expression"] = [[6, 4, 0], [0, 0, 0], [5, 15, 20]]
+    path.write_text(json.dumps(found))
+    row = next(row for row in rows if row["label"] == "dynamic" and row["seed"] == 0)
+    assert cross._mean_recall(row) == pytest.approx((6 / 10 + 20 / 40) / 2)
+    assert "DML-Net against one ResNet: +0.0 points" in findings(cross.show(rows, tmp_path))
+
+
+def test_confusions_say_the_most_frequent_mistakes(tmp_path):
+    said = findings(confusions.show(made(confusions, tmp_path, lambda label, seed: 15), tmp_path))
+    assert "happy taken for neutral (25 %); neutral taken for sad (25 %); sad taken for happy (25 %)" in said
+    assert "mistakes of pose: none." in said
+
+
+def test_silhouettes_and_neighbours_are_of_the_embedding(tmp_path):
+    rows = made(triplets, tmp_path, lambda label, seed: 10)
+    shown = triplets.show(rows, tmp_path)
+    (lines,) = tables(shown)
+    own = [_runs.features(row) for row in _runs.of(rows, "jefl")]
+    expected = np.mean([silhouette_score(x, labels["pose"]) for x, labels, _ in own])
+    line = next(line for line in lines if line[:2] == ["pose", "both triplets"])
+    assert float(line[4]) == pytest.approx(expected, abs=6e-4) and line[2] == "3"
+    assert findings(shown).count("both triplets against none") == 3 and (tmp_path / "triplets.png").stat().st_size > 10_000
+
+
+def test_clusters_within_an_expression(rng):
+    identity = np.repeat([0, 1, 2], 4)
+    apart = np.eye(3)[identity] + 0.01 * rng.normal(size=(12, 3))
+    groups = clusters._groups({"expression": np.zeros(12, int), "identity": identity})
+    found = clusters._measure(apart, identity, groups)
+    assert found["P@1"] == 1 and found["silhouette"] > 0.9 and found["chance"] == pytest.approx(3 / 11)
+    alone = clusters._groups({"expression": np.arange(12) % 4, "identity": identity})
+    assert alone == {}  # nobody shows an expression twice: nothing to cluster
+    assert clusters._measure(apart, identity, alone) == {}
+
+
+def test_losses_at_the_end_and_weights(tmp_path):
+    shown = dynamics.show(made(dynamics, tmp_path, lambda label, seed: 10), tmp_path)
+    (lines,) = tables(shown)
+    end = np.mean([2 / 19, 2 / 20]) + 0.1  # the last tenth of twenty lines, seeds 0, 1, 2
+    assert float(lines[1][2]) == pytest.approx(end, abs=6e-4) and float(lines[1][6]) == pytest.approx(end + 1, abs=6e-4)
+    assert lines[1][5] == "0.510 to 0.700" and float(lines[1][4]) == pytest.approx(0.5 + 0.01 * 10.5, abs=6e-4)
+    assert "expression loss at the end, dynamic against equal weights: +0.000" in findings(shown)
+
+
+def test_counts_of_runs_are_added(tmp_path):
+    rows = made(grid, tmp_path, lambda label, seed: (5, 10, 15)[seed])
+    whole = _runs.pooled(rows)
+    assert whole["cells"]["hits"].tolist() == [[30, 30]] * 3 and whole["confusion"]["expression"].sum() == 360
+    assert _runs.pooled([]) is None and score(10)["scores"]["expression accuracy"] == 0.5
