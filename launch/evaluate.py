@@ -17,6 +17,7 @@ def define(values):
     flags.DEFINE_string("root", "", "where the dataset lies now, if it was moved", flag_values=values)
     flags.DEFINE_enum("checkpoint", "last", ["last", "best"], "which checkpoint", flag_values=values)
     flags.DEFINE_list("yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values)
+    flags.DEFINE_bool("flip", False, "predict by the mean over each image and its mirror image; into RUN/evaluation_flip", flag_values=values)
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 
 
@@ -24,7 +25,8 @@ def main(values):
     from dmljax.evaluate import run
     from dmljax.report import write
 
-    for folder in run.evaluate(values.run, checkpoint=values.checkpoint, yaw=values.yaw, root=values.root, progress=values.progress):
+    chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "root", "progress")}
+    for folder in run.evaluate(values.run, **chosen):
         print(write.report(folder))
 
 

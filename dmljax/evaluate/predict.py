@@ -13,11 +13,11 @@ from dmljax.types import AXIS, INDEX
 
 
 class Predictor:
-    """Runs the evaluation step over a feed; compiled once for all calls."""
+    """Runs the evaluation step over a feed; compiled once for all calls. `flip`: means over each image and its mirror image."""
 
-    def __init__(self, net, feed, *, per_device: int = 32):
+    def __init__(self, net, feed, *, per_device: int = 32, flip: bool = False):
         self._feed, self._per_device = feed, per_device
-        self._step = jax.pmap(partial(eval_step, apply=net.apply), axis_name=AXIS)
+        self._step = jax.pmap(partial(eval_step, apply=net.apply, mirror=feed.samples.pose_mirror if flip else None), axis_name=AXIS)
         self._table = {TABLE: replicate(feed.table)} if feed.table else {}
 
     def __call__(self, variables: dict, indices: np.ndarray) -> dict[str, np.ndarray]:

@@ -25,12 +25,13 @@ FEATURES = "features.npz"
 FUSED, EMBEDDING = "f2", "embedding"  # names of the feature spaces
 
 
-def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), root: str = "", progress: bool = True) -> list[Path]:
+def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), flip: bool = False, root: str = "", progress: bool = True) -> list[Path]:
     """Evaluates a run, or all folds below a folder and then the folder as a whole.
 
     Args:
       checkpoint: 'last' or 'best'; its moving averages are evaluated.
       yaw: (least, largest) yaw in degrees of the poses to evaluate; empty for all.
+      flip: predict by the mean over each image and its mirror image.
       root: where the dataset lies, if not where the run's configuration says.
 
     Returns:
@@ -39,13 +40,13 @@ def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), root: str = "
     use_compilation_cache()
     run = Path(run)
     bounds = _bounds(yaw)
-    name = FOLDER if bounds is None else f"{FOLDER}_yaw_{bounds[0]:g}_{bounds[1]:g}"
+    name = (FOLDER if bounds is None else f"{FOLDER}_yaw_{bounds[0]:g}_{bounds[1]:g}") + ("_flip" if flip else "")
     folds = sorted(run.glob("fold_*"), key=lambda path: (len(path.name), path.name))
     if not folds:
-        return [_evaluate_one(run, name, checkpoint, bounds, root, progress)[0]]
+        return [_evaluate_one(run, name, checkpoint, bounds, flip, root, progress)[0]]
     written, scores, rows = [], [], []
     for fold in folds:
-        folder, score, predictions = _evaluate_one(fold, name, checkpoint, bounds, root, progress)
+        folder, score, predictions = _evaluate_one(fold, name, checkpoint, bounds, flip, root, progress)
         written.append(folder)
         scores.append(score)
         rows += [{"fold": fold.name, **row} for row in predictions]
@@ -76,8 +77,8 @@ class Opened(NamedTuple):
     saved: dict
 
 
-def open_run(run: Path, checkpoint: str, root: str, progress: bool) -> Opened:
-    """Reads a run folder back.
+def open_run(run: Path, checkpoint: str, root: str, progress: bool, *, flip: bool = False) -> Opened:
+    """Reads a run folder back. `flip`: its predictor takes means over each image and its mirror image.
 
     Raises:
       UserError: it is none, or its set has changed since.
@@ -96,11 +97,11 @@ def open_run(run: Path, checkpoint: str, root: str, progress: bool) -> Opened:
         raise UserError(f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since")
     state = checkpoints.restore(checkpoint, _template(config, data, net))
     checkpoints.close()
-    return Opened(config, data, net, Predictor(net, data.feed), state.ema, test, saved)
+    return Opened(config, data, net, Predictor(net, data.feed, flip=flip), state.ema, test, saved)
 
 
-def _evaluate_one(run: Path, name: str, checkpoint: str, bounds, root: str, progress: bool) -> tuple[Path, dict, list[dict]]:
-    opened = open_run(run, checkpoint, root, progress)
+def _evaluate_one(run: Path, name: str, checkpoint: str, bounds, flip: bool, root: str, progress: bool) -> tuple[Path, dict, list[dict]]:
+    opened = open_run(run, checkpoint, root, progress, flip=flip)
     samples, test = opened.data.samples, opened.test
     if bounds is not None:
         angle = np.append(samples.pose_yaw, np.nan)[samples.pose[test]]

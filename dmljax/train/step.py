@@ -14,7 +14,7 @@ from dmljax.train import augment, gradients
 from dmljax.train.optimizer import Optimizer
 from dmljax.train.phases import trainable
 from dmljax.train.state import TrainState, ema_decay, move
-from dmljax.types import IMAGE, INDEX, LABELS, MISSING, POSE
+from dmljax.types import EXPRESSION, IMAGE, INDEX, LABELS, MISSING, POSE
 
 TABLE = "table"  # key of a batch under which the resident set lies
 SEED = "seed"  # and the seed of augmentation and of strategies that draw at random: an input, so that another seed is no other program
@@ -231,8 +231,12 @@ def _over_micro_batches(micro_batch, batch_stats, rows: dict, count: int, *, hal
     return batch_stats, whole, [jax.tree.map(lambda g, n=n: g / n, p.gradient) for p, n in zip(parts, sizes)] if halves else None
 
 
-def eval_step(variables: dict, batch: dict, apply: Callable) -> dict:
+def eval_step(variables: dict, batch: dict, apply: Callable, mirror: tuple[int, ...] | None = None) -> dict:
     """Predictions for this device's rows (batch as in `train_step`, with one micro-batch).
+
+    Args:
+      mirror: pose class after a flip; if given, logits are means over each image and its mirror image, whose poses are swapped back. A
+        pose without a mirror class (MISSING) takes its own.
 
     Returns:
       'index' int32 [N] (MISSING: padding), 'embedding', 'fused', 'expression' and, with a pose head, 'pose': float32
@@ -240,5 +244,12 @@ def eval_step(variables: dict, batch: dict, apply: Callable) -> dict:
     """
     rows = look_up({key: value if key in CONSTANT else value[0] for key, value in batch.items()})
     outputs = apply(variables, rows[IMAGE], train=False)
-    found = {INDEX: rows[INDEX], "embedding": outputs.embedding, "fused": outputs.fused, "expression": outputs.expression_logits}
-    return found if outputs.pose_logits is None else found | {"pose": outputs.pose_logits}
+    found = {INDEX: rows[INDEX], "embedding": outputs.embedding, "fused": outputs.fused}
+    logits = {EXPRESSION: outputs.expression_logits, POSE: outputs.pose_logits}
+    if mirror is not None:
+        flipped = apply(variables, rows[IMAGE][:, :, ::-1], train=False)
+        logits[EXPRESSION] = (logits[EXPRESSION] + flipped.expression_logits) / 2
+        if outputs.pose_logits is not None:
+            back = jnp.array([k if m == MISSING else m for k, m in enumerate(mirror)])
+            logits[POSE] = (logits[POSE] + flipped.pose_logits[:, back]) / 2
+    return found | {head: values for head, values in logits.items() if values is not None}
