@@ -104,10 +104,10 @@ def define_members(values, *, run: str, seeds: str, folds: str = "0") -> None:
 
 
 def members_options(values):
-    """The values of `define_members` as `reproduction.How`."""
+    """The values of `define_members` as `comparing.How`."""
     from pathlib import Path
 
-    from dmljax.reproduction import How
+    from dmljax.comparing import How
 
     return How(Path(values.run), whole_numbers("seeds", values.seeds), whole_numbers("folds", values.folds), values.jobs, values.cluster,
                values.cluster_options, values.progress)

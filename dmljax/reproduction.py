@@ -6,26 +6,17 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from dmljax import plugins
-from dmljax.compare import engines, members, results
+from dmljax.compare import members, results
+from dmljax.comparing import How, run_members
 from dmljax.experiments._networks import Plan
 from dmljax.report import page, parts
 from dmljax.types import UserError
 
 ALL = "all"
 RENDERED = ("synthetic", "ict3dfe")
-
-
-class How(NamedTuple):
-    """Which runs, and where: see the flags of the same names."""
-
-    run: Path
-    seeds: tuple[int, ...]
-    folds: tuple[int, ...]
-    jobs: int
-    cluster: str
-    cluster_options: list[str]
-    progress: bool
 
 
 class Section(NamedTuple):
@@ -44,14 +35,6 @@ class Section(NamedTuple):
         return f"{kind}{'s' if len(numbers) > 1 else ''} {listed}. {self.experiment.__doc__.partition(chr(10))[0].rstrip('.')}"
 
 
-def run_members(planned: list, how: How) -> list[tuple]:
-    """Runs what is not finished, on this machine or a cluster; returns the members that failed, with what they said."""
-    options = {"jobs": how.jobs, "progress": how.progress}
-    if how.cluster:
-        return engines.cluster(planned, members.own_arguments(), name=how.cluster, options=how.cluster_options, logs=how.run / "jobs", **options)
-    return engines.processes(planned, members.own_arguments(), **options)
-
-
 def reproduce(item: str, config, how: How, *, test: str = "") -> int:
     """Runs an item, or `all`, and writes RUN/ITEM.md, .csv and .html; returns the exit code, 1 if a run failed.
 
@@ -65,32 +48,31 @@ def reproduce(item: str, config, how: How, *, test: str = "") -> int:
     members.check_numbers(config, how.seeds, how.folds)
     sections = _sections(item, plan)
     planned = _once([member for section in sections for member in section.planned], how.seeds)
-    members.record(how.run, members.own_arguments(), planned)
-    failed = [f"failed: {member.folder}: {said}" for member, said in run_members(planned, how)]
-    for line in failed:
-        print(line, file=sys.stderr)
+    failed = run_members(planned, how)
     speeds = _speeds(sections, how)
-    written = [_written(section, how.run, failed, speeds) for section in sections]
-    (how.run / f"{item}.md").write_text("\n\n".join(parts.markdown(found, how.run) for found in written) + "\n", encoding="utf-8")
-    parts.write_csv([part for found in written for part in found], how.run / f"{item}.csv")
-    path = _page(how.run / f"{item}.html", written, f"DML-Net's tables and figures, {config.dataset.name}")
+    written = [_written(section, how.run, failed, speeds) for section in tqdm(sections, desc="drawing", unit="item", disable=not how.progress)]
+    path = _write(how.run, item, written, config.dataset.name)
     for found in written:
         print(parts.terminal(found) + "\n")
     print(f"tables and page: {path}")
     return 1 if failed else 0
 
 
-def _page(path: Path, written: list[list[parts.Part]], title: str) -> Path:
-    """One section: its heading is the title. Several: links to all and the findings come first."""
+def _write(run: Path, item: str, written: list[list[parts.Part]], name: str) -> Path:
+    """RUN/ITEM.md, .csv and .html; returns the last. Of one section, its heading is the title; of several, links and the findings come first."""
+    every = [part for found in written for part in found]
     if len(written) == 1:
-        return page.write(path, written[0][0].text, *parts.html(written[0][1:]))
-    said = [piece for found in written for piece in _in_short(found)]
-    links = page.contents([found[0].text for found in written])
-    return page.write(path, title, links, page.heading("In short"), *parts.html(said), *(piece for found in written for piece in parts.html(found)))
+        title, body, links = every[0].text, every[1:], []
+    else:
+        title, links = f"DML-Net's tables and figures, {name}", [page.contents([found[0].text for found in written])]
+        body = [parts.Heading("In short"), *(said for found in written for said in _in_short(found)), *every]
+    (run / f"{item}.md").write_text(f"# {title}\n\n{parts.markdown(body, run)}\n", encoding="utf-8")
+    parts.write_csv(every, run / f"{item}.csv")
+    return page.write(run / f"{item}.html", title, *links, *parts.html(body))
 
 
 def _in_short(found: list[parts.Part]) -> list[parts.Part]:
-    """The findings of a section, after the number of the item."""
+    """What a section finds and what it lacks, after the number of the item."""
     number = found[0].text.partition(".")[0]
     return [parts.Text(f"{number}: {part.text}", lost=getattr(part, "lost", False)) for part in found
             if isinstance(part, parts.Finding) or getattr(part, "lost", False)]
@@ -153,7 +135,7 @@ def _speeds(sections: list[Section], how: How) -> dict[str, float]:
 
 def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, float]) -> list[parts.Part]:
     """The parts of a section, its title first. Whatever is missing or broken is among them."""
-    rows, lost = results.read(section.planned)
+    rows, lost = results.read(section.planned, getattr(section.experiment, "NEEDS", ()))
     own = [str(member.folder) for member in section.planned]
     lost += [line for line in failed if any(f"{folder}:" in line for folder in own)]
     told = [parts.Text(line, lost=True) for line in [*lost, *results.mixed(rows)]]
@@ -161,7 +143,7 @@ def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, f
     if section.refused:
         return [head, parts.Text(f"Not done: {section.refused}.", lost=True)]
     if not rows:
-        return [head, *told, parts.Text("Not a single run is finished.", lost=True)]
+        return [head, *told, parts.Text("Not a single run is finished and can be read.", lost=True)]
     rendered = " (rendered faces)" if rows[0]["dataset"].startswith(RENDERED) else ""
     data = (f"Ours: {rows[0]['dataset']}{rendered}, {len(rows)} of {len(section.planned)} runs, people who were never seen in training; intervals "
             "of 95 % over runs.")

@@ -22,22 +22,9 @@ def define(values):
 
 
 def main(values):
-    from dmljax import reproduction
-    from dmljax.compare import members, results
-    from dmljax.report import comparison
+    from dmljax import comparing
 
-    how = cli.members_options(values)
-    planned = members.plan(values.config, values.strategies, how.seeds, how.folds, how.run)
-    members.record(how.run, members.own_arguments(), planned)
-    failed = reproduction.run_members(planned, how)
-    rows, broken = results.read(planned)
-    lost = [*(f"failed: {member.folder}: {said}" for member, said in failed), *broken, *results.mixed(rows)]
-    for line in lost:
-        print(line, file=sys.stderr)
-    if rows:
-        print(comparison.write(how.run, rows, lost, len(planned)))
-        print(f"tables, pictures and page: {how.run}/comparison.html")
-    return 1 if failed else 0
+    return comparing.compare(values.config, values.strategies, cli.members_options(values))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from dmljax.configs import brief, sfew
 
-from dmljax import reproduction
+from dmljax import comparing, reproduction
 from dmljax.compare import engines
 from dmljax.experiments import _networks
 from dmljax.types import UserError
@@ -22,7 +22,7 @@ def how(tmp_path, monkeypatch):
         return [(member, "it broke") for member in members if not member.finished]
 
     monkeypatch.setattr(engines, "processes", told)  # a training that always fails
-    return reproduction.How(tmp_path, (0, 1), (0,), 1, "", [], False)
+    return comparing.How(tmp_path, (0, 1), (0,), 1, "", [], False)
 
 
 def finished(how, *, test=""):
@@ -69,13 +69,18 @@ def test_features_that_are_gone_do_not_take_the_rest_away(how):
             (member.folder / "evaluation" / "features.npz").unlink()
     assert reproduction.reproduce("all", brief.get_config(), how) == 0
     text = (how.run / "all.md").read_text()
-    assert text.count("cannot be shown: FileNotFoundError") == 2 and "## Table 8. Ablation" in text and "jefl" in text
+    assert text.count("it has no evaluation/features.npz") == 2 * 4 and "8 of 8 runs" not in text and "6 of 8 runs" in text
+    assert "## Table 8. Ablation" in text and "| identity | no triplets | 2 |" in text and "| identity | both triplets |" not in text
+    for member in planned:
+        (member.folder / "evaluation" / "features.npz").write_bytes(b"broken")
+    assert reproduction.reproduce("fig14", brief.get_config(), how) == 0
+    assert "cannot be shown: " in (how.run / "fig14.md").read_text()
 
 
 def test_one_item_is_its_own_page_and_nothing_finished_is_said(how):
     assert reproduction.reproduce("fig15", brief.get_config(), how) == 1
     page = (how.run / "fig15.html").read_text()
-    assert "<title>Figure 15. The three losses" in page and "Not a single run is finished" in page and "it broke" in page
+    assert "<title>Figure 15. The three losses" in page and "Not a single run is finished and can be read" in page and "it broke" in page
 
 
 def test_mistakes(how):

@@ -6,8 +6,11 @@ import json
 from dmljax.compare.members import COST, TRAIN, Member
 
 
-def read(members: list[Member]) -> tuple[list[dict], list[str]]:
+def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict], list[str]]:
     """(one row a finished member that can be read, a line for each that cannot).
+
+    Args:
+      needs: files below a run's folder without which it is of no use.
 
     A row has label, seed, fold, every score by name, the cost, 'dataset', 'folder', and 'made': the versions and the length of the training.
     """
@@ -20,6 +23,8 @@ def read(members: list[Member]) -> tuple[list[dict], list[str]]:
             cost = json.loads((member.folder / COST).read_text())
             versions = json.loads((member.folder / "versions.json").read_text())
             config = json.loads((member.folder / "config.json").read_text())
+            if absent := [name for name in needs if not (member.folder / name).is_file()]:
+                raise ValueError(f"it has no {absent[0]}")
             made = {"jax": versions["jax"], "device": versions["device"]}
             if member.program == TRAIN:
                 made["trained for"] = config["train"]["duration"]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,18 @@ def pooled(rows: list[dict]) -> dict | None:
 
 
 def features(row: dict) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
-    """(embedding [N, E], labels by name [N], names of the classes) of a run's test images."""
-    with np.load(Path(row["folder"]) / "evaluation" / "features.npz") as file:
-        labels = {name: file[name] for name in ("expression", "pose", "identity")}
-        return file["embedding"], labels, {name: tuple(file[f"{name}_names"]) for name in labels}
+    """(embedding [N, E], labels by name [N], names of the classes) of a run's test images.
+
+    Raises:
+      UserError: its features cannot be read.
+    """
+    path = Path(row["folder"]) / "evaluation" / "features.npz"
+    try:
+        with np.load(path) as file:
+            labels = {name: file[name] for name in ("expression", "pose", "identity")}
+            return file["embedding"], labels, {name: tuple(file[f"{name}_names"]) for name in labels}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"'{path}' cannot be read ({error}); evaluate the run again") from None
 
 
 def log(row: dict) -> list[dict]:

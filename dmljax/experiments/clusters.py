@@ -12,6 +12,7 @@ from dmljax.report import probes, statistics
 from dmljax.report.parts import Finding, Part, Picture, Table
 
 ITEMS = ("fig14",)
+NEEDS = ("evaluation/features.npz",)
 NETWORKS = {"hpe": "no triplets", "identity_triplets": "identity triplets", "jefl": "both triplets"}
 SHOWN = 2  # expressions in the picture
 

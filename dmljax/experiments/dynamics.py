@@ -12,6 +12,7 @@ from dmljax.report.parts import Finding, Part, Picture, Table, Text
 from dmljax.types import TASKS
 
 ITEMS = ("fig15",)
+NEEDS = ("train.jsonl",)
 NETWORKS = {"jefl": "equal weights", "dynamic": "dynamic weights"}
 LAST = 0.1  # share of the training that counts as its end
 

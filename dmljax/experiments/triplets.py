@@ -11,6 +11,7 @@ from dmljax.report import probes, statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
 
 ITEMS = ("fig10", "fig11", "fig12", "fig13")
+NEEDS = ("evaluation/features.npz",)
 NETWORKS = {"hpe": "no triplets", "pose_triplets": "pose triplets", "identity_triplets": "identity triplets", "jefl": "both triplets"}
 NUMBERS = {"silhouette": 1, "neighbours": 100, "P@1": 100, "R-precision": 100, "MAP@R": 100}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from dmljax.report import probes
+from dmljax.report import parts, probes, tables
 
 HEADER = ("run", "features", "label", "images", "chance %", "linear probe %", "95 %", "5 neighbours %", "95 %", "MAP@R", "silhouette")
 
@@ -23,16 +23,13 @@ def write(folder: Path, runs: dict, *, maps: bool = True) -> str:
         writer.writerows(found)
     lines = [HEADER, *map(_line, sorted(found, key=lambda row: (probes.LABELS.index(row["label"]), row["run"], row["space"])))]
     note = " ".join(probes.__doc__.split("\n\n")[1].split())
-    table = ["| " + " | ".join(line) + " |" for line in [lines[0], ("---",) * len(HEADER), *lines[1:]]]
     data = ", ".join(f"{name}: {features.dataset}, step {features.step}" for name, features in runs.items())
-    page = "\n".join(["# What the features tell", "", f"Test images of {data}.", "", *table, "", note, ""])
+    page = "\n".join(["# What the features tell", "", f"Test images of {data}.", "", tables.markdown(lines), "", note, ""])
     (folder / "audit.md").write_text(page, encoding="utf-8")
     if maps:
         for name, features in runs.items():
             _map(features, folder / f"map_{name}.png")
-    widths = [max(len(line[k]) for line in lines) for k in range(len(HEADER))]
-    padded = lambda line: (cell.ljust(w) if k < 3 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths)))  # noqa: E731
-    return "\n".join("  ".join(padded(line)) for line in lines)
+    return parts.terminal([parts.Table(lines)])
 
 
 def _line(row: dict) -> tuple[str, ...]:
