@@ -149,6 +149,8 @@ def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, f
             "of 95 % over runs.")
     try:
         shown = section.experiment.show([row | {"frames_s": speeds.get(row["label"])} for row in rows], out)
-    except (UserError, OSError, ValueError, KeyError) as error:
+    except UserError as error:
+        shown = [parts.Text(f"cannot be shown: {error}", lost=True)]
+    except (OSError, ValueError, KeyError) as error:
         shown = [parts.Text(f"cannot be shown: {type(error).__name__}: {error}; look at the files of {rows[0]['folder']} and its like", lost=True)]
     return [head, parts.Text(data), *shown, *told]
