@@ -44,8 +44,8 @@ def _rival(loss: str, weight: float) -> tuple[str, ...]:
 
 
 NETWORKS = {
-    "lbp_svm": Network("LBP, SVM", "Shan et al. 2009", (), ("classical", "lbp")),
-    "lgbp_svm": Network("LGBP, SVM", "Moore & Bowden 2011", (), ("classical", "lgbp")),
+    "lbp_svm": Network("LBP with SVM", "Shan et al. 2009", (), ("classical", "lbp")),
+    "lgbp_svm": Network("LGBP with SVM", "Moore & Bowden 2011", (), ("classical", "lgbp")),
     "one_resnet": Network("one ResNet", "He et al. 2016", (*ONE, EQUAL)),
     "densenet": Network("DenseNet", "Huang et al. 2017", (*ONE, EQUAL, "--config.backbone.name=densenet")),
     "iacnn": Network("identity-pair contrastive (IACNN)", "Meng et al. 2017", _rival("contrastive", 1.0)),

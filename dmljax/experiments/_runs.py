@@ -25,7 +25,7 @@ def pairs(rows: list[dict], label: str, other: str, measure: str = ACCURACY) -> 
 
 def gain(both: list[tuple[float, float]], scale: float = 100) -> str:
     """Mean difference as text, '-' for no pair."""
-    return f"{scale * np.mean([a - b for a, b in both]):+.1f}" if both else "-"
+    return f"{round(scale * np.mean([a - b for a, b in both]), 1) + 0.0:+.1f}" if both else "-"  # + 0.0: no minus before a zero
 
 
 def percent(rows: list[dict], measure: str = ACCURACY) -> list[str]:
@@ -36,13 +36,14 @@ def percent(rows: list[dict], measure: str = ACCURACY) -> list[str]:
 def told(p: float | None, difference: float) -> str:
     """A difference in words, with its p value."""
     if p is None:
-        return certainty(p)
+        return "too few runs to say"
     words = "a gain" if p < 0.05 and difference > 0 else "a loss" if p < 0.05 else "no difference that these runs could show"
     return f"{words} ({certainty(p)})"
 
 
 def certainty(p: float | None) -> str:
-    return "too few runs to say" if p is None else f"p {'' if p < 0.001 else '= '}{statistics.probability(p)}"
+    """A p value in words; there is none of one pair, or of pairs that all differ alike."""
+    return "not tested" if p is None else f"p {'' if p < 0.001 else '= '}{statistics.probability(p)}"
 
 
 def pooled(rows: list[dict]) -> dict | None:

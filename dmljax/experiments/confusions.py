@@ -34,7 +34,7 @@ def _mistakes(counts: np.ndarray, names: list[str], head: str, most: int = 3) ->
     total = counts.sum(1, keepdims=True)
     share = np.where(np.eye(len(names), dtype=bool), 0.0, counts / np.maximum(total, 1))
     order = [divmod(int(k), len(names)) for k in np.argsort(-share, axis=None)[:most]]
-    said = [f"{names[t]} taken for {names[p]} ({100 * share[t, p]:.0f} %)" for t, p in order if share[t, p] > 0.0]
+    said = [f"{names[t]} taken for {names[p]} ({100 * share[t, p]:.0f} %)" for t, p in order if share[t, p] >= 0.005]
     lacking = [name for name, count in zip(names, total[:, 0]) if not count]
     absent = f" No test image of {', '.join(lacking)}." if lacking else ""
     return f"Most frequent mistakes of {head}: {'; '.join(said) if said else 'none'}.{absent}"

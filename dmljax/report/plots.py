@@ -149,7 +149,7 @@ def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
                 axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4, markerscale=2, handletextpad=0.1, columnspacing=0.8)
         for axis in list(axes.flat)[len(panels):]:
             axis.set_axis_off()
-        figure.savefig(path)
+        figure.savefig(path, dpi=90)  # many points, no detail
         plt.close(figure)
 
 

@@ -38,7 +38,7 @@ def test_comparison(tmp_path):
     assert named["DenseNet"][3] == f"{100 * rival.mean():.1f}" and named["DenseNet"][5] == f"{100 * (ours - rival).mean():+.1f}"
     assert float(named["DenseNet"][6]) == pytest.approx(stats.ttest_rel(ours, rival).pvalue, abs=6e-4)
     assert named["island loss"][5:7] == ["+0.0", "-"]  # no difference to test
-    assert "DML-Net is better than LBP, SVM; better than DML-Net: LGBP, SVM (paired" in findings(shown)
+    assert "DML-Net is better than LBP with SVM; better than DML-Net: LGBP with SVM (paired" in findings(shown)
     assert named["FN2EN (Ding et al. 2017)"][1:4] == ["published only", "-", "-"] and named["FN2EN (Ding et al. 2017)"][-1] == "55.1"
     assert named["DML-Net"][-4:] == ["88.2", "83.5", "93.5", "54.4"] and named["(N+M)-tuplet"][-1] == "54.2"
 
