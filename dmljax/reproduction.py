@@ -144,8 +144,9 @@ def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, f
         return [head, parts.Text(f"Not done: {section.refused}.", lost=True)]
     if not rows:
         return [head, *told, parts.Text("Not a single run is finished and can be read.", lost=True)]
-    rendered = " (rendered faces)" if rows[0]["dataset"].startswith(RENDERED) else ""
-    data = (f"Ours: {rows[0]['dataset']}{rendered}, {len(rows)} of {len(section.planned)} runs, people who were never seen in training; intervals "
+    name = rows[0]["dataset"]
+    rendered = "" if not name.startswith(RENDERED) else " (trained on rendered faces)" if ">" in name else " (rendered faces)"
+    data = (f"Ours: {name}{rendered}, {len(rows)} of {len(section.planned)} runs, people who were never seen in training; intervals "
             "of 95 % over runs.")
     try:
         shown = section.experiment.show([row | {"frames_s": speeds.get(row["label"])} for row in rows], out)

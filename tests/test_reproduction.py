@@ -90,5 +90,7 @@ def test_mistakes(how):
         reproduction.reproduce("table8", sfew.get_config(), how)
     with pytest.raises(UserError, match="--folds must be different whole numbers"):
         reproduction.reproduce("table8", brief.get_config(), how._replace(folds=(9,)))
+    with pytest.raises(UserError, match="Did you mean 'cmu_faces'"):
+        reproduction.reproduce("table9", brief.get_config(), how, test="cmu_facs:/nowhere")
     with pytest.raises(UserError, match="give the other as --test"):
         reproduction.reproduce("table9", brief.get_config(), how)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dmljax import plugins
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _published, _runs
 from dmljax.report import statistics
@@ -14,9 +15,10 @@ METHODS = ("lbp_svm", "one_resnet", "mpcnn", "dynamic")
 
 
 def members(plan: _networks.Plan) -> list[Member]:
-    """Raises UserError if no second set was given."""
+    """Raises UserError if no second set was given, or one of an unknown name."""
     if not plan.test:
         raise UserError("table9 trains on one set and tests on another: give the other as --test=NAME:FOLDER, such as --test=sfew:FOLDER")
+    plugins.load("datasets", plan.test.partition(":")[0])
     once = plan._replace(folds=plan.folds[:1])  # everybody trains, everybody of the other set tests
     return _networks.runs(once, METHODS, f"--config.dataset.test={plan.test}", apart=f"to_{plan.test.partition(':')[0]}")
 
