@@ -4,10 +4,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import platform
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,6 +28,8 @@ from dmljax.train import augment, durations, gradients, optimizer, phases
 from dmljax.train.step import Program
 from dmljax.types import AXIS, TASKS, Samples, UserError
 from dmljax.weightings import _wrappers as wrappers
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
 
 
 class Set(NamedTuple):
@@ -218,7 +223,13 @@ def describe(data: Set) -> str:
     return "\n".join(lines)
 
 
-def write_record(run: Path, config, data: Set, versions: dict) -> None:
+def versions() -> dict[str, str]:
+    """Of Python and the packages that a result depends on, and the devices that JAX sees."""
+    found = {name: metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found, "device": jax.devices()[0].device_kind, "devices": str(jax.device_count())}
+
+
+def write_record(run: Path, config, data: Set) -> None:
     """What a run is, beside its checkpoints: config.json, versions.json, split.json, skipped.csv, near_duplicates.csv."""
     run.mkdir(parents=True, exist_ok=True)
     samples = data.samples
@@ -229,7 +240,7 @@ def write_record(run: Path, config, data: Set, versions: dict) -> None:
         part.replace(run / name)
 
     dump("split.json", {side: [samples.references[i] for i in part] for side, part in zip(data.split._fields, data.split)})
-    dump("versions.json", versions)
+    dump("versions.json", versions())
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
     for name, header, rows in (("skipped.csv", ("reference", "reason"), samples.skipped), ("near_duplicates.csv", ("train", "apart"), pairs)):
         with open(run / name, "w", newline="", encoding="utf-8") as file:

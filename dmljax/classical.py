@@ -10,7 +10,6 @@ from tqdm import tqdm
 from dmljax import assemble, plugins
 from dmljax.evaluate import run as evaluation
 from dmljax.train import start
-from dmljax.train.loop import versions
 from dmljax.types import EXPRESSION, IMAGE, INDEX, POSE, UserError
 
 COSTS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # C of the machine, chosen on the training people
@@ -59,7 +58,7 @@ def fit(config, run: Path, descriptor: str, *, progress: bool = True) -> tuple[d
             found[head], chosen[head] = _machine(gram, labels[train], samples.identity[train], len(names))
     if EXPRESSION not in found:
         raise UserError(f"{samples.name}: fewer than two expressions among the training images; there is nothing to tell apart")
-    assemble.write_record(run, config, data, versions())
+    assemble.write_record(run, config, data)
     (run / "classical.json").write_text(json.dumps({"descriptor": descriptor, "C": chosen}) + "\n")
     score = {"run": run.name, "checkpoint": descriptor, "step": 0, **evaluation.summarise(found, samples)}
     return score, evaluation.predictions(found, samples)

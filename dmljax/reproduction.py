@@ -30,7 +30,7 @@ class Section(NamedTuple):
     @property
     def title(self) -> str:
         kind = "Table" if self.items[0].startswith("table") else "Figure"
-        numbers = [item.lstrip("tablefig") for item in self.items]
+        numbers = ["".join(filter(str.isdigit, item)) for item in self.items]
         listed = " and ".join([", ".join(numbers[:-1]), numbers[-1]] if len(numbers) > 1 else numbers)
         return f"{kind}{'s' if len(numbers) > 1 else ''} {listed}. {self.experiment.__doc__.partition(chr(10))[0].rstrip('.')}"
 
@@ -152,6 +152,6 @@ def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, f
         shown = section.experiment.show([row | {"frames_s": speeds.get(row["label"])} for row in rows], out)
     except UserError as error:
         shown = [parts.Text(f"cannot be shown: {error}", lost=True)]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, ArithmeticError) as error:
         shown = [parts.Text(f"cannot be shown: {type(error).__name__}: {error}; look at the files of {rows[0]['folder']} and its like", lost=True)]
     return [head, parts.Text(data), *shown, *told]

@@ -1,6 +1,5 @@
 """Reproducing from finished runs: what is broken, mixed or missing is on the page, and nothing is trained."""
 import sys
-from pathlib import Path
 
 import pytest
 from dmljax.configs import brief, sfew
@@ -9,9 +8,7 @@ from dmljax import comparing, reproduction
 from dmljax.compare import engines
 from dmljax.experiments import _networks
 from dmljax.types import UserError
-
-sys.path.insert(0, str(Path(__file__).parent / "experiments"))
-from conftest import finish  # noqa: E402
+from tests.finished import finish
 
 
 @pytest.fixture

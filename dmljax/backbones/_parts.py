@@ -1,4 +1,4 @@
-"""What the backbones share: the convolution, the stem, BatchNorm, and the check of their options."""
+"""What the backbones share: their fields, the stem, the convolution, and the check of their options."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -44,19 +44,37 @@ class Conv(nn.Module):
         return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
 
 
-def batch_norm(*, train: bool, momentum: float, dtype, axis_name: str | None) -> Callable[..., nn.Module]:
-    """BatchNorm as the published networks have it; called with `name=`. `axis_name`: the axis over which it is synchronised, or None."""
-    return partial(nn.BatchNorm, use_running_average=not train, momentum=momentum, epsilon=1e-5, dtype=dtype, axis_name=axis_name)
+class Backbone(nn.Module):
+    """The fields and the beginning of every backbone.
 
-
-def stem(x: jax.Array, *, kind: str, width: int, conv: Callable, norm: Callable) -> jax.Array:
-    """'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2): keeps the detail of images below 224 pixels.
-
-    Called inside a compact module, whose parameters it makes: `conv_stem`, `norm_stem`.
+    Attributes:
+      width: filters of the stem.
+      dtype: of the activations; parameters and BatchNorm statistics are float32.
+      axis_name: device axis over which BatchNorm is synchronised, or None.
+      momentum: of BatchNorm's running statistics.
+      stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps the detail of images well
+        below 224 pixels.
+      convolution: how convolutions are computed, 'xla' or 'matmul'; the parameters are the same.
+      remat: recompute activations in the backward pass, to save memory.
     """
-    standard = kind == "standard"
-    x = nn.relu(norm(name="norm_stem")(conv(width, 7 if standard else 3, 2, name="conv_stem")(x)))
-    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1))) if standard else x
+
+    width: int = 64
+    dtype: Any = jnp.float32
+    axis_name: str | None = None
+    momentum: float = 0.9
+    stem: str = "standard"
+    convolution: str = "xla"
+    remat: bool = False
+
+    def begin(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, Callable, Callable]:
+        """(the stem's output, what makes a convolution, what makes a BatchNorm); called in a compact method."""
+        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=self.momentum, epsilon=1e-5, dtype=self.dtype,
+                       axis_name=None if self.is_initializing() else self.axis_name)
+        conv = partial(Conv, dtype=self.dtype, method=self.convolution)
+        standard = self.stem == "standard"
+        x = nn.relu(norm(name="norm_stem")(conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))))
+        x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1))) if standard else x
+        return x, conv, norm
 
 
 def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple[int, ...]]) -> None:

@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -29,33 +27,22 @@ class _Layer(nn.Module):
         return jnp.concatenate([x, y], -1)
 
 
-class DenseNet(nn.Module):
+class DenseNet(_parts.Backbone):
     """Images [N, H, W, C] -> pooled features, float32 [N, F].
 
     Attributes:
       blocks: layers of each dense block; between blocks the features and the resolution are halved.
       growth: features that a layer adds.
-      width: filters of the stem.
-      dtype, axis_name, momentum, stem, convolution, remat: as of `resnet.ResNet`; `remat` recomputes layers.
+      The others: see `_parts.Backbone`; `remat` recomputes layers.
     """
 
     blocks: tuple[int, ...] = BLOCKS[121]
     growth: int = 32
-    width: int = 64
-    dtype: Any = jnp.float32
-    axis_name: str | None = None
-    momentum: float = 0.9
-    stem: str = "standard"
-    convolution: str = "xla"
-    remat: bool = False
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        norm = _parts.batch_norm(train=train, momentum=self.momentum, dtype=self.dtype,
-                                 axis_name=None if self.is_initializing() else self.axis_name)
-        conv = partial(_parts.Conv, dtype=self.dtype, method=self.convolution)
+        x, conv, norm = self.begin(x, train=train)
         layer = nn.remat(_Layer) if self.remat else _Layer
-        x = _parts.stem(x.astype(self.dtype), kind=self.stem, width=self.width, conv=conv, norm=norm)
         for b, count in enumerate(self.blocks):
             if b:
                 x = conv(x.shape[-1] // 2, 1, 1, name=f"transition{b}_conv")(nn.relu(norm(name=f"transition{b}_norm")(x)))

@@ -6,8 +6,6 @@ Padding is explicit (3 in the stem, 1 elsewhere) and BatchNorm's epsilon is 1e-5
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -44,7 +42,7 @@ class _Block(nn.Module):
         return nn.relu(x + y)
 
 
-class ResNet(nn.Module):
+class ResNet(_parts.Backbone):
     """Images [N, H, W, C] -> pooled features, float32 [N, F]; F = 4 * 8 * width for bottlenecks, 8 * width otherwise
     (with four stages).
 
@@ -52,34 +50,19 @@ class ResNet(nn.Module):
       stages: residual blocks per stage; the width doubles and the resolution halves from stage to stage.
       width: filters of the stem and of the first stage.
       bottleneck: 1x1, 3x3, 1x1 blocks (50, 101) instead of 3x3, 3x3 (18, 34).
-      dtype: of the activations; parameters and BatchNorm statistics are float32.
-      axis_name: device axis over which BatchNorm is synchronised, or None.
-      momentum: of BatchNorm's running statistics.
-      stem: see `_parts.stem`.
-      convolution: how convolutions are computed, 'xla' or 'matmul'; the parameters are the same.
-      remat: recompute each block's activations in the backward pass, to save memory.
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
       scales: what is pooled: the 'last' stage, or 'all' of them side by side, so that fusion sees fine and coarse structure.
+      The others: see `_parts.Backbone`; `remat` recomputes blocks.
     """
 
     stages: tuple[int, ...] = STAGES[50]
-    width: int = 64
     bottleneck: bool = True
-    dtype: Any = jnp.float32
-    axis_name: str | None = None
-    momentum: float = 0.9
-    stem: str = "standard"
-    convolution: str = "xla"
-    remat: bool = False
     zero_init_residual: bool = True
     scales: str = "last"
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        norm = _parts.batch_norm(train=train, momentum=self.momentum, dtype=self.dtype,
-                                 axis_name=None if self.is_initializing() else self.axis_name)
-        conv = partial(_parts.Conv, dtype=self.dtype, method=self.convolution)
-        x = _parts.stem(x.astype(self.dtype), kind=self.stem, width=self.width, conv=conv, norm=norm)
+        x, conv, norm = self.begin(x, train=train)
         pooled = []
         block = nn.remat(_Block) if self.remat else _Block
         for s, count in enumerate(self.stages):

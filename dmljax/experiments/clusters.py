@@ -9,7 +9,7 @@ from sklearn.metrics import silhouette_score
 from dmljax.compare.members import Member
 from dmljax.experiments import _networks, _runs
 from dmljax.report import probes, statistics
-from dmljax.report.parts import Finding, Part, Picture, Table
+from dmljax.report.parts import Finding, Part, Picture, Table, Text
 
 ITEMS = ("fig14",)
 NEEDS = ("evaluation/features.npz",)
@@ -35,12 +35,14 @@ def show(rows: list[dict], out: Path) -> list[Part]:
             if k == 0:
                 panels += [plots.Panel(f"{title}: {names['expression'][code]}", plots.tsne(embedding[chosen]), labels["identity"][chosen],
                                        names["identity"], title) for code, chosen in list(groups.items())[:SHOWN]]
+    if not panels:
+        return [Text("no expression has two test people with two images each: there are no clusters to look for", lost=True)]
     picture = out / "clusters.png"
     plots.maps(panels, picture, columns=min(SHOWN, len(panels)))
     lines = [["network", "runs", "silhouette by identity", "95 %", "nearest is the same person %", "95 %", "chance %"]]
     for label, title in NETWORKS.items():
         own = _runs.of(found, label)
-        silhouette = statistics.interval([row["silhouette"] for row in own]) or (np.nan, np.nan)
+        silhouette = statistics.interval([row["silhouette"] for row in own if "silhouette" in row]) or (np.nan, np.nan)
         lines.append([title, str(len(own)), "-" if np.isnan(silhouette[0]) else f"{silhouette[0]:.3f}",
                       "-" if np.isnan(silhouette[1]) else f"± {silhouette[1]:.3f}", *_runs.percent(own, "P@1"), _runs.percent(own, "chance")[0]])
     both = _runs.pairs(found, "jefl", "hpe", "P@1")

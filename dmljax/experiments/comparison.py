@@ -35,8 +35,8 @@ def show(rows: list[dict], out) -> list[Part]:
             lines.append([name, "published only", "-", "-", "-", "-", "-", "-", *_published.cells(values)])
     said = [Finding(f"DML-Net is better than {_listed(worse)}; better than DML-Net: {_listed(better)} (paired, p < 0.05).")]
     note = ("Columns named published: expression accuracy as each method's authors or the paper give it, on other pictures, people and sizes; not "
-            "comparable with ours. IACNN, island and tuplet here: the loss of that name on one ResNet, its hyperparameters not searched. p values "
-            "are not corrected for the number of methods.")
+            "comparable with ours; those of other authors are quoted, look them up before citing them. IACNN, island and tuplet here: the loss of "
+            "that name on one ResNet, its hyperparameters not searched. p values are not corrected for the number of methods.")
     return [Table(lines), *said, Text(note)]
 
 

@@ -34,6 +34,8 @@ def show(rows: list[dict], out: Path) -> list[Part]:
 def _extremes(whole: dict) -> Finding:
     """The best and the worst cell in words."""
     hits, counts = whole["cells"]["hits"], whole["cells"]["counts"]
+    if not counts.any():
+        return Finding("No test image has both labels.")
     share = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
     cell = lambda k: (f"{whole['names']['expression'][k // share.shape[1]]} at pose {whole['names']['pose'][k % share.shape[1]]} "  # noqa: E731
                       f"({100 * share.ravel()[k]:.0f} %)")

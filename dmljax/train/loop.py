@@ -3,10 +3,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import platform
 import signal
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
 import jax
@@ -26,8 +24,6 @@ from dmljax.train.devices import replicate, unreplicate, use_compilation_cache
 from dmljax.train.log import Log
 from dmljax.train.step import SEED, TABLE, conflict_step, train_step
 from dmljax.types import AXIS, UserError
-
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
 
 
 class _Stop:
@@ -122,7 +118,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
         return 0
     if main:
-        assemble.write_record(run, config, data, versions())
+        assemble.write_record(run, config, data)
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
     conflicts = jax.pmap(partial(conflict_step, program=program, axis_name=AXIS), axis_name=AXIS)
     log = Log(run, step=position.step, whole=times.whole, normalised=config.losses.normalise, progress=progress and main, write=main)
@@ -135,11 +131,6 @@ def train(config, run: Path, *, progress: bool = True) -> int:
 
 def _epoch(config, data, epoch: int):
     return order.epoch_tuples(data.samples, data.split.train, seed=config.seed, epoch=epoch, leftovers=config.data.leftovers)
-
-
-def versions() -> dict[str, str]:
-    found = {name: metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found, "device": jax.devices()[0].device_kind, "devices": str(jax.device_count())}
 
 
 class _Loop:

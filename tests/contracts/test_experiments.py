@@ -1,7 +1,5 @@
 """What every experiment promises, by its file: the paper's items, members that share folders with others, parts of what there is."""
 import re
-import sys
-from pathlib import Path
 
 import pytest
 from dmljax.configs import brief, sfew
@@ -11,9 +9,7 @@ from dmljax.compare import results
 from dmljax.experiments import _networks
 from dmljax.report import parts
 from dmljax.types import UserError
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
-from conftest import finish  # noqa: E402  (its folder comes first)
+from tests.finished import finish
 
 NAMES = plugins.names("experiments")
 
@@ -65,3 +61,13 @@ def test_what_there_is_is_shown(name, there, tmp_path):
 def test_a_configuration_without_the_parts_is_refused(name, tmp_path):
     with pytest.raises(UserError, match="takes parts of the whole method away"):
         plugins.load("experiments", name).members(plan(tmp_path)._replace(config=sfew.get_config()))
+
+
+def test_nobody_shows_an_expression_twice(tmp_path, monkeypatch):
+    clusters = plugins.load("experiments", "clusters")
+    planned = clusters.members(plan(tmp_path))
+    for member in planned:
+        finish(member)
+    monkeypatch.setattr(clusters, "_groups", lambda labels: {})
+    (told,) = clusters.show(results.read(planned)[0], tmp_path)
+    assert told.lost and "there are no clusters" in told.text

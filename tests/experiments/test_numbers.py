@@ -3,7 +3,6 @@ import json
 
 import numpy as np
 import pytest
-from conftest import finish, score
 from dmljax.configs import brief
 from scipy import stats
 from sklearn.metrics import silhouette_score
@@ -11,6 +10,7 @@ from sklearn.metrics import silhouette_score
 from dmljax.compare import results
 from dmljax.experiments import _networks, _runs, clusters, comparison, confusions, cross, dynamics, grid, triplets, views
 from dmljax.report.parts import Finding, Table
+from tests.finished import finish, score
 
 
 def made(experiment, run, right, seeds=(0, 1, 2)):

@@ -2,7 +2,6 @@
 import json
 
 import numpy as np
-import pytest
 
 from dmljax.compare.members import COST
 from dmljax.evaluate.run import read_off
@@ -44,8 +43,3 @@ def finish(member, right=10, seed=0, versions=VERSIONS, duration="10 epochs"):
     (member.folder / "versions.json").write_text(json.dumps(versions))
     (member.folder / "config.json").write_text(json.dumps({"train": {"duration": duration}}))
     (member.folder / COST).write_text(json.dumps({"train_s": 1.0, "peak_bytes": 5, "step_s": 0.1, "images_s": 100.0 + member.seed}))
-
-
-@pytest.fixture
-def finished():
-    return finish
