@@ -2,14 +2,17 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
 from dmljax import plugins
 from dmljax.data import annotations, crop, inventory, joined, prepared, shards
+from dmljax.data import locate as locating
 from dmljax.data import sheet as sheets
 from dmljax.data.images import read_all
 from dmljax.types import Samples, UserError
@@ -92,6 +95,25 @@ def check(config, *, sheet: str = "", people: int = 8, side: int = 96, workers: 
     if sheet:
         print(f"contact sheet: {sheets.draw(samples, sheet, people=people, side=side)}")
     return samples
+
+
+def locate(config, table: str, *, spread: float = 0.6, progress: bool = True) -> locating.Boxes:
+    """Finds the face in every image and writes the boxes to `table`, and a sheet of the replaced ones beside it.
+
+    Args:
+      spread: see `locate.settle`.
+    """
+    samples = source(config)()
+    faces, sizes = crop.find(samples, config.crop.rule, table=config.crop.table, side=config.crop.side, progress=progress)
+    readable = np.flatnonzero(sizes[:, 0])
+    samples, boxes = samples.take(readable), locating.settle(faces[readable], spread=spread)
+    locating.write(table, samples, boxes, config.crop.rule)
+    for what, which in (("no face found", boxes.missed), ("too far from the others", boxes.doubtful)):
+        poses = Counter(crop.pose_of(samples, k) for k in np.flatnonzero(which))
+        print(f"{what}: {int(which.sum())} of {len(samples)}" + "".join(f", {count} x {pose}" for pose, count in poses.most_common()))
+    sheet = sheets.located(samples, boxes.edges, boxes.missed | boxes.doubtful, Path(table).with_suffix(".png"))
+    print(f"boxes: {table}, drawn in {sheet}; correct lines by hand, then use them with --config.crop.rule=boxes --config.crop.table={table}")
+    return boxes
 
 
 def prepare(config, out: str, *, formats=("array_record", "tfrecord"), version: str = "1.0.0", per_shard: int = shards.PER_SHARD,

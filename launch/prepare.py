@@ -4,6 +4,7 @@
     dmljax prepare kdef --source=FOLDER --config.crop.rule=haar --config.data.image_size=128 --out=prepared
     dmljax prepare kdef --source=prepared --out=arrays --formats=array     # for machines without TensorFlow
     dmljax prepare cmu_faces --source=FOLDER --sheet=cmu.png               # only check
+    dmljax prepare cmu_faces --source=FOLDER --config.crop.rule=mtcnn --boxes=boxes.csv   # only find the faces
 
 The set comes to lie in OUT/<set>/<version> with a report; train on it with --config.dataset.root=OUT. The same command goes on where
 it was stopped. Rendered sets are rendered first, in parallel, and kept in the user's cache.
@@ -13,6 +14,7 @@ import sys
 from absl import flags
 
 from dmljax import cli
+from dmljax.types import UserError
 
 
 def define(values):
@@ -27,6 +29,9 @@ def define(values):
     flags.DEFINE_bool("beam", False, "make the shards by Apache Beam (dmljax[beam])", flag_values=values)
     flags.DEFINE_list("beam_options", [], "of the pipeline, such as runner=DirectRunner,direct_num_workers=2", flag_values=values)
     flags.DEFINE_string("sheet", "contact_sheet.png", "without --out, file for the contact sheet; empty: none", flag_values=values)
+    flags.DEFINE_string("boxes", "", "only find the face in every image by crop.rule, and write the boxes to this CSV file", flag_values=values)
+    flags.DEFINE_float("spread", 0.6, "with --boxes: a face further than this many face sides from the usual place, or as much larger or smaller, "
+                       "takes the median box, as one that was not found does; 0 trusts every box", flag_values=values)
     flags.DEFINE_integer("people", 8, "people on the contact sheet", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("side", 96, "pixels of a picture on the contact sheet", lower_bound=16, upper_bound=512, flag_values=values)
     flags.DEFINE_integer("workers", 0, "processes; 0: one for each core", lower_bound=0, flag_values=values)
@@ -38,6 +43,11 @@ def main(values):
 
     values.config.dataset.root = values.source or values.config.dataset.root
     shown = {"people": values.people, "side": values.side, "workers": values.workers, "progress": values.progress}
+    if values.boxes:
+        if values.out:
+            raise UserError("--boxes only finds faces, --out prepares the set; give one of them")
+        preparation.locate(values.config, values.boxes, spread=values.spread, progress=values.progress)
+        return
     if not values.out:
         preparation.check(values.config, sheet=values.sheet, **shown)
         return

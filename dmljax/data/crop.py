@@ -40,41 +40,66 @@ def apply(samples: Samples, *, rule: str = "set", table: str = "", margin: float
     Raises:
       UserError: an unknown rule, or a table that cannot be read.
     """
-    known = (*RULES, *plugins.names("detectors"))
-    if rule not in known:
-        raise UserError(f"crop.rule must be one of {', '.join(known)}; got '{rule}'.{plugins.nearest(rule, known)}")
     if missed not in MISSED:
         raise UserError(f"crop.missed must be one of {', '.join(MISSED)}; got '{missed}'")
     if not 0 <= margin < 2:
         raise UserError(f"crop.margin must be from 0 to 2, got {margin}")
-    if not 64 <= side <= 4096:
-        raise UserError(f"crop.side must be from 64 to 4096 pixels, got {side}")
+    _check(rule, side)
     if rule == "set":
         return samples
     if rule == "none":
         return samples.replace(boxes=None)
     if rule == "views":
         return samples.replace(boxes=_of_views(samples, table))
-    find = _from_table(samples, table) if rule == "boxes" else _by_detector(samples, rule, side)
-    return _find_all(samples, find, rule, margin, missed, progress)
-
-
-def _find_all(samples: Samples, find, rule: str, margin: float, missed: str, progress: bool) -> Samples:
+    faces, sizes = find(samples, rule, table=table, side=side, progress=progress)
     boxes, lost = np.zeros((len(samples), 4), np.int32), []
-    for k in tqdm(range(len(samples)), desc=f"faces by {rule}", unit="image", disable=not progress, leave=False):
-        try:
-            width, height = decode(samples.read(samples.references[k]))[0].size
-            face = find(k)
-        except ValueError:
+    for k, (face, (width, height)) in enumerate(zip(faces, sizes)):
+        if not width:
             continue  # reading it will say why
-        if face is None:
+        if np.isnan(face).any():
             lost.append(k)
-        boxes[k] = (0, 0, width, height) if face is None else square(face, margin, width, height)
+            boxes[k] = 0, 0, width, height
+        else:
+            boxes[k] = square(face, margin, width, height)
     boxed = samples.replace(boxes=boxes)
     if missed == "whole" or not lost:
         return boxed
     kept = np.setdiff1d(np.arange(len(samples)), lost)
-    return boxed.take(kept, tuple(Skipped(samples.references[k], f"no face found by {rule} ({_pose(samples, k)})") for k in lost))
+    return boxed.take(kept, tuple(Skipped(samples.references[k], f"no face found by {rule} ({pose_of(samples, k)})") for k in lost))
+
+
+def find(samples: Samples, rule: str, *, table: str = "", side: int = 480, progress: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """What a table ('boxes') or a detector says of each image, without margins.
+
+    Returns:
+      faces float [N, 4], edges in pixels, rows of NaN where there is none; sizes int [N, 2], width and height of the images, 0 where
+      one cannot be read.
+
+    Raises:
+      UserError: the rule finds no faces of its own, or the table cannot be read.
+    """
+    _check(rule, side)
+    if rule in ("set", "none", "views"):
+        raise UserError(f"crop.rule={rule} looks for no faces; choose a detector: {', '.join(plugins.names('detectors'))}")
+    face_of = _from_table(samples, table) if rule == "boxes" else _by_detector(samples, rule, side)
+    faces, sizes = np.full((len(samples), 4), np.nan), np.zeros((len(samples), 2), int)
+    for k in tqdm(range(len(samples)), desc=f"faces by {rule}", unit="image", disable=not progress, leave=False):
+        try:
+            sizes[k] = decode(samples.read(samples.references[k]))[0].size
+            face = face_of(k)
+        except ValueError:
+            continue
+        if face is not None:
+            faces[k] = face
+    return faces, sizes
+
+
+def _check(rule: str, side: int) -> None:
+    known = (*RULES, *plugins.names("detectors"))
+    if rule not in known:
+        raise UserError(f"crop.rule must be one of {', '.join(known)}; got '{rule}'.{plugins.nearest(rule, known)}")
+    if not 64 <= side <= 4096:
+        raise UserError(f"crop.side must be from 64 to 4096 pixels, got {side}")
 
 
 def misses(skipped: tuple[Skipped, ...]) -> Counter:
@@ -82,7 +107,8 @@ def misses(skipped: tuple[Skipped, ...]) -> Counter:
     return Counter(s.reason.rpartition("(")[2].rstrip(")") for s in skipped if s.reason.startswith("no face found by"))
 
 
-def _pose(samples: Samples, k: int) -> str:
+def pose_of(samples: Samples, k: int) -> str:
+    """An image's pose in words."""
     return f"pose {samples.pose_names[samples.pose[k]]}" if samples.pose[k] >= 0 else "pose unknown"
 
 

@@ -1,15 +1,18 @@
 """Contact sheets: what a set looks like, on one picture: people by expressions, and one person's expressions by poses."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dmljax.data.images import load
+from dmljax.data.images import decode, load
 from dmljax.types import Samples, UserError
 
 _GAP, _INK, _PAPER = 4, (30, 30, 30), (245, 245, 242)
+_FOUND, _REPLACED = (90, 200, 90), (235, 70, 60)
 
 
 def draw(samples: Samples, path: str | Path, *, people: int = 8, side: int = 96) -> Path:
@@ -33,7 +36,38 @@ def draw(samples: Samples, path: str | Path, *, people: int = 8, side: int = 96)
         (f"{_name(samples, shown[0])}: expressions x poses", samples.expression_names, samples.pose_names,
          [[_find(samples, shown[0], e, p) for p in poses] for e in expressions]),
     ]
-    parts = [_block(samples, *block, side) for block in blocks]
+    return _save([_block(partial(load, samples, size=side), *block, side) for block in blocks], path)
+
+
+def faces(samples: Samples, numbers: np.ndarray, path: Path, *, title: str, most: int = 64, side: int = 96) -> Path:
+    """One sheet of the samples `numbers`, at most `most`, in their order."""
+    return _save([_listed(partial(load, samples, size=side), title, numbers[:most], 8, side)], path)
+
+
+def located(samples: Samples, edges: np.ndarray, replaced: np.ndarray, path: Path, *, most: int = 48, side: int = 120) -> Path:
+    """Whole images with their boxes: first those whose box was replaced, in red, then others from all over the set, in green.
+
+    Args:
+      edges: float [N, 4] in pixels. replaced: bool [N].
+    """
+    def picture(k: int) -> np.ndarray:
+        image = decode(samples.read(samples.references[k]))[0]
+        scale = side / max(image.size)
+        image = image.resize([max(1, round(edge * scale)) for edge in image.size])
+        ImageDraw.Draw(image).rectangle((edges[k] * scale).tolist(), outline=_REPLACED if replaced[k] else _FOUND, width=2)
+        return np.asarray(image)
+
+    parts = []
+    for which, title in ((replaced, "the median box"), (~replaced, "found")):
+        numbers = np.flatnonzero(which)
+        shown = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(most, len(numbers))).round().astype(int))]
+        if len(shown):
+            parts.append(_listed(picture, f"{samples.name}: {title}, {len(shown)} of {len(numbers)}", shown, 8, side))
+    return _save(parts, path)
+
+
+def _save(parts: list[Image.Image], path: str | Path) -> Path:
+    """One below the other."""
     sheet = Image.new("RGB", (max(p.width for p in parts), sum(p.height for p in parts)), _PAPER)
     top = 0
     for part in parts:
@@ -45,15 +79,6 @@ def draw(samples: Samples, path: str | Path, *, people: int = 8, side: int = 96)
         sheet.save(path)
     except (OSError, ValueError) as error:
         raise UserError(f"the contact sheet cannot be written to '{path}': {error}") from None
-    return path
-
-
-def faces(samples: Samples, numbers: np.ndarray, path: Path, *, title: str, columns: int = 8, most: int = 64, side: int = 96) -> Path:
-    """One sheet of the samples `numbers`, at most `most`, in their order."""
-    shown = [int(k) for k in numbers[:most]]
-    cells = [shown[k : k + columns] + [None] * max(0, columns - len(shown) + k) for k in range(0, len(shown), columns)]
-    names = [str(k * columns + 1) for k in range(len(cells))]
-    _block(samples, title, names, [""] * columns, cells, side).save(path)
     return path
 
 
@@ -71,7 +96,13 @@ def _find(samples: Samples, who: int, expression: int, pose: int) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def _block(samples: Samples, title: str, rows, columns, cells, side: int) -> Image.Image:
+def _listed(picture, title: str, numbers, columns: int, side: int) -> Image.Image:
+    shown = [int(k) for k in numbers]
+    cells = [shown[k : k + columns] + [None] * max(0, columns - len(shown) + k) for k in range(0, len(shown), columns)]
+    return _block(picture, title, [str(k * columns + 1) for k in range(len(cells))], [""] * columns, cells, side)
+
+
+def _block(picture: Callable[[int], np.ndarray], title: str, rows, columns, cells, side: int) -> Image.Image:
     large, small = ImageFont.load_default(15), ImageFont.load_default(12)
     left = 8 + max([int(small.getlength(_short(name))) for name in rows] + [40]) + 8
     image = Image.new("RGB", (left + len(columns) * (side + _GAP) + 8, 52 + len(rows) * (side + _GAP) + 8), _PAPER)
@@ -85,7 +116,7 @@ def _block(samples: Samples, title: str, rows, columns, cells, side: int) -> Ima
         for k, index in enumerate(cells[r]):
             place = (left + k * (side + _GAP), top)
             try:
-                pixels = None if index is None else load(samples, index, side)
+                pixels = None if index is None else picture(index)
             except ValueError:
                 pixels = None
             if pixels is None:

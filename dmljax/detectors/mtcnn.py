@@ -1,4 +1,8 @@
-"""MTCNN, three small networks in a row (Zhang, Zhang, Li, Qiao, 2016). Needs `dmljax[detect,tensorflow]`; runs on TensorFlow."""
+"""MTCNN, three small networks in a row (Zhang, Zhang, Li, Qiao, 2016). Needs `dmljax[detect,tensorflow]`; runs on TensorFlow.
+
+A picture without a face is searched again: larger and smaller, mirrored, with its contrast evened out, and with lower thresholds.
+What several of these searches agree on is a face, too. That finds most heads that wear sunglasses, look up or turn away.
+"""
 from __future__ import annotations
 
 import os
@@ -7,6 +11,11 @@ from collections.abc import Callable
 import numpy as np
 
 from dmljax.types import UserError
+
+# scale against `side`, mirrored, contrast evened out: the trio that found most of what the plain search missed on CMU Face Images
+AGAIN = ((1.5, False, True), (1.5, True, False), (2 / 3, False, True))
+LENIENT = {"threshold_pnet": 0.4, "threshold_rnet": 0.3, "threshold_onet": 0.3}
+LEAST = 1 / 8  # of the picture's longer side: smaller finds of the lenient searches are mostly ears
 
 
 def default_config() -> dict:
@@ -26,15 +35,48 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
         from mtcnn import MTCNN
     except ModuleNotFoundError as error:
         raise UserError(f"crop.rule=mtcnn needs {error.name}, which is not installed; install dmljax[detect,tensorflow]") from None
-    network = MTCNN()
+    network, even_out = MTCNN(), cv2.createCLAHE(2.0, (4, 4))
+
+    def search(image: np.ndarray, factor: float, mirrored: bool, evened: bool, thresholds: dict) -> np.ndarray:
+        """float [faces, 4], edges in the image's pixels."""
+        scale = factor * side / max(image.shape[:2])
+        shown = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        if mirrored:
+            shown = np.ascontiguousarray(shown[:, ::-1])
+        if evened:
+            shown = np.dstack([even_out.apply(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY))] * 3)
+        boxes = np.array([face["box"] for face in network.detect_faces(shown, **thresholds) or ()], float).reshape(-1, 4) / scale
+        left, top, width, height = boxes.T
+        if mirrored:
+            left = image.shape[1] - left - width
+        return np.stack([left, top, left + width, top + height], 1)
 
     def detect(image: np.ndarray):
-        scale = side / max(image.shape[:2])
-        shown = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        found = network.detect_faces(shown)
-        if not found:
-            return None
-        left, top, width, height = max(found, key=lambda face: face["box"][2] * face["box"][3])["box"]
-        return tuple(edge / scale for edge in (left, top, left + width, top + height))
+        faces = search(image, 1.0, False, False, {})
+        if len(faces):
+            return tuple(max(faces, key=area))
+        faces = np.concatenate([search(image, *how, LENIENT) for how in AGAIN])
+        faces = faces[(faces[:, 2:] - faces[:, :2]).max(1, initial=0) >= LEAST * max(image.shape[:2])]
+        return agreed(faces)
 
     return detect
+
+
+def area(face) -> float:
+    return (face[2] - face[0]) * (face[3] - face[1])
+
+
+def overlap(one, other) -> float:
+    """Intersection over union of two boxes."""
+    shared = (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
+    common = max(shared[2] - shared[0], 0) * max(shared[3] - shared[1], 0)
+    return common / (area(one) + area(other) - common)
+
+
+def agreed(faces: np.ndarray) -> tuple[float, ...] | None:
+    """The median of the largest group of boxes, float [faces, 4], that overlap one of them by half; of equals, the one with the largest box."""
+    if not len(faces):
+        return None
+    groups = [[other for other in faces if overlap(face, other) >= 0.5] for face in faces]
+    largest = max(range(len(faces)), key=lambda k: (len(groups[k]), area(faces[k])))
+    return tuple(np.median(groups[largest], 0).tolist())

@@ -1,0 +1,79 @@
+"""Where the faces are, once for a whole set: found, doubtful boxes replaced, written as a table for `crop.rule=boxes`.
+
+For sets taken by a camera that stood still. There a face has its place: what lies far from all the others is a neck or a picture
+on the wall. The table can be looked at, corrected by hand, and read where no detector is installed.
+"""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dmljax.data import crop
+from dmljax.types import Samples, UserError
+
+
+class Boxes(NamedTuple):
+    """A box for each image.
+
+    Attributes:
+      edges: float64 [N, 4]: left, top, right, bottom in the image's pixels.
+      missed: bool [N]: no face was found; the box is the median of those found.
+      doubtful: bool [N]: what was found lies too far from the others, or is too large or small; likewise the median.
+    """
+
+    edges: np.ndarray
+    missed: np.ndarray
+    doubtful: np.ndarray
+
+
+def settle(found: np.ndarray, *, spread: float = 0.6) -> Boxes:
+    """Replaces what was not found, or is not like the others, by the median box.
+
+    With the median side s (the longer one) and the median centre, a box is doubtful if its centre is more than `spread` s away
+    along either axis, or its side is not between s / (1 + spread) and s (1 + spread).
+
+    Args:
+      found: float [N, 4], rows of NaN where no face was found.
+      spread: 0 trusts every box.
+
+    Raises:
+      UserError: no face was found at all, or `spread` is negative.
+    """
+    if not 0 <= spread < 10:
+        raise UserError(f"spread must be from 0 (trust every box) to 10, got {spread}")
+    missed = np.isnan(found).any(1)
+    if missed.all():
+        raise UserError(f"a face was found in none of {len(found)} images; look at one, or choose another crop.rule")
+    centre = (found[:, :2] + found[:, 2:]) / 2
+    side = (found[:, 2:] - found[:, :2]).max(1)
+    usual_centre, usual = np.median(centre[~missed], 0), np.median(side[~missed])
+    doubtful = np.zeros(len(found), bool)
+    if spread > 0:
+        with np.errstate(invalid="ignore"):  # comparisons with NaN are false, as they should be
+            doubtful = (np.abs(centre - usual_centre) > spread * usual).any(1) | (np.maximum(side / usual, usual / side) > 1 + spread)
+    trusted = ~missed & ~doubtful
+    median = np.median(found[trusted], 0)
+    return Boxes(np.where(trusted[:, None], found, median), missed, doubtful)
+
+
+def write(path: str | Path, samples: Samples, boxes: Boxes, rule: str) -> Path:
+    """A CSV of path, left, top, right, bottom, found_by: the rule, or `median`.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["path", *crop.EDGES, "found_by"])
+            replaced = boxes.missed | boxes.doubtful
+            for name, edges, other in zip(samples.references, boxes.edges, replaced):
+                table.writerow([name, *(f"{edge:.1f}" for edge in edges), "median" if other else rule])
+    except OSError as error:
+        raise UserError(f"the boxes cannot be written to '{path}': {error.strerror or error}") from None
+    return path

@@ -1,0 +1,115 @@
+import csv
+
+import numpy as np
+import pytest
+from dmljax.configs import base
+from PIL import Image
+
+from dmljax import preparation
+from dmljax.data import crop, locate
+from dmljax.datasets import folder
+from dmljax.detectors import mtcnn
+from dmljax.types import UserError
+from tests.test_cli import dmljax, refused
+
+
+def box(x, y, side, height=None):
+    """A box around a centre."""
+    height = height or side
+    return [x - side / 2, y - height / 2, x + side / 2, y + height / 2]
+
+
+def test_what_lies_far_from_the_others_takes_the_median_box():
+    found = np.array([
+        box(50, 40, 20), box(52, 42, 22), box(48, 41, 20), box(51, 39, 18), box(50, 40, 20),  # the usual: side 20 around (50, 40)
+        box(61.5, 40, 20), box(62.5, 40, 20),  # 0.6 sides are 12 pixels
+        box(50, 28.5, 20), box(50, 27.5, 20),
+        box(50, 40, 31), box(50, 40, 33),  # 1.6 times are 32 pixels
+        box(50, 40, 13), box(50, 40, 12),  # and 12.5 pixels
+        [np.nan] * 4,
+    ])
+    boxes = locate.settle(found, spread=0.6)
+    assert np.flatnonzero(boxes.doubtful).tolist() == [6, 8, 10, 12] and np.flatnonzero(boxes.missed).tolist() == [13]
+    trusted = np.delete(found, [6, 8, 10, 12, 13], 0)
+    for k in (6, 8, 10, 12, 13):
+        assert boxes.edges[k] == pytest.approx(np.sort(trusted, 0)[len(trusted) // 2])  # an odd number: the middle one
+    assert boxes.edges[9] == pytest.approx(found[9])
+
+
+def test_spread_zero_trusts_all_that_was_found():
+    found = np.array([box(50, 40, 20), box(500, 40, 2), [np.nan] * 4])
+    boxes = locate.settle(found, spread=0)
+    assert not boxes.doubtful.any() and boxes.missed.tolist() == [False, False, True]
+    assert boxes.edges[2] == pytest.approx((found[0] + found[1]) / 2)
+
+
+@pytest.mark.parametrize(("found", "spread", "told"), [
+    (np.full((3, 4), np.nan), 0.6, "in none of 3 images"), (np.zeros((0, 4)), 0.6, "in none of 0 images"), (np.ones((1, 4)), -1, "spread must be"),
+    (np.ones((1, 4)), float("nan"), "spread must be"),
+])
+def test_mistakes(found, spread, told):
+    with pytest.raises(UserError, match=told):
+        locate.settle(found, spread=spread)
+
+
+def test_boxes_agree_by_overlap():
+    assert mtcnn.overlap((0, 0, 4, 4), (2, 0, 6, 4)) == pytest.approx(8 / 24)
+    assert mtcnn.overlap((0, 0, 4, 4), (5, 5, 6, 6)) == 0
+    three = np.array([(0, 0, 40, 40), (2, 0, 42, 40), (3, 1, 43, 41), (100, 100, 190, 190)], float)  # two searches saw the smaller
+    assert mtcnn.agreed(three) == (2, 0, 42, 40)
+    assert mtcnn.agreed(three[[0, 3]]) == (100, 100, 190, 190)  # of lone ones the largest
+    assert mtcnn.agreed(np.zeros((0, 4))) is None
+
+
+def rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A set with the detector's answers in a table: every image but the first, one of them far off."""
+    folder.write_fixture(str(tmp_path / "set"))
+    names = folder.samples(str(tmp_path / "set")).references
+    with open(tmp_path / "given.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("path", *crop.EDGES), *((name, 8, 10, 20, 24) for name in names[1:-1]), (names[-1], 0, 0, 3, 3)])
+    return tmp_path
+
+
+def flags(source):
+    return ("prepare", "--config=manifest", f"--source={source / 'set'}", "--config.crop.rule=boxes",
+            f"--config.crop.table={source / 'given.csv'}", "--noprogress")
+
+
+def test_at_the_command_line(source):
+    done = dmljax(*flags(source), f"--boxes={source / 'out' / 'boxes.csv'}")
+    assert done.returncode == 0, done.stderr
+    assert "no face found: 1 of" in done.stdout and "too far from the others: 1 of" in done.stdout
+    lines = rows(source / "out" / "boxes.csv")
+    names = folder.samples(str(source / "set")).references
+    assert [line["path"] for line in lines] == list(names)
+    assert [line["found_by"] for line in lines] == ["median", *["boxes"] * (len(names) - 2), "median"]
+    assert {tuple(line[edge] for edge in crop.EDGES) for line in lines} == {("8.0", "10.0", "20.0", "24.0")}
+    read = crop.apply(folder.samples(str(source / "set")), rule="boxes", table=str(source / "out" / "boxes.csv"), margin=0.0)
+    assert len(read) == len(names) and {tuple(edges) for edges in read.boxes} == {crop.square((8, 10, 20, 24), 0.0, 30, 36)}
+    sheet = np.asarray(Image.open(source / "out" / "boxes.png").convert("RGB")).reshape(-1, 3)
+    drawn = {tuple(pixel) for pixel in np.unique(sheet, axis=0)}
+    assert {(90, 200, 90), (235, 70, 60)} <= drawn  # found, and replaced
+
+
+def test_mistakes_at_the_command_line(source):
+    for more, told in ((("--out=x", "--boxes=y.csv"), "give one of them"), (("--boxes=y.csv", "--config.crop.rule=set"), "looks for no faces"),
+                        (("--boxes=y.csv", "--config.crop.rule=mtcn"), "Did you mean 'mtcnn'"), (("--boxes=/proc/y.csv",), "cannot be written")):
+        assert told in refused(*flags(source), *more)
+
+
+def test_unreadable_images_have_no_line(source):
+    samples = folder.samples(str(source / "set"))
+    (source / "set" / samples.references[1]).write_bytes(b"no image")
+    faces, sizes = crop.find(samples, "boxes", table=str(source / "given.csv"), progress=False)
+    assert sizes[1].tolist() == [0, 0] and np.isnan(faces[1]).all() and sizes[2].tolist() == [30, 36]
+    readable = samples.take(np.delete(np.arange(len(samples)), 1))
+    config = base.get_config()
+    config.dataset.name, config.dataset.root = "folder", str(source / "set")
+    config.crop.rule, config.crop.table = "boxes", str(source / "given.csv")
+    preparation.locate(config, str(source / "boxes.csv"), progress=False)
+    assert [line["path"] for line in rows(source / "boxes.csv")] == list(readable.references)
