@@ -97,7 +97,7 @@ def check(config, *, sheet: str = "", people: int = 8, side: int = 96, workers: 
     return samples
 
 
-def locate(config, table: str, *, spread: float = 0.6, progress: bool = True) -> locating.Boxes:
+def locate(config, table: str, *, spread: float = 5.0, progress: bool = True) -> locating.Boxes:
     """Finds the face in every image and writes the boxes to `table`, and a sheet of the replaced ones beside it.
 
     Args:

@@ -30,8 +30,8 @@ def define(values):
     flags.DEFINE_list("beam_options", [], "of the pipeline, such as runner=DirectRunner,direct_num_workers=2", flag_values=values)
     flags.DEFINE_string("sheet", "contact_sheet.png", "without --out, file for the contact sheet; empty: none", flag_values=values)
     flags.DEFINE_string("boxes", "", "only find the face in every image by crop.rule, and write the boxes to this CSV file", flag_values=values)
-    flags.DEFINE_float("spread", 0.6, "with --boxes: a face further than this many face sides from the usual place, or as much larger or smaller, "
-                       "takes the median box, as one that was not found does; 0 trusts every box", flag_values=values)
+    flags.DEFINE_float("spread", 5.0, "with --boxes: a face more than so many median absolute deviations from the usual place or size takes the "
+                       "median box, as one that was not found does; 0 trusts every box", flag_values=values)
     flags.DEFINE_integer("people", 8, "people on the contact sheet", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("side", 96, "pixels of a picture on the contact sheet", lower_bound=16, upper_bound=512, flag_values=values)
     flags.DEFINE_integer("workers", 0, "processes; 0: one for each core", lower_bound=0, flag_values=values)

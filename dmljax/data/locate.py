@@ -29,11 +29,11 @@ class Boxes(NamedTuple):
     doubtful: np.ndarray
 
 
-def settle(found: np.ndarray, *, spread: float = 0.6) -> Boxes:
+def settle(found: np.ndarray, *, spread: float = 5.0) -> Boxes:
     """Replaces what was not found, or is not like the others, by the median box.
 
-    With the median side s (the longer one) and the median centre, a box is doubtful if its centre is more than `spread` s away
-    along either axis, or its side is not between s / (1 + spread) and s (1 + spread).
+    A box is doubtful if its centre's x, its centre's y or its longer side is more than `spread` median absolute deviations from the
+    median. For normal errors 5 of them are 3.4 standard deviations. A deviation counts as at least a twentieth of the median side.
 
     Args:
       found: float [N, 4], rows of NaN where no face was found.
@@ -42,18 +42,18 @@ def settle(found: np.ndarray, *, spread: float = 0.6) -> Boxes:
     Raises:
       UserError: no face was found at all, or `spread` is negative.
     """
-    if not 0 <= spread < 10:
-        raise UserError(f"spread must be from 0 (trust every box) to 10, got {spread}")
+    if not 0 <= spread <= 1000:
+        raise UserError(f"spread must be from 0 (trust every box) to 1000, got {spread}")
     missed = np.isnan(found).any(1)
     if missed.all():
         raise UserError(f"a face was found in none of {len(found)} images; look at one, or choose another crop.rule")
     centre = (found[:, :2] + found[:, 2:]) / 2
-    side = (found[:, 2:] - found[:, :2]).max(1)
-    usual_centre, usual = np.median(centre[~missed], 0), np.median(side[~missed])
-    doubtful = np.zeros(len(found), bool)
-    if spread > 0:
-        with np.errstate(invalid="ignore"):  # comparisons with NaN are false, as they should be
-            doubtful = (np.abs(centre - usual_centre) > spread * usual).any(1) | (np.maximum(side / usual, usual / side) > 1 + spread)
+    measures = np.column_stack([centre, (found[:, 2:] - found[:, :2]).max(1)])
+    usual = np.median(measures[~missed], 0)
+    away = np.abs(measures - usual)
+    deviation = np.maximum(np.median(away[~missed], 0), usual[2] / 20)
+    with np.errstate(invalid="ignore"):  # comparisons with NaN are false, as they should be
+        doubtful = (away > spread * deviation).any(1) if spread > 0 else np.zeros(len(found), bool)
     trusted = ~missed & ~doubtful
     median = np.median(found[trusted], 0)
     return Boxes(np.where(trusted[:, None], found, median), missed, doubtful)

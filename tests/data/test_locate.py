@@ -21,19 +21,20 @@ def box(x, y, side, height=None):
 
 def test_what_lies_far_from_the_others_takes_the_median_box():
     found = np.array([
-        box(50, 40, 20), box(52, 42, 22), box(48, 41, 20), box(51, 39, 18), box(50, 40, 20),  # the usual: side 20 around (50, 40)
-        box(61.5, 40, 20), box(62.5, 40, 20),  # 0.6 sides are 12 pixels
-        box(50, 28.5, 20), box(50, 27.5, 20),
-        box(50, 40, 31), box(50, 40, 33),  # 1.6 times are 32 pixels
-        box(50, 40, 13), box(50, 40, 12),  # and 12.5 pixels
+        *(box(x, 40, 20) for x in (46, 47, 48, 49, 50, 51, 52, 53, 54)),  # median 50
+        box(70, 40, 20),  # deviations of x: 0 1 1 2 2 3 3 4 4 20 and those of y and side below, 0: the median is 2
+        *(box(50, 40, 20) for _ in range(3)),  # with these 0 0 0 0 1 1 2 2 3 3 4 4 20 0 0 0 0, the median is 1
+        box(50, 44.9, 20), box(50, 45.1, 20),  # y and side do not vary: a twentieth of the side, 1 pixel
+        box(50, 40, 24.9), box(50, 40, 14.9),
         [np.nan] * 4,
     ])
-    boxes = locate.settle(found, spread=0.6)
-    assert np.flatnonzero(boxes.doubtful).tolist() == [6, 8, 10, 12] and np.flatnonzero(boxes.missed).tolist() == [13]
-    trusted = np.delete(found, [6, 8, 10, 12, 13], 0)
-    for k in (6, 8, 10, 12, 13):
-        assert boxes.edges[k] == pytest.approx(np.sort(trusted, 0)[len(trusted) // 2])  # an odd number: the middle one
-    assert boxes.edges[9] == pytest.approx(found[9])
+    boxes = locate.settle(found, spread=5.0)
+    assert np.flatnonzero(boxes.doubtful).tolist() == [9, 14, 16] and np.flatnonzero(boxes.missed).tolist() == [17]
+    trusted = np.delete(found, [9, 14, 16, 17], 0)
+    for k in (9, 14, 16, 17):
+        assert boxes.edges[k] == pytest.approx((np.sort(trusted, 0)[6] + np.sort(trusted, 0)[7]) / 2)  # the middle two of 14
+    assert boxes.edges[15] == pytest.approx(found[15])
+    assert locate.settle(found, spread=25.0).doubtful.sum() == 0
 
 
 def test_spread_zero_trusts_all_that_was_found():
@@ -44,7 +45,7 @@ def test_spread_zero_trusts_all_that_was_found():
 
 
 @pytest.mark.parametrize(("found", "spread", "told"), [
-    (np.full((3, 4), np.nan), 0.6, "in none of 3 images"), (np.zeros((0, 4)), 0.6, "in none of 0 images"), (np.ones((1, 4)), -1, "spread must be"),
+    (np.full((3, 4), np.nan), 5.0, "in none of 3 images"), (np.zeros((0, 4)), 5.0, "in none of 0 images"), (np.ones((1, 4)), -1, "spread must be"),
     (np.ones((1, 4)), float("nan"), "spread must be"),
 ])
 def test_mistakes(found, spread, told):
@@ -56,9 +57,9 @@ def test_boxes_agree_by_overlap():
     assert mtcnn.overlap((0, 0, 4, 4), (2, 0, 6, 4)) == pytest.approx(8 / 24)
     assert mtcnn.overlap((0, 0, 4, 4), (5, 5, 6, 6)) == 0
     three = np.array([(0, 0, 40, 40), (2, 0, 42, 40), (3, 1, 43, 41), (100, 100, 190, 190)], float)  # two searches saw the smaller
-    assert mtcnn.agreed(three) == (2, 0, 42, 40)
-    assert mtcnn.agreed(three[[0, 3]]) == (100, 100, 190, 190)  # of lone ones the largest
-    assert mtcnn.agreed(np.zeros((0, 4))) is None
+    assert mtcnn.agreed(three).tolist() == [2, 0, 42, 40]
+    assert mtcnn.agreed(three[[0, 3]]).tolist() == [100, 100, 190, 190]  # of lone ones the largest
+    assert mtcnn.from_the_brows((10, 20, 50, 80)) == (10, 29, 50, 80)  # 0.15 of 60
 
 
 def rows(path):
