@@ -1,7 +1,13 @@
-"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person.
+"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person. Faces are found first, once:
 
-    dmljax train --config=cmu_faces --config.dataset.root=FOLDER_OR_ARCHIVE --run=runs/cmu
-    dmljax evaluate --run=runs/cmu
+    dmljax prepare  --config=cmu_faces --source=FOLDER_OR_ARCHIVE --config.crop.rule=mtcnn --boxes=cmu_boxes.csv
+    dmljax train    --config=quick --run=runs/quick
+    dmljax train    --config=cmu_faces --config.dataset.root=FOLDER_OR_ARCHIVE --config.crop.rule=boxes --config.crop.table=cmu_boxes.csv \
+      --config.init.run=runs/quick --run=runs/cmu
+    dmljax evaluate --run=runs/cmu --flip
+
+Cost: 2.3 minutes on one core for the faces, 3 for the quick run on rendered faces, 11.4 on one core for the five folds. Expect about 43 %
+expression (chance 25 %; 38.8 to 47.7) and 95.5 % pose with --flip; 40 and 95 % without. A first training on rendered faces may be left out.
 """
 from dmljax.configs import base
 
@@ -12,14 +18,15 @@ def get_config(preset: str = "safe"):
     config.dataset.cmu_faces.window = "face"
     config.split.fold = -1
     config.split.stratify = False  # the folds of the committed tables; all people have nearly the same images anyway
+    config.crop.margin = 0.0  # eyes and mouth in the outer thirds
     config.data.image_size = 64
     config.data.tuples_per_step = 6
-    config.augment.shift = 0.07  # twelve people train: without strong augmentation even the pose does not carry over
-    config.augment.scale = 0.08
+    config.augment.shift = 0.03  # faces lie in place already; more slows the expression down
+    config.augment.scale = 0.05
     config.augment.flip = 0.5
     config.augment.brightness = 0.1
     config.augment.contrast = 0.3
-    config.augment.erase = 0.3
+    config.augment.erase = 0.1
     config.model.fused = 128
     config.model.embedding = 64
     config.model.hidden = 64
@@ -33,7 +40,7 @@ def get_config(preset: str = "safe"):
     config.backbone.densenet.width = 16
     config.backbone.densenet.blocks = (2, 2, 2)
     config.losses.anchors = "all"
-    config.losses.reference_anchors = 0.25  # posing is weak here: the hardest examples are often mislabelled in effect
+    config.losses.reference_anchors = 0.05  # posing is weak here: the hardest examples are often mislabelled in effect
     config.optimizer.learning_rate = 2e-3
     config.optimizer.decay_every = "10%"
     config.optimizer.warmup = "20 steps"
@@ -41,6 +48,6 @@ def get_config(preset: str = "safe"):
     config.ema.decay = 0.995
     config.phases.first = "0 steps"
     config.phases.triplet_after = "15%"
-    config.train.duration = "150 epochs"
+    config.train.duration = "100 epochs"
     config.train.save_every = "20 epochs"
     return config

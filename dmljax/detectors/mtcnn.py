@@ -32,7 +32,7 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     Raises:
       UserError: mtcnn or what it needs is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it warns of every search that leaves no candidate
     try:
         import cv2
         from mtcnn import MTCNN
