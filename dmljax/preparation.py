@@ -100,14 +100,20 @@ def check(config, *, sheet: str = "", people: int = 8, side: int = 96, workers: 
 def locate(config, table: str, *, spread: float = 5.0, progress: bool = True) -> locating.Boxes:
     """Finds the face in every image and writes the boxes to `table`, and a sheet of the replaced ones beside it.
 
+    What was found so far lies in TABLE.part until all is done: the same call goes on where it was stopped.
+
     Args:
       spread: see `locate.settle`.
     """
-    samples = source(config)()
-    faces, sizes = crop.find(samples, config.crop.rule, table=config.crop.table, side=config.crop.side, progress=progress)
+    samples, chosen = source(config)(), {"table": config.crop.table, "side": config.crop.side}
+    searched = locating.Searched(f"{table}.part", [samples.name, config.dataset.root, config.crop.rule, chosen])
+    if searched:
+        print(f"going on after {len(searched)} of {len(samples)} images")
+    faces, sizes = crop.find(samples, config.crop.rule, progress=progress, kept=searched, **chosen)
     readable = np.flatnonzero(sizes[:, 0])
     samples, boxes = samples.take(readable), locating.settle(faces[readable], spread=spread)
     locating.write(table, samples, boxes, config.crop.rule)
+    searched.forget()
     for what, which in (("no face found", boxes.missed), ("too far from the others", boxes.doubtful)):
         poses = Counter(crop.pose_of(samples, k) for k in np.flatnonzero(which))
         print(f"{what}: {int(which.sum())} of {len(samples)}" + "".join(f", {count} x {pose}" for pose, count in poses.most_common()))

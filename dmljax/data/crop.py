@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import MutableMapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -68,8 +69,12 @@ def apply(samples: Samples, *, rule: str = "set", table: str = "", margin: float
     return boxed.take(kept, tuple(Skipped(samples.references[k], f"no face found by {rule} ({pose_of(samples, k)})") for k in lost))
 
 
-def find(samples: Samples, rule: str, *, table: str = "", side: int = 480, progress: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def find(samples: Samples, rule: str, *, table: str = "", side: int = 480, progress: bool = True,
+         kept: MutableMapping[str, tuple[float, ...]] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """What a table ('boxes') or a detector says of each image, without margins.
+
+    Args:
+      kept: reference -> (left, top, right, bottom, width, height), what an earlier search found; what is found now is added.
 
     Returns:
       faces float [N, 4], edges in pixels, rows of NaN where there is none; sizes int [N, 2], width and height of the images, 0 where
@@ -82,16 +87,18 @@ def find(samples: Samples, rule: str, *, table: str = "", side: int = 480, progr
     if rule in ("set", "none", "views"):
         raise UserError(f"crop.rule={rule} looks for no faces; choose a detector: {', '.join(plugins.names('detectors'))}")
     face_of = _from_table(samples, table) if rule == "boxes" else _by_detector(samples, rule, side)
-    faces, sizes = np.full((len(samples), 4), np.nan), np.zeros((len(samples), 2), int)
-    for k in tqdm(range(len(samples)), desc=f"faces by {rule}", unit="image", disable=not progress, leave=False):
+    kept = {} if kept is None else kept
+    for k, name in enumerate(tqdm(samples.references, desc=f"faces by {rule}", unit="image", disable=not progress, leave=False)):
+        if name in kept:
+            continue
         try:
-            sizes[k] = decode(samples.read(samples.references[k]))[0].size
+            size = decode(samples.read(name))[0].size
             face = face_of(k)
         except ValueError:
-            continue
-        if face is not None:
-            faces[k] = face
-    return faces, sizes
+            face, size = None, (0, 0)
+        kept[name] = (*(face or (np.nan,) * 4), *size)
+    rows = np.array([kept[name] for name in samples.references], float).reshape(-1, 6)
+    return rows[:, :4], rows[:, 4:].astype(int)
 
 
 def _check(rule: str, side: int) -> None:

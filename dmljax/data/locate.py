@@ -6,6 +6,7 @@ on the wall. The table can be looked at, corrected by hand, and read where no de
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,44 @@ class Boxes(NamedTuple):
     edges: np.ndarray
     missed: np.ndarray
     doubtful: np.ndarray
+
+
+class Searched(dict):
+    """reference -> what was found there, kept in a file: a search that was stopped goes on where it was.
+
+    The file's first line is `key`, what the finds depend on; what was found under another key is forgotten.
+    """
+
+    def __init__(self, path: str | Path, key: list):
+        super().__init__()
+        self._path, self._first = Path(path), json.dumps(key) + "\n"
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True) if self._path.exists() else []
+        except OSError as error:
+            raise UserError(f"what was found before cannot be read from '{self._path}': {error.strerror or error}") from None
+        self._begun = lines[:1] == [self._first]
+        if self._begun:
+            whole = [line for line in lines if line.endswith("\n")]  # the last one may have been cut off
+            self.update((name, tuple(numbers)) for name, *numbers in map(json.loads, whole[1:]))
+            self._write("".join(whole), "w")
+
+    def __setitem__(self, name: str, numbers: tuple[float, ...]) -> None:
+        super().__setitem__(name, numbers)
+        line = json.dumps([name, *map(float, numbers)]) + "\n"
+        self._write(line, "a") if self._begun else self._write(self._first + line, "w")
+        self._begun = True
+
+    def _write(self, text: str, mode: str) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self._path, mode, encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise UserError(f"what is found cannot be written to '{self._path}': {error.strerror or error}") from None
+
+    def forget(self) -> None:
+        """Removes the file."""
+        self._path.unlink(missing_ok=True)
 
 
 def settle(found: np.ndarray, *, spread: float = 5.0) -> Boxes:

@@ -92,15 +92,42 @@ def test_at_the_command_line(source):
     assert {tuple(line[edge] for edge in crop.EDGES) for line in lines} == {("8.0", "10.0", "20.0", "24.0")}
     read = crop.apply(folder.samples(str(source / "set")), rule="boxes", table=str(source / "out" / "boxes.csv"), margin=0.0)
     assert len(read) == len(names) and {tuple(edges) for edges in read.boxes} == {crop.square((8, 10, 20, 24), 0.0, 30, 36)}
+    assert not (source / "out" / "boxes.csv.part").exists()
     sheet = np.asarray(Image.open(source / "out" / "boxes.png").convert("RGB")).reshape(-1, 3)
     drawn = {tuple(pixel) for pixel in np.unique(sheet, axis=0)}
     assert {(90, 200, 90), (235, 70, 60)} <= drawn  # found, and replaced
 
 
+def test_a_stopped_search_goes_on(tmp_path):
+    found = locate.Searched(tmp_path / "x" / "boxes.csv.part", ["set", 480])
+    found["a"], found["b"] = (1.0, 2.0, 3.0, 4.0, 30, 36), (*(np.nan,) * 4, 30, 36)
+    with open(tmp_path / "x" / "boxes.csv.part", "a") as file:
+        file.write('["c", 1.0, 2.')  # killed while it wrote
+    again = locate.Searched(tmp_path / "x" / "boxes.csv.part", ["set", 480])
+    assert again["a"] == (1, 2, 3, 4, 30, 36) and np.isnan(again["b"][:4]).all() and set(again) == {"a", "b"}
+    again["c"] = (5.0, 6.0, 7.0, 8.0, 30, 36)
+    assert locate.Searched(tmp_path / "x" / "boxes.csv.part", ["set", 480])["c"] == (5, 6, 7, 8, 30, 36)
+    assert not locate.Searched(tmp_path / "x" / "boxes.csv.part", ["set", 640])  # another search
+    with pytest.raises(UserError, match="cannot be written"):
+        locate.Searched("/proc/nowhere/boxes.csv.part", [])["a"] = (1.0,) * 6
+
+
+def test_what_was_found_before_is_not_searched_again(source):
+    samples = folder.samples(str(source / "set"))
+    kept = {samples.references[0]: (1.0, 2.0, 9.0, 10.0, 30, 36)}
+    asked = []
+    looked = samples.replace(read=lambda name: asked.append(name) or samples.read(name))
+    faces, sizes = crop.find(looked, "boxes", table=str(source / "given.csv"), progress=False, kept=kept)
+    assert faces[0].tolist() == [1, 2, 9, 10] and sizes[0].tolist() == [30, 36] and faces[1].tolist() == [8, 10, 20, 24]
+    assert asked == list(samples.references[1:]) and set(kept) == set(samples.references)
+
+
 def test_mistakes_at_the_command_line(source):
-    for more, told in ((("--out=x", "--boxes=y.csv"), "give one of them"), (("--boxes=y.csv", "--config.crop.rule=set"), "looks for no faces"),
-                        (("--boxes=y.csv", "--config.crop.rule=mtcn"), "Did you mean 'mtcnn'"), (("--boxes=/proc/y.csv",), "cannot be written")):
+    boxes = f"--boxes={source / 'y.csv'}"
+    for more, told in ((("--out=x", boxes), "give one of them"), ((boxes, "--config.crop.rule=set"), "looks for no faces"),
+                       ((boxes, "--config.crop.rule=mtcn"), "Did you mean 'mtcnn'"), (("--boxes=/proc/y.csv",), "cannot be written")):
         assert told in refused(*flags(source), *more)
+    assert not list(source.rglob("*.part"))
 
 
 def test_unreadable_images_have_no_line(source):
