@@ -8,7 +8,8 @@ outer thirds of a crop.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -32,13 +33,16 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     Raises:
       UserError: mtcnn or what it needs is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it warns of every search that leaves no candidate
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import cv2
-        from mtcnn import MTCNN
+        with _silent():
+            import cv2
+            from mtcnn import MTCNN
+
+            network = MTCNN()
     except ModuleNotFoundError as error:
         raise UserError(f"crop.rule=mtcnn needs {error.name}, which is not installed; install dmljax[detect,tensorflow]") from None
-    network, even_out = MTCNN(), cv2.createCLAHE(2.0, (4, 4))
+    even_out = cv2.createCLAHE(2.0, (4, 4))
 
     def search(image: np.ndarray, factor: float, mirrored: bool, evened: bool, thresholds: dict) -> np.ndarray:
         """float [faces, 4], edges in the image's pixels."""
@@ -48,7 +52,9 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
             shown = np.ascontiguousarray(shown[:, ::-1])
         if evened:
             shown = np.dstack([even_out.apply(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY))] * 3)
-        boxes = np.array([face["box"] for face in network.detect_faces(shown, **thresholds) or ()], float).reshape(-1, 4) / scale
+        with _silent():
+            found = network.detect_faces(shown, **thresholds) or ()
+        boxes = np.array([face["box"] for face in found], float).reshape(-1, 4) / scale
         left, top, width, height = boxes.T
         if mirrored:
             left = image.shape[1] - left - width
@@ -63,6 +69,19 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
         return from_the_brows(agreed(faces)) if len(faces) else None
 
     return detect
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """TensorFlow warns on the process's stderr, whatever its log level says, as it starts and of every search that leaves no candidate."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def from_the_brows(face) -> tuple[float, float, float, float]:
