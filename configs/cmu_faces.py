@@ -7,7 +7,7 @@
     dmljax evaluate --run=runs/cmu --flip
 
 Cost: 2.3 minutes on one core for the faces, 3 for the quick run on rendered faces, 11.4 on one core for the five folds. Expect about 43 %
-expression (chance 25 %; 38.8 to 47.7) and 95.5 % pose with --flip; 40 and 95 % without. A first training on rendered faces may be left out.
+expression (chance 25 %; 37.5 to 49.3 over people) and 95.5 % pose with --flip; 40 and 95 % without. Training on rendered faces first may be left out.
 """
 from dmljax.configs import base
 

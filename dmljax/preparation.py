@@ -1,4 +1,4 @@
-"""From a configuration to a set that can be read: opened, joined and cropped; checked, reported, prepared on disk. Without JAX."""
+"""From a configuration to a set that can be read: opened, joined and cropped; faces located, checked, prepared on disk. Without JAX."""
 from __future__ import annotations
 
 import csv
@@ -97,7 +97,7 @@ def check(config, *, sheet: str = "", people: int = 8, side: int = 96, workers: 
     return samples
 
 
-def locate(config, table: str, *, spread: float = 5.0, progress: bool = True) -> locating.Boxes:
+def locate(config, table: str, *, spread: float = 5.0, workers: int = 0, progress: bool = True) -> locating.Boxes:
     """Finds the face in every image and writes the boxes to `table`, and a sheet of the replaced ones beside it.
 
     What was found so far lies in TABLE.part until all is done: the same call goes on where it was stopped.
@@ -105,8 +105,11 @@ def locate(config, table: str, *, spread: float = 5.0, progress: bool = True) ->
     Args:
       spread: see `locate.settle`.
     """
+    if Path(table).is_dir():
+        raise UserError(f"the boxes are written to a file, and '{table}' is a folder; name a .csv file")
     samples, chosen = source(config)(), {"table": config.crop.table, "side": config.crop.side}
-    searched = locating.Searched(f"{table}.part", [samples.name, config.dataset.root, config.crop.rule, chosen])
+    _make_pictures(samples, workers, progress)
+    searched = locating.Searched(f"{table}.part", [config.dataset.to_dict(), config.crop.rule, chosen])
     if searched:
         print(f"going on after {len(searched)} of {len(samples)} images")
     faces, sizes = crop.find(samples, config.crop.rule, progress=progress, kept=searched, **chosen)

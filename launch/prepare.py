@@ -1,4 +1,4 @@
-"""Prepares a set: checks, crops and resizes its images into a TFDS dataset or plain arrays; or only checks it and draws a contact sheet.
+"""Prepares a set: checks, crops and resizes its images into a TFDS dataset or plain arrays; or only checks it, or finds its faces.
 
     dmljax prepare kdef --source=FOLDER --out=prepared
     dmljax prepare kdef --source=FOLDER --config.crop.rule=haar --config.data.image_size=128 --out=prepared
@@ -31,7 +31,7 @@ def define(values):
     flags.DEFINE_string("sheet", "contact_sheet.png", "without --out, file for the contact sheet; empty: none", flag_values=values)
     flags.DEFINE_string("boxes", "", "only find the face in every image by crop.rule, and write the boxes to this CSV file", flag_values=values)
     flags.DEFINE_float("spread", 5.0, "with --boxes: a face more than so many median absolute deviations from the usual place or size takes the "
-                       "median box, as one that was not found does; 0 trusts every box", flag_values=values)
+                       "median box, as one that was not found does; 0 trusts every box", lower_bound=0.0, upper_bound=1000.0, flag_values=values)
     flags.DEFINE_integer("people", 8, "people on the contact sheet", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("side", 96, "pixels of a picture on the contact sheet", lower_bound=16, upper_bound=512, flag_values=values)
     flags.DEFINE_integer("workers", 0, "processes; 0: one for each core", lower_bound=0, flag_values=values)
@@ -46,7 +46,7 @@ def main(values):
     if values.boxes:
         if values.out:
             raise UserError("--boxes only finds faces, --out prepares the set; give one of them")
-        preparation.locate(values.config, values.boxes, spread=values.spread, progress=values.progress)
+        preparation.locate(values.config, values.boxes, spread=values.spread, workers=values.workers, progress=values.progress)
         return
     if not values.out:
         preparation.check(values.config, sheet=values.sheet, **shown)

@@ -76,10 +76,10 @@ def settle(found: np.ndarray, *, spread: float = 5.0) -> Boxes:
 
     Args:
       found: float [N, 4], rows of NaN where no face was found.
-      spread: 0 trusts every box.
+      spread: from 0, which trusts every box, to 1000.
 
     Raises:
-      UserError: no face was found at all, or `spread` is negative.
+      UserError: no face was found at all, or `spread` is out of its range.
     """
     if not 0 <= spread <= 1000:
         raise UserError(f"spread must be from 0 (trust every box) to 1000, got {spread}")

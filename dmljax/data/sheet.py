@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dmljax.data.images import decode, load
 from dmljax.types import Samples, UserError
 
-_GAP, _INK, _PAPER = 4, (30, 30, 30), (245, 245, 242)
+_COLUMNS, _GAP, _INK, _PAPER = 8, 4, (30, 30, 30), (245, 245, 242)
 _FOUND, _REPLACED = (90, 200, 90), (235, 70, 60)
 
 
@@ -41,7 +41,7 @@ def draw(samples: Samples, path: str | Path, *, people: int = 8, side: int = 96)
 
 def faces(samples: Samples, numbers: np.ndarray, path: Path, *, title: str, most: int = 64, side: int = 96) -> Path:
     """One sheet of the samples `numbers`, at most `most`, in their order."""
-    return _save([_listed(partial(load, samples, size=side), title, numbers[:most], 8, side)], path)
+    return _save([_listed(partial(load, samples, size=side), title, numbers[:most], side)], path)
 
 
 def located(samples: Samples, edges: np.ndarray, replaced: np.ndarray, path: Path, *, most: int = 48, side: int = 120) -> Path:
@@ -62,7 +62,7 @@ def located(samples: Samples, edges: np.ndarray, replaced: np.ndarray, path: Pat
         numbers = np.flatnonzero(which)
         shown = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(most, len(numbers))).round().astype(int))]
         if len(shown):
-            parts.append(_listed(picture, f"{samples.name}: {title}, {len(shown)} of {len(numbers)}", shown, 8, side))
+            parts.append(_listed(picture, f"{samples.name}: {title}, {len(shown)} of {len(numbers)}", shown, side))
     return _save(parts, path)
 
 
@@ -96,10 +96,10 @@ def _find(samples: Samples, who: int, expression: int, pose: int) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def _listed(picture, title: str, numbers, columns: int, side: int) -> Image.Image:
+def _listed(picture, title: str, numbers, side: int) -> Image.Image:
     shown = [int(k) for k in numbers]
-    cells = [shown[k : k + columns] + [None] * max(0, columns - len(shown) + k) for k in range(0, len(shown), columns)]
-    return _block(picture, title, [str(k * columns + 1) for k in range(len(cells))], [""] * columns, cells, side)
+    cells = [shown[k : k + _COLUMNS] + [None] * max(0, _COLUMNS - len(shown) + k) for k in range(0, len(shown), _COLUMNS)]
+    return _block(picture, title, [str(k * _COLUMNS + 1) for k in range(len(cells))], [""] * _COLUMNS, cells, side)
 
 
 def _block(picture: Callable[[int], np.ndarray], title: str, rows, columns, cells, side: int) -> Image.Image:

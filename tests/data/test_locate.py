@@ -22,8 +22,8 @@ def box(x, y, side, height=None):
 def test_what_lies_far_from_the_others_takes_the_median_box():
     found = np.array([
         *(box(x, 40, 20) for x in (46, 47, 48, 49, 50, 51, 52, 53, 54)),  # median 50
-        box(70, 40, 20),  # deviations of x: 0 1 1 2 2 3 3 4 4 20 and those of y and side below, 0: the median is 2
-        *(box(50, 40, 20) for _ in range(3)),  # with these 0 0 0 0 1 1 2 2 3 3 4 4 20 0 0 0 0, the median is 1
+        box(70, 40, 20),
+        *(box(50, 40, 20) for _ in range(3)),  # deviations of x: eight of 0, then 1 1 2 2 3 3 4 4 20; the median is 1
         box(50, 44.9, 20), box(50, 45.1, 20),  # y and side do not vary: a twentieth of the side, 1 pixel
         box(50, 40, 24.9), box(50, 40, 14.9),
         [np.nan] * 4,
@@ -125,7 +125,8 @@ def test_what_was_found_before_is_not_searched_again(source):
 def test_mistakes_at_the_command_line(source):
     boxes = f"--boxes={source / 'y.csv'}"
     for more, told in ((("--out=x", boxes), "give one of them"), ((boxes, "--config.crop.rule=set"), "looks for no faces"),
-                       ((boxes, "--config.crop.rule=mtcn"), "Did you mean 'mtcnn'"), (("--boxes=/proc/y.csv",), "cannot be written")):
+                       ((boxes, "--config.crop.rule=mtcn"), "Did you mean 'mtcnn'"), (("--boxes=/proc/y.csv",), "cannot be written"),
+                       ((f"--boxes={source}",), "is a folder"), ((boxes, "--spread=-1"), "spread")):
         assert told in refused(*flags(source), *more)
     assert not list(source.rglob("*.part"))
 
