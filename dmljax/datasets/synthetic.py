@@ -1,53 +1,75 @@
 """The embedded default: rendered faces with exact labels; nothing to download.
 
-Heads in real 3-D with shapes and colours of their own, expressions as action units with a person's own manner, five yaws
-with true occlusion, and light, background, blur and noise that change from picture to picture. Labels are independent by
-construction: every identity shows every expression in every pose. Results on this set are results on synthetic, rendered
-faces and say nothing about photographs.
+Heads in real 3-D with shapes and colours of their own, expressions as action units with a person's own manner, any poses
+with true occlusion, and light, background, blur and noise that change from picture to picture. On demand glasses, sunglasses, beards
+and grey film. Labels are independent by construction: every identity shows every expression in every pose. Results on this set
+are results on synthetic, rendered faces and say nothing about photographs.
 """
 from __future__ import annotations
 
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 
-from dmljax.faces import expressions, head, studio
+from dmljax import plugins
+from dmljax.faces import expressions, glasses, head, looks, studio
 from dmljax.faces.album import Album
-from dmljax.types import Samples, UserError
+from dmljax.faces.mesh import join
+from dmljax.types import MISSING, Samples, UserError
 
 EXPRESSIONS = expressions.EXPRESSIONS
-YAW = (-90.0, -45.0, 0.0, 45.0, 90.0)
-_RANGES = {"identities": (1, 100_000), "images": (1, 1000), "size": (16, 512), "difficulty": (0, 1), "seed": (0, 2**31)}
+_RANGES = {"identities": (1, 100_000), "images": (1, 1000), "size": (16, 512), "difficulty": (0, 1), "glasses": (0, 1), "sunglasses": (0, 1),
+           "beards": (0, 1), "seed": (0, 2**31)}
+_STEEPEST = 60.0  # degrees of pitch; beyond it nothing of the face is left
+
+
+class Options(NamedTuple):
+    """What a picture depends on beside its number; see `default_config`. `poses`: (yaw, pitch) of each pose class, degrees."""
+
+    images: int = 1
+    size: int = 64
+    window: str = "face"
+    difficulty: float = 0.3
+    expressions: tuple[str, ...] = EXPRESSIONS
+    poses: tuple[tuple[float, float], ...] = ((-90.0, 0.0), (-45.0, 0.0), (0.0, 0.0), (45.0, 0.0), (90.0, 0.0))
+    glasses: float = 0.0
+    sunglasses: float = 0.0
+    beards: float = 0.0
+    film: str = "colour"
+    seed: int = 0
 
 
 def default_config() -> dict:
     """Fields: `identities`; `images` per identity, expression and pose; `size` of the pictures in pixels; `window`: 'face', eyes and
     mouth in the outer thirds, or the whole 'head'; `difficulty` 0..1 (how weak, incomplete and personal expressions may be, how much
-    light and pose vary); `seed` of all that is drawn at random."""
-    return {"identities": 24, "images": 1, "size": 64, "window": "face", "difficulty": 0.3, "seed": 0}
+    light and pose vary); `expressions`, those shown, comma-separated (empty: all seven); `poses`, yaws in degrees, each with a pitch if
+    it has one, as in '-45,0,45,0/30' (positive: the nose points to the right of the image, the chin is up); the shares of people who
+    wear `glasses`, of pictures with `sunglasses`, and of people with full `beards`; `film`: 'colour', or 'grey', snapshots by flash with a hard contrast;
+    `seed` of all that is drawn at random."""
+    plain = Options()
+    poses = ",".join(f"{yaw:g}" for yaw, _ in plain.poses)
+    return {"identities": 24, **plain._asdict(), "expressions": "", "poses": poses}
 
 
-def samples(root: str = "", *, identities: int = 24, images: int = 1, size: int = 64, window: str = "face",
-            difficulty: float = 0.3, seed: int = 0) -> Samples:
-    """identities x 7 expressions x 5 yaws x images pictures, made once and kept in `root` (default: the user's cache).
+def samples(root: str = "", *, identities: int = 24, expressions: str = "", poses: str = "-90,-45,0,45,90", **fields) -> Samples:
+    """identities x expressions x poses x images pictures, made once and kept in `root` (default: the user's cache).
+
+    Args:
+      fields: the other fields of `default_config`.
 
     Raises:
-      UserError: a field out of its range, or an unknown window.
+      UserError: a field out of its range, or an unknown window, film, expression or pose.
     """
-    given = {"identities": identities, "images": images, "size": size, "difficulty": difficulty, "seed": seed}
-    for name, value in given.items():
-        low, high = _RANGES[name]
-        if not low <= value <= high:
-            raise UserError(f"synthetic: {name} must be from {low} to {high}, got {value}")
-    if window not in head.WINDOWS:
-        raise UserError(f"synthetic: window must be one of {', '.join(head.WINDOWS)}, got '{window}'")
-    grid = np.stack(np.meshgrid(np.arange(identities), np.arange(len(EXPRESSIONS)), np.arange(len(YAW)), np.arange(images),
-                                indexing="ij"), -1).reshape(-1, 4)
+    options = Options(**fields)._replace(expressions=_expressions(expressions), poses=_poses(poses))
+    options = options._replace(difficulty=float(options.difficulty))
+    _check(identities, options)
+    grid = np.stack(np.meshgrid(np.arange(identities), np.arange(len(options.expressions)), np.arange(len(options.poses)),
+                                np.arange(options.images), indexing="ij"), -1).reshape(-1, 4)
     references = tuple("/".join(map(str, row)) for row in grid)
     number = {reference: k for k, reference in enumerate(references)}
-    make = partial(picture, images=images, size=size, window=window, difficulty=float(difficulty), seed=seed)
-    key = {"images": images, "window": window, "difficulty": float(difficulty), "seed": seed}
-    album = Album("synthetic", key, make, len(grid), size, shard=len(EXPRESSIONS) * len(YAW) * images, folder=root)
+    each = len(grid) // identities
+    album = Album("synthetic", options._asdict(), partial(picture, options=options), len(grid), options.size, shard=each, folder=root)
     column = lambda k: grid[:, k].astype(np.int32)  # noqa: E731
     return Samples(
         name="synthetic",
@@ -55,34 +77,88 @@ def samples(root: str = "", *, identities: int = 24, images: int = 1, size: int 
         identity=column(0),
         expression=column(1),
         pose=column(2),
-        expression_names=EXPRESSIONS,
-        pose_names=tuple(f"{yaw:g}" for yaw in YAW),
+        expression_names=options.expressions,
+        pose_names=tuple(f"{yaw:g}/{pitch:g}" if pitch else f"{yaw:g}" for yaw, pitch in options.poses),
         identity_names=tuple(f"rendered{k:03d}" for k in range(identities)),
-        pose_yaw=YAW,
-        pose_mirror=tuple(reversed(range(len(YAW)))),
+        pose_yaw=tuple(float("nan") if pitch else yaw for yaw, pitch in options.poses),
+        pose_mirror=tuple(options.poses.index((-yaw, pitch)) if (-yaw, pitch) in options.poses else MISSING for yaw, pitch in options.poses),
         read=lambda reference: album.read(number[reference]),
         prepare=lambda wanted, **how: album.prepare((number[reference] for reference in wanted), **how),
     )
 
 
-def picture(number: int, *, images: int, size: int, window: str, difficulty: float, seed: int) -> np.ndarray:
+def _check(identities: int, options: Options) -> None:
+    given = {"identities": identities, **options._asdict()}
+    for name, (low, high) in _RANGES.items():
+        if not low <= given[name] <= high:
+            raise UserError(f"synthetic: {name} must be from {low} to {high}, got {given[name]}")
+    for name, known in (("window", tuple(head.WINDOWS)), ("film", studio.FILMS)):
+        if given[name] not in known:
+            raise UserError(f"synthetic: {name} must be one of {', '.join(known)}, got '{given[name]}'")
+
+
+def _expressions(text: str) -> tuple[str, ...]:
+    """The expressions of a field in the order of `EXPRESSIONS`, so that classes do not depend on how they are written."""
+    names = {name.strip() for name in text.split(",") if name.strip()} or set(EXPRESSIONS)
+    for name in sorted(names - set(EXPRESSIONS)):
+        raise UserError(f"synthetic: expressions has '{name}'; there are {', '.join(EXPRESSIONS)}.{plugins.nearest(name, EXPRESSIONS)}")
+    return tuple(name for name in EXPRESSIONS if name in names)
+
+
+def _poses(text: str) -> tuple[tuple[float, float], ...]:
+    found = []
+    for word in text.split(","):
+        yaw, _, pitch = word.strip().partition("/")
+        try:
+            pose = float(yaw), float(pitch or 0)
+        except ValueError:
+            raise UserError(f"synthetic: poses has '{word.strip()}'; expected a yaw in degrees, or yaw/pitch, as in '-45,0,45,0/30'") from None
+        if not (-90 <= pose[0] <= 90 and -_STEEPEST <= pose[1] <= _STEEPEST):
+            raise UserError(f"synthetic: a pose must have a yaw from -90 to 90 and a pitch from -{_STEEPEST:g} to {_STEEPEST:g}, got '{word.strip()}'")
+        found.append(pose)
+    if len(set(found)) < len(found):
+        raise UserError(f"synthetic: poses names one twice: '{text}'")
+    return tuple(found)
+
+
+def picture(number: int, *, options: Options) -> np.ndarray:
     """Picture `number` of the set, uint8 [size, size, 3]; a pure function of its arguments."""
-    rest, which = divmod(number, images)
-    rest, where = divmod(rest, len(YAW))
-    who, what = divmod(rest, len(EXPRESSIONS))
-    bust, manner = _person(seed, who, difficulty)
-    rng = np.random.default_rng([seed, 2, who, what, where, which])
+    rest, which = divmod(number, options.images)
+    rest, where = divmod(rest, len(options.poses))
+    who, what = divmod(rest, len(options.expressions))
+    person, difficulty = _person(who, options.seed, options.difficulty, options.glasses, options.beards), options.difficulty
+    expression, (yaw, pitch) = options.expressions[what], options.poses[where]
+    place = options.seed, who, EXPRESSIONS.index(expression), where, which
+    rng, worn = np.random.default_rng([place[0], 2, *place[1:]]), np.random.default_rng([place[0], 4, *place[1:]])
     level = rng.uniform(1 - 0.8 * difficulty, 1)
-    action = expressions.draw_action(rng, EXPRESSIONS[what], manner, level=level, difficulty=difficulty)
+    action = expressions.draw_action(rng, expression, person.manner, level=level, difficulty=difficulty)
     gaze = (0.10 * rng.standard_normal(), -0.05 + 0.05 * rng.standard_normal())
-    conditions = studio.draw_conditions(rng, size, yaw=YAW[where], window=head.WINDOWS[window], difficulty=difficulty)
-    return studio.photograph(head.act(bust, action, gaze=gaze), conditions, rng, size)
+    mesh = head.act(person.bust, action, gaze=gaze)
+    dark = worn.random() < options.sunglasses
+    if dark or person.glasses is not None:
+        mesh = join(mesh, glasses.put_on(glasses.draw_glasses(worn, dark=True) if dark else person.glasses, person.bust.eyes))
+    conditions = studio.draw_conditions(rng, options.size, yaw=yaw, pitch=pitch, window=head.WINDOWS[options.window], difficulty=difficulty)
+    if options.film == "grey":
+        return studio.on_grey_film(studio.photograph(mesh, studio.by_flash(conditions, worn), rng, options.size), worn)
+    return studio.photograph(mesh, conditions, rng, options.size)
+
+
+class _Person(NamedTuple):
+    """Who is photographed: the head, how it shows expressions, and the glasses it wears if it does."""
+
+    bust: head.Bust
+    manner: expressions.Manner
+    glasses: glasses.Glasses | None
 
 
 @lru_cache(maxsize=4)
-def _person(seed: int, who: int, difficulty: float):
-    rng = np.random.default_rng([seed, 1, who])
-    return head.sculpt(head.draw_person(rng)), expressions.draw_manner(rng, difficulty)
+def _person(who: int, seed: int, difficulty: float, wearers: float, beards: float) -> _Person:
+    rng, more = np.random.default_rng([seed, 1, who]), np.random.default_rng([seed, 3, who])
+    person = head.draw_person(rng)
+    if more.random() < beards:
+        person = person._replace(look=looks.bearded(person.look, more))
+    wears = more.random() < wearers
+    return _Person(head.sculpt(person), expressions.draw_manner(rng, difficulty), glasses.draw_glasses(more, dark=False) if wears else None)
 
 
 def write_fixture(root: str) -> None:

@@ -61,3 +61,8 @@ def draw_look(rng: np.random.Generator) -> Look:
         blush=rng.uniform(0.0, 0.5),
         teeth=rng.uniform(0.8, 1.1),
     )
+
+
+def bearded(look: Look, rng: np.random.Generator) -> Look:
+    """The look with a full, dark beard."""
+    return look._replace(beard=rng.uniform(0.6, 1.0), hair=np.minimum(look.hair, 0.04))

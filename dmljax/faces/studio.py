@@ -10,6 +10,9 @@ from dmljax.faces.camera import Camera, Window
 from dmljax.faces.mesh import Mesh
 from dmljax.faces.render import GAMMA, Light, decode, encode, render
 
+FILMS = ("colour", "grey")
+LUMA = np.array([0.299, 0.587, 0.114])  # share of red, green and blue in the grey level (ITU-R BT.601)
+
 
 class Conditions(NamedTuple):
     """How one picture is taken.
@@ -29,13 +32,14 @@ class Conditions(NamedTuple):
     noise: float
 
 
-def draw_conditions(rng: np.random.Generator, side: int, *, yaw: float, window: Window, difficulty: float) -> Conditions:
-    """Conditions about a yaw in degrees; at difficulty 0 they hardly vary."""
+def draw_conditions(rng: np.random.Generator, side: int, *, yaw: float, window: Window, difficulty: float, pitch: float = 0.0) -> Conditions:
+    """Conditions about a yaw and a pitch in degrees; at difficulty 0 they hardly vary. A nodding head is foreshortened, and the window
+    with it."""
     wild = 0.2 + 0.8 * difficulty
     yaw_off, nod, tilt = wild * np.array([4.0, 5.0, 5.0]) * rng.standard_normal(3).clip(-2, 2)
-    size = 1 + 0.08 * wild * np.clip(rng.standard_normal(), -2, 2)
+    size = (1 + 0.08 * wild * np.clip(rng.standard_normal(), -2, 2)) * np.cos(np.deg2rad(pitch))
     distance, shift = rng.uniform(2.5, 5.0), tuple(0.04 * wild * rng.standard_normal(2).clip(-2, 2))
-    camera = Camera(yaw + yaw_off, nod, tilt, extent=window.extent * size, distance=distance, shift=shift, centre=window.centre)
+    camera = Camera(yaw + yaw_off, pitch + nod, tilt, extent=window.extent * size, distance=distance, shift=shift, centre=window.centre)
     return Conditions(camera, _light(rng, wild), _background(rng, side), exposure=2.0 ** (0.35 * wild * np.clip(rng.standard_normal(), -2, 2)),
                       blur=0.009 * wild * rng.random(), noise=1.0 + 7.0 * wild * rng.random())
 
@@ -49,6 +53,19 @@ def photograph(mesh: Mesh, conditions: Conditions, rng: np.random.Generator, sid
         pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(conditions.blur * side)))
     noisy = pixels + conditions.noise * rng.standard_normal(pixels.shape)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def by_flash(conditions: Conditions, rng: np.random.Generator) -> Conditions:
+    """The same with a flash, as snapshots are taken: in most of them it does not reach the wall."""
+    reached = 1.0 if rng.random() < 0.3 else rng.uniform(0.02, 0.4)
+    return conditions._replace(background=conditions.background * reached)
+
+
+def on_grey_film(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture without colours, its contrast and brightness as on hard film: bright skin may burn out. uint8 [side, side, 3]."""
+    grey = picture @ LUMA
+    grey = grey.mean() + (grey - grey.mean()) * rng.uniform(1.0, 2.2) + rng.uniform(-10, 50)
+    return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, -1)
 
 
 def _light(rng: np.random.Generator, wild: float) -> Light:

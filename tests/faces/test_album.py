@@ -13,7 +13,7 @@ from dmljax.datasets import synthetic
 from dmljax.faces.album import Album, default_folder
 from dmljax.types import UserError
 
-SMALL = {"images": 1, "size": 24, "window": "face", "difficulty": 0.5, "seed": 3}
+SMALL = synthetic.Options(size=24, difficulty=0.5, seed=3)
 
 
 def make_or_fail(number, side=4):
@@ -56,7 +56,7 @@ def test_more_pictures_use_the_same_shards(tmp_path):
 
 
 def rendered(folder, workers):
-    made = Album("s", SMALL, partial(synthetic.picture, **SMALL), 105, 24, shard=35, folder=folder)
+    made = Album("s", SMALL._asdict(), partial(synthetic.picture, options=SMALL), 105, 24, shard=35, folder=folder)
     made.prepare(range(105), progress=False, workers=workers)
     return digest(made.folder)
 
@@ -71,8 +71,8 @@ import sys
 from functools import partial
 from dmljax.datasets import synthetic
 from dmljax.faces.album import Album
-small = {"images": 1, "size": 24, "window": "face", "difficulty": 0.5, "seed": 3}
-made = Album("s", small, partial(synthetic.picture, **small), 105, 24, shard=35, folder=sys.argv[1])
+small = synthetic.Options(size=24, difficulty=0.5, seed=3)
+made = Album("s", small._asdict(), partial(synthetic.picture, options=small), 105, 24, shard=35, folder=sys.argv[1])
 made.prepare(range(105), progress=False, workers=2)
 """
 
@@ -91,7 +91,7 @@ def test_killed_and_started_again_gives_the_same_bytes(tmp_path):
 
 
 def test_a_worker_that_fails_is_told(tmp_path):
-    wrong = partial(synthetic.picture, images=1, size="wide", window="face", difficulty=0.5, seed=0)
+    wrong = partial(synthetic.picture, options=SMALL._replace(size="wide"))
     with pytest.raises(UserError, match="making pictures in .* failed: TypeError"):
         Album("b", {}, wrong, 70, 8, shard=35, folder=tmp_path).prepare(range(70), progress=False, workers=2)
 

@@ -40,3 +40,26 @@ def test_exposure_blur_and_noise_do_what_they_say():
     assert 4.5 < noisy.std() < 7.5
     edge = lambda picture: np.abs(np.diff(picture, axis=1)).max()  # noqa: E731
     assert edge(take(blur=0.03)) < 0.6 * edge(still)
+
+
+def test_grey_film_keeps_the_order_of_greys_and_adds_contrast():
+    ramp = np.repeat(np.arange(90, 154, dtype=np.uint8)[None, :, None], 64, 0) * np.ones(3, np.uint8)
+    for k in range(20):
+        film = studio.on_grey_film(ramp, np.random.default_rng(k))
+        assert film.dtype == np.uint8 and (film == film[..., :1]).all()
+        assert (np.diff(film[0, :, 0].astype(int)) >= 0).all() and film.std() >= 0.99 * ramp.std()
+    red, green = (studio.on_grey_film(np.full((4, 4, 3), colour, np.uint8), np.random.default_rng(0)).mean()
+                  for colour in ((80, 0, 0), (0, 80, 0)))
+    assert abs((green - red) - 80 * (0.587 - 0.299)) <= 1
+
+
+def test_a_flash_leaves_the_wall_darker_or_as_it_was():
+    wall = draws(0.5, 1)[0]
+    levels = [studio.by_flash(wall, np.random.default_rng(k)).background.mean() / wall.background.mean() for k in range(200)]
+    assert max(levels) == 1.0 and 0.02 <= min(levels) and 0.2 < np.mean(np.array(levels) == 1.0) < 0.4
+
+
+def test_pitch_turns_the_head_and_shrinks_the_window():
+    flat, up = (studio.draw_conditions(np.random.default_rng(3), 8, yaw=0.0, pitch=pitch, window=WINDOW, difficulty=0.5) for pitch in (0.0, 30.0))
+    assert up.camera.pitch - flat.camera.pitch == 30
+    np.testing.assert_allclose(up.camera.extent / flat.camera.extent, np.cos(np.pi / 6))
