@@ -14,11 +14,11 @@ import jax  # noqa: E402  (the flags come first)
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from dmljax.train.devices import use_compilation_cache  # noqa: E402
+from dmljax.train.devices import set_up_compiler  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-use_compilation_cache()
+set_up_compiler()
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ def default_config() -> dict:
     mouth in the outer thirds, or the whole 'head'; `difficulty` 0..1 (how weak, incomplete and personal expressions may be, how much
     light and pose vary); `expressions`, those shown, comma-separated (empty: all seven); `poses`, yaws in degrees, each with a pitch if
     it has one, as in '-45,0,45,0/30' (positive: the nose points to the right of the image, the chin is up); the shares of people who
-    wear `glasses`, of pictures with `sunglasses`, and of people with full `beards`; `film`: 'colour', or 'grey', snapshots by flash with a hard contrast;
-    `seed` of all that is drawn at random."""
+    wear `glasses`, of pictures with `sunglasses`, and of people with full `beards`; `film`: 'colour', or 'grey', snapshots by flash
+    with a hard contrast; `seed` of all that is drawn at random."""
     plain = Options()
     poses = ",".join(f"{yaw:g}" for yaw, _ in plain.poses)
     return {"identities": 24, **plain._asdict(), "expressions": "", "poses": poses}
@@ -114,7 +114,8 @@ def _poses(text: str) -> tuple[tuple[float, float], ...]:
         except ValueError:
             raise UserError(f"synthetic: poses has '{word.strip()}'; expected a yaw in degrees, or yaw/pitch, as in '-45,0,45,0/30'") from None
         if not (-90 <= pose[0] <= 90 and -_STEEPEST <= pose[1] <= _STEEPEST):
-            raise UserError(f"synthetic: a pose must have a yaw from -90 to 90 and a pitch from -{_STEEPEST:g} to {_STEEPEST:g}, got '{word.strip()}'")
+            raise UserError(f"synthetic: a pose must have a yaw from -90 to 90 and a pitch from -{_STEEPEST:g} to {_STEEPEST:g}, "
+                            f"got '{word.strip()}'")
         found.append(pose)
     if len(set(found)) < len(found):
         raise UserError(f"synthetic: poses names one twice: '{text}'")

@@ -13,7 +13,7 @@ from dmljax import preparation
 from dmljax.data import annotations, feeds, sheet
 from dmljax.evaluate.predict import Predictor
 from dmljax.evaluate.run import EMBEDDING, FUSED, open_run
-from dmljax.train.devices import use_compilation_cache
+from dmljax.train.devices import set_up_compiler
 from dmljax.types import INDEX, POSE, Samples, UserError
 
 
@@ -32,7 +32,7 @@ def annotate(run: Path, name: str, source: str, out: Path, *, people: int = 0, d
     Raises:
       UserError: the run has no pose head, or a set is not there.
     """
-    use_compilation_cache()
+    set_up_compiler()
     opened = open_run(run, "last", root, progress)
     if not opened.config.model.pose_head:
         raise UserError(f"'{run}' has no pose head; annotate with a run that has one")

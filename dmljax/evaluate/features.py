@@ -9,7 +9,7 @@ import numpy as np
 from dmljax.data import images
 from dmljax.data.duplicates import thumbnail
 from dmljax.evaluate.run import open_run, spaces
-from dmljax.train.devices import use_compilation_cache
+from dmljax.train.devices import set_up_compiler
 from dmljax.types import INDEX
 
 PIXELS = "pixels"
@@ -39,7 +39,7 @@ def extract(run: str | Path, *, checkpoint: str = "last", root: str = "", progre
     Raises:
       UserError: the folder holds no run that can be read.
     """
-    use_compilation_cache()
+    set_up_compiler()
     opened = open_run(Path(run), checkpoint, root, progress)
     samples, found = opened.data.samples, opened.predict(opened.variables, opened.test)
     index = found[INDEX]

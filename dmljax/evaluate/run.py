@@ -17,7 +17,7 @@ from dmljax.evaluate import metrics
 from dmljax.evaluate.predict import Predictor
 from dmljax.train import state as states
 from dmljax.train.checkpoint import Checkpoints
-from dmljax.train.devices import use_compilation_cache
+from dmljax.train.devices import set_up_compiler
 from dmljax.types import EXPRESSION, INDEX, POSE, Samples, UserError
 
 FOLDER = "evaluation"
@@ -37,7 +37,7 @@ def evaluate(run: str | Path, *, checkpoint: str = "last", yaw=(), flip: bool = 
     Returns:
       the folders written, each with metrics.json and predictions.csv, that of a run also with features.npz; that of the whole comes last.
     """
-    use_compilation_cache()
+    set_up_compiler()
     run = Path(run)
     bounds = _bounds(yaw)
     name = (FOLDER if bounds is None else f"{FOLDER}_yaw_{bounds[0]:g}_{bounds[1]:g}") + ("_flip" if flip else "")

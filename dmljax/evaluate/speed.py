@@ -16,7 +16,7 @@ from dmljax.data.order import check_divides
 from dmljax.losses.objective import Options
 from dmljax.models.dmlnet import DMLNet
 from dmljax.train import augment, optimizer, phases, state
-from dmljax.train.devices import replicate, use_compilation_cache
+from dmljax.train.devices import replicate, set_up_compiler
 from dmljax.train.gradients import Plan
 from dmljax.train.step import SEED, Program, eval_step, train_step
 from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_SIZE, UserError
@@ -43,7 +43,7 @@ def measure(*, mode: str, device: str | None, image: int, batch: int, width: int
             jax.devices()
         except RuntimeError:
             raise UserError(f"--device={device}: JAX finds no such device here; leave the flag out to use what there is") from None
-    use_compilation_cache()
+    set_up_compiler()
     devices = jax.local_device_count()
     if batch % (devices * (TUPLE_SIZE if mode == "train" else 1)):
         if mode == "train":

@@ -20,7 +20,7 @@ from dmljax.evaluate.predict import Predictor
 from dmljax.train import start
 from dmljax.train import state as states
 from dmljax.train.checkpoint import Checkpoints
-from dmljax.train.devices import replicate, unreplicate, use_compilation_cache
+from dmljax.train.devices import replicate, set_up_compiler, unreplicate
 from dmljax.train.log import Log
 from dmljax.train.step import SEED, TABLE, conflict_step, train_step
 from dmljax.types import AXIS, UserError
@@ -90,7 +90,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     Raises:
       UserError: whatever the user can change.
     """
-    use_compilation_cache()
+    set_up_compiler()
     run, main = Path(run), jax.process_index() == 0
     say = print if main else (lambda *_: None)
     start.check_same(run, config)
