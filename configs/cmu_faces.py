@@ -1,13 +1,12 @@
-"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person. Faces are found first, once:
+"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person. Faces are found and a start is learnt first, once:
 
     dmljax prepare  --config=cmu_faces --source=FOLDER_OR_ARCHIVE --config.crop.rule=mtcnn --boxes=cmu_boxes.csv
-    dmljax train    --config=quick --run=runs/quick
+    dmljax train    --config=snapshots --run=runs/snapshots
     dmljax train    --config=cmu_faces --config.dataset.root=FOLDER_OR_ARCHIVE --config.crop.rule=boxes --config.crop.table=cmu_boxes.csv \
-      --config.init.run=runs/quick --run=runs/cmu
+      --config.init.run=runs/snapshots --run=runs/cmu
     dmljax evaluate --run=runs/cmu --flip
 
-Cost: 2.3 minutes on one core for the faces, 3 for the quick run on rendered faces, 11.4 on one core for the five folds. Expect about 43 %
-expression (chance 25 %; 37.5 to 49.3 over people) and 95.5 % pose with --flip; 40 and 95 % without. Training on rendered faces first may be left out.
+Cost: COSTLINE
 """
 from dmljax.configs import base
 
@@ -48,6 +47,6 @@ def get_config(preset: str = "safe"):
     config.ema.decay = 0.995
     config.phases.first = "0 steps"
     config.phases.triplet_after = "15%"
-    config.train.duration = "100 epochs"
+    config.train.duration = "80 epochs"
     config.train.save_every = "20 epochs"
     return config
