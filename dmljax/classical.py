@@ -10,12 +10,11 @@ from tqdm import tqdm
 from dmljax import assemble, plugins
 from dmljax.evaluate import run as evaluation
 from dmljax.train import start
-from dmljax.types import EXPRESSION, IMAGE, INDEX, POSE, UserError
+from dmljax.types import EXPRESSION, GREY, IMAGE, INDEX, POSE, UserError
 
 COSTS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # C of the machine, chosen on the training people
 FOLDS = 3
 BLOCK = 64  # images described at a time
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def fit_folds(config, run: Path, descriptor: str, *, progress: bool = True) -> list[Path]:
@@ -69,7 +68,7 @@ def _features(feed, indices: np.ndarray, describe, progress: bool) -> np.ndarray
     found = []
     for block in tqdm(blocks, desc="describing", unit=f"x {BLOCK} images", disable=not progress, leave=False):
         for batch in feed.batches(block):
-            found.append(describe(np.round(batch[IMAGE] @ GREY).astype(np.uint8)))
+            found.append(describe(np.round(batch[IMAGE] @ np.array(GREY, np.float32)).astype(np.uint8)))
     return np.concatenate(found)
 
 

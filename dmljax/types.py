@@ -12,6 +12,8 @@ import numpy as np
 
 AXIS = "devices"  # the one name of the pmapped axis
 
+GREY = (0.299, 0.587, 0.114)  # share of red, green and blue in a grey level (ITU-R BT.601)
+
 MISSING = -1  # a label that is not known; also a row of a batch that is only padding
 
 # Columns of a five-tuple, in the order of Algorithm 1 of the paper.

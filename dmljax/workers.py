@@ -17,6 +17,11 @@ from tqdm import tqdm
 from dmljax.types import UserError
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def each(do: Callable[[object, Callable[[int], None]], None], items: Sequence, bar: tqdm, *, workers: int = 0, doing: str) -> None:
     """Calls `do(item, report)` for every item, where report(n) counts n images on the bar.
 
@@ -28,7 +33,7 @@ def each(do: Callable[[object, Callable[[int], None]], None], items: Sequence, b
     Raises:
       UserError: a worker failed; with the last line that it said.
     """
-    workers = min(workers or len(os.sched_getaffinity(0)), len(items))
+    workers = min(workers or cores(), len(items))
     if workers <= 1:
         for item in items:
             do(item, bar.update)

@@ -13,6 +13,7 @@ import numpy as np
 
 from dmljax.data.images import load, read_all
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples, UserError
+from dmljax.workers import cores
 
 
 class TFDataFeed:
@@ -50,9 +51,9 @@ class TFDataFeed:
 
         # A batch is one call and one thread's work: less passing between TensorFlow and Python, and enough batches at a time for
         # all cores. AUTOTUNE halves the rate now and then; it does not see that decoding leaves Python's lock.
-        rows, cores = int(np.prod(order.shape[1:])), len(os.sched_getaffinity(0))
+        rows = int(np.prod(order.shape[1:]))
         data = tf.data.Dataset.from_tensor_slices(np.where(order < 0, 0, order).reshape(len(order), rows).astype(np.int32))
-        data = data.map(batch, num_parallel_calls=cores + 1, deterministic=True).prefetch(2)
+        data = data.map(batch, num_parallel_calls=cores() + 1, deterministic=True).prefetch(2)
         options = tf.data.Options()
         options.autotune.enabled = False  # nothing is left to tune, and its thread holds up the end of every epoch
         data = data.with_options(options)

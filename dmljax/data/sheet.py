@@ -44,12 +44,11 @@ def faces(samples: Samples, numbers: np.ndarray, path: Path, *, title: str, most
     return _save([_listed(partial(load, samples, size=side), title, numbers[:most], side)], path)
 
 
-def located(samples: Samples, edges: np.ndarray, replaced: np.ndarray, path: Path, *, by: str = "the median box", most: int = 48,
-            side: int = 120) -> Path:
+def located(samples: Samples, edges: np.ndarray, replaced: np.ndarray, path: Path, *, most: int = 48, side: int = 120) -> Path:
     """Whole images with their boxes: first those whose box was replaced, in red, then others from all over the set, in green.
 
     Args:
-      edges: float [N, 4] in pixels. replaced: bool [N]. by: what the replaced ones are, for the sheet's title.
+      edges: float [N, 4] in pixels. replaced: bool [N].
     """
     def picture(k: int) -> np.ndarray:
         image = decode(samples.read(samples.references[k]))[0]
@@ -59,7 +58,7 @@ def located(samples: Samples, edges: np.ndarray, replaced: np.ndarray, path: Pat
         return np.asarray(image)
 
     parts = []
-    for which, title in ((replaced, by), (~replaced, "found")):
+    for which, title in ((replaced, "the median box"), (~replaced, "found")):
         numbers = np.flatnonzero(which)
         shown = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(most, len(numbers))).round().astype(int))]
         if len(shown):

@@ -44,15 +44,13 @@ def default_config() -> dict:
     """Fields: `identities`; `images` per identity, expression and pose; `size` of the pictures in pixels; `window`: 'face', eyes and
     mouth in the outer thirds, or the whole 'head'; `difficulty` 0..1 (how weak, incomplete and personal expressions may be, how much
     light and pose vary); `expressions`, those shown, comma-separated (empty: all seven); `poses`, yaws in degrees, each with a pitch if
-    it has one, as in '-45,0,45,0/30' (positive: the nose points to the right of the image, the chin is up); the shares of people who
-    wear `glasses`, of pictures with `sunglasses`, and of people with full `beards`; `film`: 'colour', or 'grey', snapshots by flash
-    with a hard contrast; `seed` of all that is drawn at random."""
-    plain = Options()
-    poses = ",".join(f"{yaw:g}" for yaw, _ in plain.poses)
-    return {"identities": 24, **plain._asdict(), "expressions": "", "poses": poses}
+    it has one, as in '-45,0,45,0/30' (positive: the nose points to the right of the image, the chin is up; empty: -90,-45,0,45,90);
+    the shares of people who wear `glasses`, of pictures with `sunglasses`, and of people with full `beards`; `film`: 'colour', or
+    'grey', snapshots by flash with a hard contrast; `seed` of all that is drawn at random."""
+    return {"identities": 24, **Options()._asdict(), "expressions": "", "poses": ""}
 
 
-def samples(root: str = "", *, identities: int = 24, expressions: str = "", poses: str = "-90,-45,0,45,90", **fields) -> Samples:
+def samples(root: str = "", *, identities: int = 24, expressions: str = "", poses: str = "", **fields) -> Samples:
     """identities x expressions x poses x images pictures, made once and kept in `root` (default: the user's cache).
 
     Args:
@@ -100,12 +98,17 @@ def _check(identities: int, options: Options) -> None:
 def _expressions(text: str) -> tuple[str, ...]:
     """The expressions of a field in the order of `EXPRESSIONS`, so that classes do not depend on how they are written."""
     names = {name.strip() for name in text.split(",") if name.strip()} or set(EXPRESSIONS)
-    for name in sorted(names - set(EXPRESSIONS)):
+    unknown = sorted(names - set(EXPRESSIONS))
+    if unknown:
+        name = unknown[0]
         raise UserError(f"synthetic: expressions has '{name}'; there are {', '.join(EXPRESSIONS)}.{plugins.nearest(name, EXPRESSIONS)}")
     return tuple(name for name in EXPRESSIONS if name in names)
 
 
 def _poses(text: str) -> tuple[tuple[float, float], ...]:
+    """The (yaw, pitch) of each pose class, in the order in which they are written."""
+    if not text.strip():
+        return Options().poses
     found = []
     for word in text.split(","):
         yaw, _, pitch = word.strip().partition("/")
@@ -129,8 +132,8 @@ def picture(number: int, *, options: Options) -> np.ndarray:
     who, what = divmod(rest, len(options.expressions))
     person, difficulty = _person(who, options.seed, options.difficulty, options.glasses, options.beards), options.difficulty
     expression, (yaw, pitch) = options.expressions[what], options.poses[where]
-    place = options.seed, who, EXPRESSIONS.index(expression), where, which
-    rng, worn = np.random.default_rng([place[0], 2, *place[1:]]), np.random.default_rng([place[0], 4, *place[1:]])
+    cell = who, EXPRESSIONS.index(expression), where, which
+    rng, worn = (np.random.default_rng([options.seed, stream, *cell]) for stream in (2, 4))
     level = rng.uniform(1 - 0.8 * difficulty, 1)
     action = expressions.draw_action(rng, expression, person.manner, level=level, difficulty=difficulty)
     gaze = (0.10 * rng.standard_normal(), -0.05 + 0.05 * rng.standard_normal())

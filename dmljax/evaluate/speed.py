@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from functools import partial
 
@@ -21,6 +20,7 @@ from dmljax.train.gradients import Plan
 from dmljax.train.step import SEED, Program, eval_step, train_step
 from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_SIZE, UserError
 from dmljax.weightings import dwa
+from dmljax.workers import cores
 
 CLASSES = {EXPRESSION: 7, POSE: 5, IDENTITY: 20}
 BATCHES = 4  # different ones, used in turn
@@ -72,7 +72,7 @@ def measure(*, mode: str, device: str | None, image: int, batch: int, width: int
         pipelined = (time.perf_counter() - before) / steps
     found = {
         "program": f"dmljax jax {jax.__version__}", "mode": mode, "device": jax.devices()[0].platform,
-        "device_kind": jax.devices()[0].device_kind, "devices": devices, "cores": os.cpu_count(), "image": image, "batch": batch,
+        "device_kind": jax.devices()[0].device_kind, "devices": devices, "cores": cores(), "image": image, "batch": batch,
         "width": width, "stages": ",".join(map(str, stages)), "dtype": dtype,
         "params": sum(x.size for x in jax.tree.leaves(variables["params"])), "start_s": round(ready, 2),
         "median_step_s": round(float(np.median(single)), 5), "pipelined_step_s": round(pipelined, 5),

@@ -9,9 +9,9 @@ from PIL import Image, ImageFilter
 from dmljax.faces.camera import Camera, Window
 from dmljax.faces.mesh import Mesh
 from dmljax.faces.render import GAMMA, Light, decode, encode, render
+from dmljax.types import GREY
 
 FILMS = ("colour", "grey")
-LUMA = np.array([0.299, 0.587, 0.114])  # share of red, green and blue in the grey level (ITU-R BT.601)
 
 
 class Conditions(NamedTuple):
@@ -63,7 +63,7 @@ def by_flash(conditions: Conditions, rng: np.random.Generator) -> Conditions:
 
 def on_grey_film(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The picture without colours, its contrast and brightness as on hard film: bright skin may burn out. uint8 [side, side, 3]."""
-    grey = picture @ LUMA
+    grey = picture @ np.array(GREY)
     grey = grey.mean() + (grey - grey.mean()) * rng.uniform(1.0, 2.2) + rng.uniform(-10, 50)
     return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, -1)
 

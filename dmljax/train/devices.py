@@ -9,6 +9,7 @@ import jaxlib
 import numpy as np
 
 from dmljax.types import AXIS, UserError
+from dmljax.workers import cores
 
 # On a CPU, XLA interleaves operations that do not depend on each other, as those of the three branches, for many cores to share. On few cores
 # their arrays then push each other out of the cache: one after another, a train step takes a tenth less time (benchmarks/README.md).
@@ -28,7 +29,7 @@ def set_up_compiler() -> None:
         jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
     flags = os.environ.get("XLA_FLAGS", "")
-    if _INTERLEAVE not in flags and jaxlib.__version__.startswith(_KNOWN_TO) and len(os.sched_getaffinity(0)) <= _FEW_CORES:
+    if _INTERLEAVE not in flags and jaxlib.__version__.startswith(_KNOWN_TO) and cores() <= _FEW_CORES:
         os.environ["XLA_FLAGS"] = f"{flags} {_INTERLEAVE}=false".strip()
 
 

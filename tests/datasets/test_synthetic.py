@@ -12,7 +12,6 @@ def take(number, **changes):
     return synthetic.picture(number, options=EASY._replace(**changes))
 
 
-
 def number(who, what, where):
     return (who * len(synthetic.EXPRESSIONS) + what) * len(EASY.poses) + where
 
@@ -79,14 +78,13 @@ def test_expressions_and_poses_can_be_chosen_and_show_the_same_actions():
         assert np.array_equal(synthetic.picture(what * 5 + 2, options=few), take(number(0, synthetic.EXPRESSIONS.index(name), 2)))
 
 
-def test_a_chin_that_goes_up_shows_more_of_what_lies_below_it():
-    """The neck is in the shadow of a face that looks ahead; looking up, jaw and mouth move up in the picture."""
-    def brightest_row(pitch):
+def test_as_the_chin_goes_up_the_mouth_does():
+    def darkest_row(pitch):
         rows = synthetic.picture(0, options=EASY._replace(size=64, poses=((0.0, pitch),), expressions=("surprise",))).astype(float)
         mouth = rows[20:, 26:38].mean((1, 2))
         return int(mouth.argmin())  # the open mouth
 
-    assert brightest_row(30.0) < brightest_row(0.0) < brightest_row(-25.0)
+    assert darkest_row(30.0) < darkest_row(0.0) < darkest_row(-25.0)
 
 
 def test_sunglasses_hide_the_eyes_and_nothing_else():
@@ -97,7 +95,7 @@ def test_sunglasses_hide_the_eyes_and_nothing_else():
         assert np.median(worn[changed]) < 0.65 * np.median(bare[changed])
 
 
-def test_clear_glasses_are_a_person_s_own_and_leave_the_pupils_visible():
+def test_clear_glasses_are_a_person_s_own():
     wearers = [who for who in range(40)
                if not np.array_equal(take(number(who, 4, 2)), take(number(who, 4, 2), glasses=0.5))]
     assert 10 < len(wearers) < 30
@@ -121,7 +119,7 @@ def test_grey_film_has_no_colour():
 @pytest.mark.parametrize(("fields", "message"), [
     ({"expressions": "anger,joy"}, "expressions has 'joy'; there are anger,"),
     ({"poses": "0,left"}, "poses has 'left'; expected a yaw in degrees"),
-    ({"poses": ""}, "poses has ''"),
+    ({"poses": "0,,30"}, "poses has ''"),
     ({"poses": "0,120"}, "a yaw from -90 to 90"),
     ({"poses": "0/80"}, "a pitch from -60 to 60"),
     ({"poses": "0,nan"}, "a yaw from -90 to 90"),
