@@ -33,6 +33,7 @@ def measure(*, mode: str, device: str | None, image: int, batch: int, width: int
     Raises:
       UserError: no such device, a batch that does not divide, stages that are no numbers.
     """
+    set_up_compiler()
     try:
         stages = tuple(int(s) for s in stages)
     except ValueError:
@@ -43,7 +44,6 @@ def measure(*, mode: str, device: str | None, image: int, batch: int, width: int
             jax.devices()
         except RuntimeError:
             raise UserError(f"--device={device}: JAX finds no such device here; leave the flag out to use what there is") from None
-    set_up_compiler()
     devices = jax.local_device_count()
     if batch % (devices * (TUPLE_SIZE if mode == "train" else 1)):
         if mode == "train":

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from dmljax.evaluate import speed
 from dmljax.train import devices
+from dmljax.types import UserError
 
 OPTION = "--xla_cpu_enable_concurrency_optimized_scheduler"
 
@@ -41,3 +43,20 @@ def test_xla_here_knows_the_option():
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.strip() == "3.0", done.stderr
+
+
+def test_the_benchmark_tells_xla_before_it_asks_for_a_device(monkeypatch):
+    """XLA reads its flags when it first looks for devices; later they are lost without a word."""
+    seen = []
+
+    def look():
+        seen.append(os.environ["XLA_FLAGS"])
+        raise RuntimeError
+
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(devices, "cores", lambda: 2)
+    monkeypatch.setattr(speed.jax, "devices", look)
+    monkeypatch.setattr(speed.jax.config, "update", lambda *_: None)
+    with pytest.raises(UserError, match="finds no such device"):
+        speed.measure(mode="train", device="gpu", image=32, batch=15, width=8, stages=("1",), dtype="f32", steps=1, warmup=0)
+    assert seen == [f"{OPTION}=false"]
