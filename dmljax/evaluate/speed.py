@@ -33,7 +33,7 @@ def measure(*, mode: str, device: str | None, image: int, batch: int, width: int
     Raises:
       UserError: no such device, a batch that does not divide, stages that are no numbers.
     """
-    set_up_compiler()
+    set_up_compiler(training=mode == "train")
     try:
         stages = tuple(int(s) for s in stages)
     except ValueError:

@@ -12,24 +12,24 @@ from dmljax.types import AXIS, UserError
 from dmljax.workers import cores
 
 # On a CPU, XLA interleaves operations that do not depend on each other, as those of the three branches, for many cores to share. On few cores
-# their arrays then push each other out of the cache: one after another, a train step takes a tenth less time (benchmarks/README.md).
+# the arrays of a train step then push each other out of the cache (benchmarks/README.md); inference, whose arrays fit, gains from it.
 _INTERLEAVE = "--xla_cpu_enable_concurrency_optimized_scheduler"
 _KNOWN_TO = ("0.10",)  # versions of jaxlib that have the option; one that has not would end the process
 _FEW_CORES = 4
 
 
-def set_up_compiler() -> None:
+def set_up_compiler(*, training: bool = False) -> None:
     """How programs are compiled from here on; call it before JAX looks for devices.
 
-    XLA's persistent cache, so that a program is compiled once per machine; JAX_COMPILATION_CACHE_DIR moves it. On few cores operations one
-    after another, unless XLA_FLAGS has said something about it.
+    XLA's persistent cache, so that a program is compiled once per machine; JAX_COMPILATION_CACHE_DIR moves it. For `training` on few cores,
+    operations one after another, unless XLA_FLAGS has said something about it.
     """
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
     flags = os.environ.get("XLA_FLAGS", "")
-    if _INTERLEAVE not in flags and jaxlib.__version__.startswith(_KNOWN_TO) and cores() <= _FEW_CORES:
+    if training and _INTERLEAVE not in flags and jaxlib.__version__.startswith(_KNOWN_TO) and cores() <= _FEW_CORES:
         os.environ["XLA_FLAGS"] = f"{flags} {_INTERLEAVE}=false".strip()
 
 

@@ -90,7 +90,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     Raises:
       UserError: whatever the user can change.
     """
-    set_up_compiler()
+    set_up_compiler(training=True)
     run, main = Path(run), jax.process_index() == 0
     say = print if main else (lambda *_: None)
     start.check_same(run, config)
