@@ -12,7 +12,7 @@ from dmljax.types import AXIS, UserError
 from dmljax.workers import cores
 
 # On a CPU, XLA interleaves operations that do not depend on each other, as those of the three branches, for many cores to share. On few cores
-# the arrays of a train step then push each other out of the cache (benchmarks/README.md); inference, whose arrays fit, gains from it.
+# a train step is slower for it, supposedly because arrays push each other out of the cache; inference is faster (benchmarks/README.md).
 _INTERLEAVE = "--xla_cpu_enable_concurrency_optimized_scheduler"
 _KNOWN_TO = ("0.10",)  # versions of jaxlib that have the option; one that has not would end the process
 _FEW_CORES = 4
