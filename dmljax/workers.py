@@ -5,6 +5,7 @@ A worker whose parent is gone fails at its next report, so a kill of the parent 
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -39,13 +40,14 @@ def each(do: Callable[[object, Callable[[int], None]], None], items: Sequence, b
             do(item, bar.update)
         return
     reader, writer = os.pipe()
-    with tempfile.TemporaryFile() as errors:
-        running = []
+    with contextlib.ExitStack() as open_files:
+        running = []  # (process, what it says on stderr): each has a file of its own, where no other writes in between
         try:
             for k in range(workers):
-                process = subprocess.Popen([sys.executable, "-m", "dmljax.workers"], stdin=subprocess.PIPE, stdout=writer, stderr=errors,
+                said = open_files.enter_context(tempfile.TemporaryFile())
+                process = subprocess.Popen([sys.executable, "-m", "dmljax.workers"], stdin=subprocess.PIPE, stdout=writer, stderr=said,
                                            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
-                running.append(process)
+                running.append((process, said))
                 pickle.dump((sys.path, None), process.stdin)
                 pickle.dump((do, items[k::workers]), process.stdin)
                 process.stdin.close()
@@ -53,15 +55,16 @@ def each(do: Callable[[object, Callable[[int], None]], None], items: Sequence, b
             with open(reader, "rb", buffering=0) as reports:
                 while marks := reports.read(4096):
                     bar.update(len(marks))
-            failed = [process for process in running if process.wait()]
+            failed = [(process.returncode, said) for process, said in running if process.wait()]
         except BaseException:
-            for process in running:
+            for process, _ in running:
                 process.kill()
                 process.wait()
             raise
         if failed:
-            errors.seek(0)
-            last = errors.read().decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {failed[0].returncode}"]
+            code, said = failed[0]
+            said.seek(0)
+            last = said.read().decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
             raise UserError(f"{doing} failed: {last[0].removeprefix('dmljax.types.UserError: ')}")
 
 
