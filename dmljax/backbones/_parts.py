@@ -44,6 +44,23 @@ class Conv(nn.Module):
         return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
 
 
+def maximum_of_3x3(x: jax.Array, method: str = "xla") -> jax.Array:
+    """The largest of each 3x3 window, stride 2, padded by 1: float [N, H, W, C] -> [N, (H + 1) // 2, (W + 1) // 2, C].
+
+    On a CPU, the gradient of XLA's pooling is slow. As `matmul` the maximum is taken down the rows, then along the columns, over shifted
+    views; values that are equally large share the gradient there, where XLA gives it to the first.
+    """
+    if method == "xla":
+        return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+    for axis in (1, 2):
+        half = (x.shape[axis] + 1) // 2
+        ends = [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)]
+        x = jnp.pad(x, ends, constant_values=-jnp.inf)
+        one, two, three = (jax.lax.slice_in_dim(x, k, k + 2 * half - 1, 2, axis) for k in range(3))
+        x = jnp.maximum(jnp.maximum(one, two), three)
+    return x
+
+
 class Backbone(nn.Module):
     """The fields and the beginning of every backbone.
 
@@ -54,7 +71,7 @@ class Backbone(nn.Module):
       momentum: of BatchNorm's running statistics.
       stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps the detail of images well
         below 224 pixels.
-      convolution: how convolutions are computed, 'xla' or 'matmul'; the parameters are the same.
+      convolution: how convolutions and the stem's maximum are computed, 'xla' or 'matmul'; the parameters are the same.
       remat: recompute activations in the backward pass, to save memory.
     """
 
@@ -73,7 +90,7 @@ class Backbone(nn.Module):
         conv = partial(Conv, dtype=self.dtype, method=self.convolution)
         standard = self.stem == "standard"
         x = nn.relu(norm(name="norm_stem")(conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))))
-        x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1))) if standard else x
+        x = maximum_of_3x3(x, self.convolution) if standard else x
         return x, conv, norm
 
 
@@ -89,5 +106,5 @@ def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple
 
 
 def method(convolution: str) -> str:
-    """How convolutions are computed here: 'auto' is 'matmul' on a CPU."""
+    """How convolutions and the stem's maximum are computed here: 'auto' is 'matmul' on a CPU."""
     return ("matmul" if jax.default_backend() == "cpu" else "xla") if convolution == "auto" else convolution

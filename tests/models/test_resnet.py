@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.backbones import resnet
+from dmljax.backbones import _parts, resnet
 from dmljax.types import UserError
 
 
@@ -39,10 +39,10 @@ def test_the_stride_of_a_bottleneck_is_in_its_3x3(rng):
     assert [s for s in seen if s[0] == 1 and s[1] == (2, 2)] == [(1, (2, 2), ((0, 0), (0, 0)))]  # the shortcut alone
 
 
-@pytest.mark.parametrize("depth", [18, 50])
-def test_convolutions_as_matrix_products_are_convolutions(rng, depth):
+@pytest.mark.parametrize(("depth", "stem"), [(18, "small"), (50, "small"), (18, "standard")])
+def test_convolutions_as_matrix_products_are_convolutions(rng, depth, stem):
     images = jnp.float32(rng.normal(size=(2, 31, 24, 3)))
-    xla, matmul = (resnet.build(depth=depth, width=4, stages=(1, 2), stem="small", convolution=c) for c in ("xla", "matmul"))
+    xla, matmul = (resnet.build(depth=depth, width=4, stages=(1, 2), stem=stem, convolution=c) for c in ("xla", "matmul"))
     variables = xla.init(jax.random.key(0), images, train=False)
 
     def run(model):
@@ -50,6 +50,22 @@ def test_convolutions_as_matrix_products_are_convolutions(rng, depth):
 
     a, b = (run(m)(variables["params"]) for m in (xla, matmul))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), a, b)
+
+
+@pytest.mark.parametrize("method", _parts.CONVOLUTIONS[1:])
+@pytest.mark.parametrize(("height", "width"), [(7, 4), (6, 5), (1, 2)])
+def test_the_stems_maximum_and_its_gradient_are_those_of_a_loop(rng, method, height, width):
+    x, weights = rng.normal(size=(2, height, width, 3)), rng.normal(size=(2, (height + 1) // 2, (width + 1) // 2, 3))
+    largest, gradient = np.empty_like(weights), np.zeros_like(x)
+    for at in np.ndindex(*weights.shape):
+        n, row, column, c = at
+        rows, columns = (range(max(0, 2 * k - 1), min(size, 2 * k + 2)) for k, size in ((row, height), (column, width)))
+        best = max(((r, s) for r in rows for s in columns), key=lambda p: x[n, p[0], p[1], c])
+        largest[at] = x[n, best[0], best[1], c]
+        gradient[n, best[0], best[1], c] += weights[at]
+    found, pull = jax.vjp(lambda x: _parts.maximum_of_3x3(x, method), jnp.float32(x))
+    np.testing.assert_allclose(found, largest, rtol=1e-6)
+    np.testing.assert_allclose(pull(jnp.float32(weights))[0], gradient, rtol=1e-5, atol=1e-6)
 
 
 def test_rematerialisation_changes_nothing(rng):
