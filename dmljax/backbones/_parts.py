@@ -19,7 +19,7 @@ CONVOLUTIONS = ("auto", "xla", "matmul")
 class Conv(nn.Module):
     """A convolution without bias, padded by (size - 1) / 2 on every side; its kernel is [size, size, in, out].
 
-    On a CPU, XLA's convolutions are slow for few channels. As `matmul` the kernel's shifted views of the image are laid
+    On a CPU, XLA's convolutions are slow with 1x1 kernels and on small pictures. As `matmul` the kernel's shifted views of the image are laid
     side by side and multiplied once; a stem's 7x7 stays a convolution.
     """
 
