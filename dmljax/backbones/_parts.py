@@ -44,7 +44,7 @@ class Conv(nn.Module):
         return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
 
 
-def maximum_of_3x3(x: jax.Array, method: str = "xla") -> jax.Array:
+def maximum_of_3x3(x: jax.Array, method: str) -> jax.Array:
     """The largest of each 3x3 window, stride 2, padded by 1: float [N, H, W, C] -> [N, (H + 1) // 2, (W + 1) // 2, C].
 
     On a CPU, the gradient of XLA's pooling is slow. As `matmul` the maximum is taken down the rows, then along the columns, over shifted
