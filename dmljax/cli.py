@@ -52,7 +52,8 @@ def run(name: str, doc: str, define: Callable, body: Callable) -> None:
     except (flags.Error, UserError) as error:
         _fail(title, str(error))
     except (KeyError, AttributeError, ValueError, TypeError) as error:  # how ml_collections names an unknown field
-        text = str(error.args[0] if error.args else error).replace("\\n", " ").replace("\\'", "'").strip("'\"")
+        text = str(error.args[0] if error.args else error).replace("\\n", "\n").replace("\\", "").replace("'", "").strip('"')
+        text = ". ".join(text.splitlines())
         _fail(title, f"unknown or wrong configuration field: {text}")
     try:
         sys.exit(body(values) or 0)

@@ -77,7 +77,7 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--config.trian.duration=1"], 'Did you mean "train"'),
+        (["--config.trian.duration=1"], 'field: trian. Did you mean "train"'),
         (["--config.train.duratoin=1"], 'Did you mean "duration"'),
         (["--config=quik"], "no configuration 'quik'"),
         (["--config=quick:papr"], "Did you mean 'paper'?"),
@@ -110,6 +110,8 @@ def test_mistakes_of_the_other_commands(tmp_path):
     assert "Did you mean 'train'?" in refused("trian")
     assert "--batch" in refused("benchmark", "--batch=7", "--device=cpu")
     assert "whole numbers" in refused("benchmark", "--stages=a,b")
+    for device in ("tpu",) if Path("/dev/nvidia0").exists() else ("tpu", "gpu", "cuda"):
+        assert f"--device={device}: JAX finds no such device" in refused("benchmark", f"--device={device}")
     assert dmljax("--help").returncode == 0 and "evaluate" in dmljax("--help").stdout
 
 

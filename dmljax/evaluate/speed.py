@@ -42,7 +42,7 @@ def measure(*, mode: str, device: str | None, image: int, batch: int, width: int
         try:
             jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
             jax.devices()
-        except RuntimeError:
+        except (RuntimeError, AssertionError):  # the latter for a platform that JAX knows and has no plug-in for
             raise UserError(f"--device={device}: JAX finds no such device here; leave the flag out to use what there is") from None
     devices = jax.local_device_count()
     if batch % (devices * (TUPLE_SIZE if mode == "train" else 1)):
