@@ -63,6 +63,8 @@ def run(name: str, doc: str, define: Callable, body: Callable) -> None:
         _fail(title, "interrupted", 130)
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as error:  # a folder that cannot be made, a file that may not be written
+        _fail(title, str(error))
 
 
 def _help(values) -> str:

@@ -86,6 +86,7 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--config.weighting.name=dva"], "Did you mean 'dwa'?"),
         (["--config.dataset.name=cmu"], "no 'cmu' among the datasets"),
         (["--config.dataset.name=cmu_faces", "--config.dataset.root=/nowhere"], "no folder or archive at '/nowhere'"),
+        (["--config.dataset.name=cmu_faces"], "no folder or archive at ''"),
         (["--config.dataset.name=folder", "--config.dataset.root=/nowhere"], "no manifest"),
         (["--config.split.folds=99"], "there are 6 identities"),
         (["--config.losses.link=relu"], "losses.link must be one of hinge, softplus, none"),
@@ -108,6 +109,8 @@ def test_a_mistake_is_answered_in_one_line(tmp_path, arguments, said):
 def test_mistakes_of_the_other_commands(tmp_path):
     assert "is no run folder" in refused("evaluate", f"--run={tmp_path}")
     assert "Did you mean 'train'?" in refused("trian")
+    (tmp_path / "file").touch()
+    assert str(tmp_path / "file") in refused("train", *TINY, "--config.dataset.synthetic.identities=6", f"--run={tmp_path / 'file' / 'run'}")
     assert "--batch" in refused("benchmark", "--batch=7", "--device=cpu")
     assert "whole numbers" in refused("benchmark", "--stages=a,b")
     for device in ("tpu",) if Path("/dev/nvidia0").exists() else ("tpu", "gpu", "cuda"):

@@ -43,7 +43,7 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
         raise UserError(f"cmu_faces: eyes must be 'all', 'open' or 'sunglasses', got '{eyes}'")
     if window not in WINDOWS:
         raise UserError(f"cmu_faces: window must be one of {', '.join(WINDOWS)}, got '{window}'")
-    files, read = _files(Path(root))
+    files, read = _files(root)
     rows, skipped = [], []
     for name in sorted(files):
         match = _NAME.fullmatch(Path(name).name)
@@ -88,9 +88,10 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
     )
 
 
-def _files(root: Path):
+def _files(place: str):
     """(names, name -> bytes) of a folder or archive."""
-    if root.is_dir():
+    root = Path(place)
+    if place and root.is_dir():
         found = [p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()]
         archives = [name for name in found if ".tar" in name]
         if not any(name.endswith(".pgm") for name in found) and len(archives) == 1:
@@ -98,7 +99,7 @@ def _files(root: Path):
         return found, lambda name: (root / name).read_bytes()
     if root.is_file():
         return _archive(root)
-    raise UserError(f"cmu_faces: no folder or archive at '{root}'; set dataset.root to where the set lies")
+    raise UserError(f"cmu_faces: no folder or archive at '{place}'; set dataset.root to where the set lies")
 
 
 def _archive(path: Path):
