@@ -1,4 +1,5 @@
 """Packaging: `configs` and `launch` are installed as dmljax.configs and dmljax.launch."""
+
 from setuptools import find_packages, setup
 
 TENSORFLOW = [
@@ -31,7 +32,14 @@ setup(
         "tensorboardX>=2.6.2,<3",
         "tqdm>=4.66,<5",
     ],
-    extras_require={"tensorflow": TENSORFLOW, "report": REPORT, "cluster": CLUSTER, "detect": DETECT, "beam": BEAM, "test": TEST,
-                    "all": TENSORFLOW + REPORT + CLUSTER + DETECT + BEAM + TEST},
-    entry_points={"console_scripts": ["dmljax = dmljax.cli:main"]},
+    extras_require={
+        "tensorflow": TENSORFLOW,
+        "report": REPORT,
+        "cluster": CLUSTER,
+        "detect": DETECT,
+        "beam": BEAM,
+        "test": TEST,
+        "all": TENSORFLOW + REPORT + CLUSTER + DETECT + BEAM + TEST,
+    },
+    entry_points={"console_scripts": ["dmljax = dmljax.launch.cli:main"]},
 )

@@ -1,10 +1,13 @@
-"""Reading from disk: scan and check of a KDEF-sized tree, and the rate of the tf.data feed beside torch's DataLoader on the same JPEGs.
+"""Reading from disk: scan and check of a KDEF-sized tree, and the rate of the tf.data feed beside torch's
+DataLoader on the same JPEGs.
 
     python benchmarks/feeds.py [--images=980] [--rounds=3]      # torch==2.13.0 for the second part
 
-The tree has KDEF's 4,900 names with rendered heads in place of its photographs: tiny ones for the scan, 562 x 762 pixels for the rates.
-Both feeds cut the same window and resize it to 224 pixels, in batches of 15; torch's dataset does so with Pillow, as its users do.
+The tree has KDEF's 4,900 names with rendered heads in place of its photographs: tiny ones for the scan, 562 x
+762 pixels for the rates. Both feeds cut the same window and resize it to 224 pixels, in batches of 15;
+torch's dataset does so with Pillow, as its users do.
 """
+
 import io
 import json
 import os
@@ -15,17 +18,23 @@ from pathlib import Path
 
 import numpy as np
 from absl import flags
+from dmljax.launch import cli
 from PIL import Image
 
-from dmljax import cli
-from dmljax.data import crop
 from dmljax.data.images import read_all
 from dmljax.data.pipeline import TFDataFeed
 from dmljax.datasets import kdef, synthetic
+from dmljax.preparation import crop
 
 SIZE, BATCH = 224, 15
-NAMES = [f"{session}{sex}{number:02d}{expression}{view}" for session in "AB" for sex in "FM" for number in range(1, 36)
-         for expression in kdef.CODES for view in kdef.VIEWS]
+NAMES = [
+    f"{session}{sex}{number:02d}{expression}{view}"
+    for session in "AB"
+    for sex in "FM"
+    for number in range(1, 36)
+    for expression in kdef.CODES
+    for view in kdef.VIEWS
+]
 
 
 def tree(root: Path, names, pictures: list[bytes]) -> None:
@@ -40,9 +49,13 @@ def photographs(width: int, height: int) -> list[bytes]:
     heads, rng = synthetic.samples(identities=1, size=256, window="head"), np.random.default_rng(0)
     found = []
     for reference in heads.references:
-        image = np.asarray(Image.fromarray(heads.read(reference)).resize((width, height), Image.Resampling.BICUBIC)).astype(float)
+        image = np.asarray(
+            Image.fromarray(heads.read(reference)).resize((width, height), Image.Resampling.BICUBIC)
+        ).astype(float)
         file = io.BytesIO()
-        Image.fromarray(np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+        Image.fromarray(np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8)).save(
+            file, "JPEG", quality=90
+        )
         found.append(file.getvalue())
     return found
 
@@ -52,7 +65,12 @@ def scan(root: str) -> dict:
     samples = kdef.samples(root)
     scanned = time.perf_counter()
     checked, _ = read_all(crop.apply(samples, rule="none"), 16, keep=False, progress=False)
-    return {"what": "scan and check", "images": len(checked), "scan_s": round(scanned - start, 2), "check_s": round(time.perf_counter() - scanned, 2)}
+    return {
+        "what": "scan and check",
+        "images": len(checked),
+        "scan_s": round(scanned - start, 2),
+        "check_s": round(time.perf_counter() - scanned, 2),
+    }
 
 
 class Photographs:
@@ -65,7 +83,12 @@ class Photographs:
         return len(self.paths)
 
     def __getitem__(self, k):
-        image = Image.open(self.paths[k]).convert("RGB").crop(kdef.WINDOW).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        image = (
+            Image.open(self.paths[k])
+            .convert("RGB")
+            .crop(kdef.WINDOW)
+            .resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        )
         return np.asarray(image)
 
 
@@ -76,7 +99,11 @@ def rates(root: str, rounds: int) -> dict:
     count = len(samples) // BATCH * BATCH
     order = np.random.default_rng(0).permutation(count).astype(np.int32)
     feed = TFDataFeed(samples, image_size=SIZE, progress=False)
-    loader = DataLoader(Photographs(root, [samples.references[k] for k in order]), BATCH, num_workers=len(os.sched_getaffinity(0)))
+    loader = DataLoader(
+        Photographs(root, [samples.references[k] for k in order]),
+        BATCH,
+        num_workers=len(os.sched_getaffinity(0)),
+    )
 
     def rate(batches) -> float:
         start = time.perf_counter()
@@ -88,8 +115,13 @@ def rates(root: str, rounds: int) -> dict:
     for _ in range(rounds):
         ours.append(rate(feed.batches(order.reshape(-1, BATCH))))
         torchs.append(rate(loader))
-    return {"what": "images a second at 224 pixels", "images": count, "tf.data": [round(r) for r in ours], "DataLoader": [round(r) for r in torchs],
-            "ratio": [round(a / b, 2) for a, b in zip(ours, torchs)]}
+    return {
+        "what": "images a second at 224 pixels",
+        "images": count,
+        "tf.data": [round(r) for r in ours],
+        "DataLoader": [round(r) for r in torchs],
+        "ratio": [round(a / b, 2) for a, b in zip(ours, torchs)],
+    }
 
 
 def main(values):

@@ -1,18 +1,20 @@
-"""How far plain pixels go on a set, all folds by identity: the nearest class mean, and a linear classifier (ridge regression).
+"""How far plain pixels go on a set, all folds by identity: the nearest class mean, and a linear classifier
+(ridge regression).
 
     python benchmarks/pixels.py --config=quick [--config.FIELD=VALUE ...]
 
 A rendered set is well made if these stay far below a small network. Prints one JSON line per method.
 """
+
 import json
 import sys
 
 import numpy as np
+from dmljax.launch import cli
 
-from dmljax import cli
 from dmljax.data import splits
 from dmljax.data.images import read_all
-from dmljax.preparation import open_samples
+from dmljax.preparation.opening import open_samples
 
 SIDE = 24  # pixels; the pictures are shrunk to grey ones of this size and standardised
 RIDGES = (1.0, 10.0, 100.0, 1000.0)  # the best one on the test people counts, which flatters the baseline
@@ -26,7 +28,10 @@ def nearest_mean(train, labels, test, classes):
 def linear(train, labels, test, classes):
     """Predictions of ridge regression onto one-hot labels, one array per ridge; solved in the dual."""
     kernel, onto = train @ train.T, np.eye(classes)[labels] - 1 / classes
-    return [(test @ (train.T @ np.linalg.solve(kernel + ridge * np.eye(len(kernel)), onto))).argmax(1) for ridge in RIDGES]
+    return [
+        (test @ (train.T @ np.linalg.solve(kernel + ridge * np.eye(len(kernel)), onto))).argmax(1)
+        for ridge in RIDGES
+    ]
 
 
 def main(values):
@@ -36,10 +41,15 @@ def main(values):
     pixels = (pixels - pixels.mean(1, keepdims=True)) / pixels.std(1, keepdims=True)
     for method in (nearest_mean, linear):
         line = {"set": samples.name, "method": method.__name__, "side": SIDE, "images": len(samples)}
-        for head, labels, names in (("expression", samples.expression, samples.expression_names), ("pose", samples.pose, samples.pose_names)):
+        for head, labels, names in (
+            ("expression", samples.expression, samples.expression_names),
+            ("pose", samples.pose, samples.pose_names),
+        ):
             hits = np.zeros((config.split.folds, len(RIDGES) if method is linear else 1))
             for fold in range(config.split.folds):
-                split = splits.make(samples, seed=config.seed, **{**config.split, "kind": "folds", "fold": fold})
+                split = splits.make(
+                    samples, seed=config.seed, **{**config.split, "kind": "folds", "fold": fold}
+                )
                 found = method(pixels[split.train], labels[split.train], pixels[split.test], len(names))
                 hits[fold] = [(labels[split.test] == one).sum() for one in found]
             line[f"{head}_percent"] = round(100 * float(hits.sum(0).max()) / len(samples), 1)

@@ -1,19 +1,21 @@
-"""Times this package's rasteriser beside Embree (first hits of rays) and VTK (off-screen), on one head of 26,719 vertices at 224 pixels.
+"""Times this package's rasteriser beside Embree (first hits of rays) and VTK (off-screen), on one head of
+26,719 vertices at 224 pixels.
 
     pip install trimesh embreex vtk
     taskset -c 0 python benchmarks/rasterisers.py --model=MODEL.npz
 
-All three draw the same turned, vertex-coloured mesh with four samples a pixel and a key light, in one process on one core, in
-turns. Prints one JSON line per engine: the median over the rounds, in milliseconds a picture.
+All three draw the same turned, vertex-coloured mesh with four samples a pixel and a key light, in one process
+on one core, in turns. Prints one JSON line per engine: the median over the rounds, in milliseconds a picture.
 """
+
 import json
 import sys
 import time
 
 import numpy as np
 from absl import flags
+from dmljax.launch import cli
 
-from dmljax import cli
 from dmljax.faces import ict, looks, render
 from dmljax.faces.camera import Camera, turn
 
@@ -26,7 +28,9 @@ def ours(mesh):
 
 
 def embree(mesh):
-    """Rays through the pixels' samples; the tree is built anew for every picture, as every picture has its own face."""
+    """Rays through the pixels' samples; the tree is built anew for every picture, as every picture has its
+    own face.
+    """
     import trimesh
     from trimesh.ray.ray_pyembree import RayMeshIntersector
 
@@ -42,7 +46,9 @@ def embree(mesh):
         at = camera.extent * camera.distance
         origin = np.broadcast_to([0.0, 0.0, at], (fine * fine, 3))
         direction = np.stack([x * camera.extent, y * camera.extent, np.full_like(x, -at)], -1).reshape(-1, 3)
-        hit, ray, place = RayMeshIntersector(body).intersects_id(origin, direction, multiple_hits=False, return_locations=True)
+        hit, ray, place = RayMeshIntersector(body).intersects_id(
+            origin, direction, multiple_hits=False, return_locations=True
+        )
         corners = turned[mesh.triangles[hit]]
         weights = trimesh.triangles.points_to_barycentric(corners, place)
         diffuse, mirror = render.shade(vertex_normals(turned, mesh.triangles), LIGHT)
@@ -61,7 +67,13 @@ def vtk(mesh):
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
     from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
-    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer, vtkRenderWindow, vtkWindowToImageFilter
+    from vtkmodules.vtkRenderingCore import (
+        vtkActor,
+        vtkPolyDataMapper,
+        vtkRenderer,
+        vtkRenderWindow,
+        vtkWindowToImageFilter,
+    )
 
     cells = vtkCellArray()
     cells.SetData(3, numpy_to_vtkIdTypeArray(mesh.triangles.astype(np.int64).ravel(), deep=True))
@@ -96,7 +108,9 @@ def vtk(mesh):
         grab.ReadFrontBufferOff()
         grab.Update()
         image = grab.GetOutput()
-        fine = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(SIDE * SAMPLES, SIDE * SAMPLES, 3)[::-1]
+        fine = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(SIDE * SAMPLES, SIDE * SAMPLES, 3)[
+            ::-1
+        ]
         return fine.reshape(SIDE, SAMPLES, SIDE, SAMPLES, 3).mean((1, 3)).astype(np.uint8)
 
     return draw
@@ -104,15 +118,20 @@ def vtk(mesh):
 
 def main(values):
     model = ict.load(values.model)
-    mesh = ict.sculpt(model, np.random.default_rng(0).standard_normal(100), looks.draw_look(np.random.default_rng(0)))
+    mesh = ict.sculpt(
+        model, np.random.default_rng(0).standard_normal(100), looks.draw_look(np.random.default_rng(0))
+    )
     window = ict.WINDOWS["head"]
-    cameras = [Camera(yaw, centre=window.centre, extent=window.extent) for yaw in np.linspace(-90, 90, ROUNDS)]
+    cameras = [
+        Camera(yaw, centre=window.centre, extent=window.extent) for yaw in np.linspace(-90, 90, ROUNDS)
+    ]
     engines, times = {}, {}
     for build in (ours, embree, vtk):
         try:
             engines[build.__name__] = build(mesh)
             engines[build.__name__](cameras[0])
-        except Exception as error:  # an engine that is not installed, or finds no way to draw here, is left out by name
+        # an engine that is not installed, or finds no way to draw here, is left out by name
+        except Exception as error:
             engines.pop(build.__name__, None)
             print(json.dumps({"engine": build.__name__, "not_measured": str(error)}))
     for camera in cameras:
@@ -123,12 +142,25 @@ def main(values):
             assert picture.shape == (SIDE, SIDE, 3) and picture.max() > 40, name
     for name, seconds in times.items():
         median, ratio = float(np.median(seconds)), np.median(seconds) / np.median(times["ours"])
-        print(json.dumps({"engine": name, "vertices": len(mesh.vertices), "triangles": len(mesh.triangles), "side": SIDE,
-                          "samples_a_pixel": SAMPLES**2, "median_ms": round(1000 * median, 1), "ratio_to_ours": round(ratio, 2)}))
+        print(
+            json.dumps(
+                {
+                    "engine": name,
+                    "vertices": len(mesh.vertices),
+                    "triangles": len(mesh.triangles),
+                    "side": SIDE,
+                    "samples_a_pixel": SAMPLES**2,
+                    "median_ms": round(1000 * median, 1),
+                    "ratio_to_ours": round(ratio, 2),
+                }
+            )
+        )
     if values.sheet:
         from PIL import Image
 
-        Image.fromarray(np.concatenate([np.concatenate([draw(c) for c in cameras[::4]], 1) for draw in engines.values()])).save(values.sheet)
+        Image.fromarray(
+            np.concatenate([np.concatenate([draw(c) for c in cameras[::4]], 1) for draw in engines.values()])
+        ).save(values.sheet)
 
 
 def define(values):

@@ -1,10 +1,13 @@
-"""What each weighting strategy costs: XLA's own count of floating point operations and temporary bytes of one train step, and its time.
+"""What each weighting strategy costs: XLA's own count of floating point operations and temporary bytes of one
+train step, and its time.
 
     python benchmarks/weightings.py [--names=equal,mgda,...] [--steps=20]
 
-Every strategy at its defaults, on one device; those that ask for a Gram matrix once on the trunk's parameters (`shared`) and
-once on f2 (`rep`). Times are medians of steps taken in turns with equal weights in the same process; ratios to those are printed.
+Every strategy at its defaults, on one device; those that ask for a Gram matrix once on the trunk's parameters
+(`shared`) and once on f2 (`rep`). Times are medians of steps taken in turns with equal weights in the same
+process; ratios to those are printed.
 """
+
 import json
 import sys
 import time
@@ -14,36 +17,63 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
+from dmljax.launch import cli
 
-from dmljax import cli, plugins
+from dmljax import plugins
 from dmljax.backbones import resnet
-from dmljax.losses.objective import Options
 from dmljax.models.dmlnet import DMLNet
-from dmljax.train import augment, optimizer, phases, state
-from dmljax.train.gradients import SOURCES, Plan
-from dmljax.train.step import SEED, Program, train_step
+from dmljax.training import augment, optimizer, phases, state
+from dmljax.training.objective import Options
+from dmljax.training.step import SEED, Program, train_step
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE
+from dmljax.weightings.gradients import SOURCES, Plan
 
 IMAGE_SIDE, BATCH, WIDTH, STAGES = 64, 30, 16, (1, 1, 1)
 
 
 def prepare(name: str, source: str):
     """(compiled step, state, batch, micro-batches) for one strategy."""
-    net = DMLNet(partial(resnet.build, depth=18, width=WIDTH, stages=STAGES), 7, 5, fused=128, embedding=64, hidden=64, batch_norm=True)
+    net = DMLNet(
+        partial(resnet.build, depth=18, width=WIDTH, stages=STAGES),
+        7,
+        5,
+        fused=128,
+        embedding=64,
+        hidden=64,
+        batch_norm=True,
+    )
     plugin = plugins.load("weightings", name)
     strategy = plugin.build(**plugin.default_config())
     losses = Options(anchors="all")
     active = partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1)
-    program = Program(net.apply, losses, Plan(strategy, source), optimizer.build(learning_rate=1e-3), active, augment.Options(), (),
-                      ema=0.99, ema_warmup=True, total=(1.0, 1.0, 1.0))
-    variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), jnp.zeros((1, IMAGE_SIDE, IMAGE_SIDE, 3)))
+    program = Program(
+        net.apply,
+        losses,
+        Plan(strategy, source),
+        optimizer.build(learning_rate=1e-3),
+        active,
+        augment.Options(),
+        (),
+        ema=0.99,
+        ema_warmup=True,
+        total=(1.0, 1.0, 1.0),
+    )
+    variables = jax.jit(partial(net.init, train=False))(
+        jax.random.key(0), jnp.zeros((1, IMAGE_SIDE, IMAGE_SIDE, 3))
+    )
     held = state.create(variables, program.optimizer, strategy, losses.tasks)
     rng = np.random.default_rng(0)
     micro = 2 if "cross_gram" in strategy.needs else 1
     shape = (micro, BATCH // micro)
-    batch = {SEED: np.uint32(0), INDEX: np.arange(BATCH, dtype=np.int32).reshape(shape),
-             IMAGE: rng.integers(0, 256, (*shape, IMAGE_SIDE, IMAGE_SIDE, 3)).astype(np.uint8),
-             **{key: rng.integers(0, n, shape).astype(np.int32) for key, n in ((EXPRESSION, 7), (POSE, 5), (IDENTITY, 20))}}
+    batch = {
+        SEED: np.uint32(0),
+        INDEX: np.arange(BATCH, dtype=np.int32).reshape(shape),
+        IMAGE: rng.integers(0, 256, (*shape, IMAGE_SIDE, IMAGE_SIDE, 3)).astype(np.uint8),
+        **{
+            key: rng.integers(0, n, shape).astype(np.int32)
+            for key, n in ((EXPRESSION, 7), (POSE, 5), (IDENTITY, 20))
+        },
+    }
     compiled = jax.jit(partial(train_step, program=program, axis_name=None)).lower(held, batch).compile()
     return compiled, held, batch, micro
 
@@ -64,18 +94,28 @@ def main(values):
     equal = prepare("equal", "shared")
     base = cost(equal[0])
     for name in values.names or plugins.names("weightings"):
-        needs = plugins.load("weightings", name).build(**plugins.load("weightings", name).default_config()).needs
+        needs = (
+            plugins.load("weightings", name).build(**plugins.load("weightings", name).default_config()).needs
+        )
         for source in SOURCES if "gram" in needs and "jacobian" not in needs else SOURCES[:1]:
             made = prepare(name, source)
             pairs = [(timed(*equal[:3]), timed(*made[:3])) for _ in range(values.steps + 3)][3:]
             once, other = np.array(pairs).T
             found = cost(made[0])
-            print(json.dumps({
-                "strategy": name, "gradients": source if needs & {"gram", "cross_gram", "jacobian"} else "none", "micro_batches": made[3],
-                **{f"{key}_ratio": round(found[key] / base[key], 3) for key in base},
-                "time_ratio": round(float(np.median(other / once)), 3), "step_s": round(float(np.median(other)), 4),
-                "device": jax.devices()[0].device_kind,
-            }), flush=True)
+            print(
+                json.dumps(
+                    {
+                        "strategy": name,
+                        "gradients": source if needs & {"gram", "cross_gram", "jacobian"} else "none",
+                        "micro_batches": made[3],
+                        **{f"{key}_ratio": round(found[key] / base[key], 3) for key in base},
+                        "time_ratio": round(float(np.median(other / once)), 3),
+                        "step_s": round(float(np.median(other)), 4),
+                        "device": jax.devices()[0].device_kind,
+                    }
+                ),
+                flush=True,
+            )
 
 
 def define(values):

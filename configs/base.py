@@ -1,29 +1,37 @@
 """Every field of a run, with its default. Experiments start from `get_config` and change what they need.
 
-Two presets: `safe` (the default) and `paper`. They differ only where the paper is silent or, taken literally, does not
-hold: link, normalisation, reduction, the guard of the dynamic weights, warm-up of the moving average. Choose with
-`--config=NAME:paper`. Durations are texts: '500 epochs', '100 steps', '10%' (of the run).
+Two presets: `safe` (the default) and `paper`. They differ only where the paper is silent or, taken literally,
+does not
+hold: link, normalisation, reduction, the guard of the dynamic weights, warm-up of the moving average. Choose
+with `--config=NAME:paper`. Durations are texts: '500 epochs', '100 steps', '10%' (of the run).
 """
+
 from ml_collections import ConfigDict
 
 from dmljax import plugins
-from dmljax.losses.objective import Options as LossOptions
-from dmljax.train.augment import Options as AugmentOptions
+from dmljax.training.augment import Options as AugmentOptions
+from dmljax.training.objective import Options as LossOptions
 from dmljax.types import UserError
-from dmljax.weightings import _wrappers as wrappers
+from dmljax.weightings import wrappers
 
 PRESETS = ("safe", "paper")
 
 
 def _family(family: str, name: str) -> dict:
     """The chosen plug-in of a family, and the fields of all."""
-    return {"name": name} | {other: plugins.load(family, other).default_config() for other in plugins.names(family)}
+    return {"name": name} | {
+        other: plugins.load(family, other).default_config() for other in plugins.names(family)
+    }
 
 
 def get_config(preset: str = "safe") -> ConfigDict:
-    """The base configuration: DML-Net at 224 pixels as in Table 1 of the paper, on the embedded default set."""
+    """The base configuration: DML-Net at 224 pixels as in Table 1 of the paper, on the embedded default
+    set.
+    """
     if preset not in PRESETS:
-        raise UserError(f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{plugins.nearest(preset, PRESETS)}")
+        raise UserError(
+            f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{plugins.nearest(preset, PRESETS)}"
+        )
     losses = LossOptions()
     config = ConfigDict()
     config.seed = 0
@@ -31,21 +39,27 @@ def get_config(preset: str = "safe") -> ConfigDict:
 
     config.dataset = _family("datasets", "synthetic") | {"root": ""}
     config.dataset.labels = ""  # CSV of reference, pose, identity that adds to or corrects the set's labels
-    config.dataset.train = ""  # several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root
-    config.dataset.test = ""  # another set to test on, 'sfew:FOLDER'; labels meet by name; empty: people of the same set
+    # several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root
+    config.dataset.train = ""
+    # another set to test on, 'sfew:FOLDER'; labels meet by name; empty: people of the same set
+    config.dataset.test = ""
     config.dataset.synthetic.update(identities=100, size=224)
 
     config.crop = ConfigDict()
-    config.crop.rule = "set"  # set (its own window) | none | views | boxes (from a table) | haar | dlib | mtcnn
+    # set (its own window) | none | views | boxes (from a table) | haar | dlib | mtcnn
+    config.crop.rule = "set"
     config.crop.table = ""  # CSV of views or boxes: see dmljax/data/crop.py
     config.crop.margin = 0.2  # around a table's or detector's box, as a share of its longer side
     config.crop.side = 480  # pixels of the longer side of what a detector searches: more finds smaller faces
     config.crop.missed = "skip"  # images without a face: skip (and list) | whole
 
     config.split = ConfigDict()
-    config.split.kind = "folds"  # folds | fraction | given (the set's own) | paper (as many people as the paper tested) | list
-    config.split.file = ""  # for kind=list: split.json of another run, or a text file with the name of a test person a line
-    config.split.stratify = True  # people are chosen so that expressions and poses are alike on all sides, as far as people allow
+    # folds | fraction | given (the set's own) | paper (as many people as the paper tested) | list
+    config.split.kind = "folds"
+    # for kind=list: split.json of another run, or a text file with the name of a test person a line
+    config.split.file = ""
+    # people are chosen so that expressions and poses are alike on all sides, as far as people allow
+    config.split.stratify = True
     config.split.folds = 5
     config.split.fold = 0  # which fold tests; -1: all folds, one run each
     config.split.test = 0.2  # share of the identities, for kind=fraction
@@ -69,7 +83,8 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.model.hidden = 128
     config.model.deviation = 0.04  # initial deviation of fully connected layers (Table 1)
     config.model.softmax_deviation = 1 / 512  # and of softmax layers
-    config.model.batch_norm = False  # BatchNorm in fusion and embedding too; keeps small networks from collapsing
+    # BatchNorm in fusion and embedding too; keeps small networks from collapsing
+    config.model.batch_norm = False
     config.model.stretch = False  # eyes and mouth resized to the size of the face
     config.model.dtype = "float32"  # of the activations: float32 | bfloat16
     config.model.remat = False  # recompute blocks in the backward pass to save memory
@@ -90,17 +105,21 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.losses.anchors = losses.anchors  # tuple | all
     config.losses.reduction = losses.reduction  # mean over valid anchors times reference_anchors | sum
     config.losses.reference_anchors = losses.reference_anchors
-    config.losses.others = losses.others  # metric losses beside the triplets or in their place: contrastive, island, tuplet
+    # metric losses beside the triplets or in their place: contrastive, island, tuplet
+    config.losses.others = losses.others
     config.losses.contrastive = {"margin": 1.0}  # between embeddings of unit length the largest distance is 2
     config.losses.island = {"between": 0.3}  # weight of the centres' repulsion
     config.losses.tuplet = {"threshold": 1.0, "margin": 0.5}  # squared distances from a cluster's centre
     config.losses.scope = losses.scope  # hardest examples from: global | device
-    config.losses.total = {"expression": 1.0, "pose": 1.0, "triplet": 1.0}  # the fixed combination that stops a run
+    # the fixed combination that stops a run
+    config.losses.total = {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
 
     config.weighting = _family("weightings", "dwa")
-    config.weighting.gram = "shared"  # where strategies that ask for it get inner products of gradients: shared (trunk) | rep (f2, cheap)
+    # where strategies that ask for it get inner products of gradients: shared (trunk) | rep (f2, cheap)
+    config.weighting.gram = "shared"
     config.weighting.heads = "weighted"  # what reaches the heads: weighted | unit, every loss in full
-    config.weighting.wrap = wrappers.Options()._asdict()  # changes to any strategy: see dmljax/weightings/_wrappers.py
+    # changes to any strategy: see dmljax/weightings/_wrappers.py
+    config.weighting.wrap = wrappers.Options()._asdict()
 
     config.optimizer = ConfigDict()
     config.optimizer.learning_rate = 0.01
@@ -116,16 +135,20 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config.ema = {"decay": 0.9999, "warmup": True}
 
     config.phases = ConfigDict()
-    config.phases.first = "10%"  # pose branch frozen, expression and metric learning in turns; '0 steps': no such phase
+    # pose branch frozen, expression and metric learning in turns; '0 steps': no such phase
+    config.phases.first = "10%"
     config.phases.turn = "1 steps"
-    config.phases.triplet_after = "0 steps"  # a lead for the heads: mining collapses an embedding not yet formed
+    # a lead for the heads: mining collapses an embedding not yet formed
+    config.phases.triplet_after = "0 steps"
 
     config.train = ConfigDict()
     config.train.duration = "500 epochs"
     config.train.log_every = "10 steps"
     config.train.save_every = "1 epochs"
-    config.train.conflicts_every = "0 steps"  # log norms and cosines of the tasks' gradients on the trunk; 0: never
-    config.train.patience = 0  # stop after this many epochs in which the fixed combination did not fall; 0: never
+    # log norms and cosines of the tasks' gradients on the trunk; 0: never
+    config.train.conflicts_every = "0 steps"
+    # stop after this many epochs in which the fixed combination did not fall; 0: never
+    config.train.patience = 0
     config.train.least_fall = 1e-4  # relative; what counts as falling
 
     if preset == "paper":

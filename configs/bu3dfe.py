@@ -1,4 +1,5 @@
-"""DML-Net on BU-3DFE: nine rendered yaws of the textured scans, 70 people train and 30 test; 224 pixels, ResNet-50.
+"""DML-Net on BU-3DFE: nine rendered yaws of the textured scans, 70 people train and 30 test; 224 pixels,
+ResNet-50.
 
     dmljax prepare bu3dfe --source=FOLDER
     dmljax train    --config=bu3dfe --config.dataset.root=FOLDER --run=runs/bu3dfe
@@ -6,6 +7,7 @@
 
 The set is licensed by Binghamton University. The paper reports 83.5 % expression and 99.4 % pose.
 """
+
 from dmljax.configs import ict3dfe
 
 

@@ -1,14 +1,17 @@
-"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person. Faces are found and a start is learnt first, once:
+"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person. Faces are found and a
+start is learnt first, once:
 
-    dmljax prepare  --config=cmu_faces --source=FOLDER_OR_ARCHIVE --config.crop.rule=mtcnn --boxes=cmu_boxes.csv
+    dmljax prepare  --config=cmu_faces --source=FOLDER --config.crop.rule=mtcnn --boxes=cmu_boxes.csv
     dmljax train    --config=snapshots --run=runs/snapshots
-    dmljax train    --config=cmu_faces --config.dataset.root=FOLDER_OR_ARCHIVE --config.crop.rule=boxes --config.crop.table=cmu_boxes.csv \
-      --config.init.run=runs/snapshots --run=runs/cmu
+    dmljax train    --config=cmu_faces --config.dataset.root=FOLDER --config.crop.rule=boxes \
+      --config.crop.table=cmu_boxes.csv --config.init.run=runs/snapshots --run=runs/cmu
     dmljax evaluate --run=runs/cmu --flip
 
-Cost: 2.3 minutes on one core for the faces, 4 on two cores for the start, 8.5 on one core for the five folds. Expect 41 to 44 %
-expression (chance 25 %) and 97 to 98 % pose with --flip, over three seeds. Without a start pose had 91.5 % after 60 epochs (one seed, no --flip).
+Cost: 2.3 minutes on one core for the faces, 4 on two cores for the start, 8.5 on one core for the five folds.
+Expect 41 to 44 % expression (chance 25 %) and 97 to 98 % pose with --flip, over three seeds. Without a start
+pose had 91.5 % after 60 epochs (one seed, no --flip).
 """
+
 from dmljax.configs import base
 
 
@@ -17,7 +20,8 @@ def get_config(preset: str = "safe"):
     config.dataset.name = "cmu_faces"
     config.dataset.cmu_faces.window = "face"
     config.split.fold = -1
-    config.split.stratify = False  # the folds of the committed tables; all people have nearly the same images anyway
+    # the folds of the committed tables; all people have nearly the same images anyway
+    config.split.stratify = False
     config.crop.margin = 0.0  # eyes and mouth in the outer thirds
     config.data.image_size = 64
     config.data.tuples_per_step = 6
@@ -40,7 +44,8 @@ def get_config(preset: str = "safe"):
     config.backbone.densenet.width = 16
     config.backbone.densenet.blocks = (2, 2, 2)
     config.losses.anchors = "all"
-    config.losses.reference_anchors = 0.05  # posing is weak here: the hardest examples are often mislabelled in effect
+    # posing is weak here: the hardest examples are often mislabelled in effect
+    config.losses.reference_anchors = 0.05
     config.optimizer.learning_rate = 2e-3
     config.optimizer.decay_every = "10%"
     config.optimizer.warmup = "20 steps"

@@ -1,4 +1,5 @@
-"""DML-Net on ICT-3DFE: 21,600 rendered faces in BU-3DFE's design, 70 identities train and 30 test; 224 pixels, ResNet-50.
+"""DML-Net on ICT-3DFE: 21,600 rendered faces in BU-3DFE's design, 70 identities train and 30 test; 224
+pixels, ResNet-50.
 
     dmljax prepare ict3dfe --source=FOLDER_OR_NPZ
     dmljax train    --config=ict3dfe --config.dataset.root=FOLDER_OR_NPZ --run=runs/ict3dfe
@@ -6,6 +7,7 @@
 
 Preparing takes about a quarter of an hour on two cores and 3.3 GB; training needs an accelerator.
 """
+
 from dmljax.configs import base
 
 

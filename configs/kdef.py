@@ -1,10 +1,13 @@
-"""DML-Net on KDEF (70 people, 7 expressions, 5 views), as the paper has it: 224 pixels, three ResNet-50, 14 people test.
+"""DML-Net on KDEF (70 people, 7 expressions, 5 views), as the paper has it: 224 pixels, three ResNet-50, 14
+people test.
 
     dmljax prepare kdef --source=FOLDER --out=prepared
     dmljax train   --config=kdef --config.dataset.root=prepared --run=runs/kdef
 
-Needs an accelerator. The paper: 88.2 % expression, 99.9 % pose. Never run here: the set's licence forbids passing pictures on.
+Needs an accelerator. The paper: 88.2 % expression, 99.9 % pose. Never run here: the set's licence forbids
+passing pictures on.
 """
+
 from dmljax.configs import ict3dfe
 
 

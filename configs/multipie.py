@@ -3,8 +3,10 @@
     dmljax prepare multipie --source=FOLDER --config.crop.rule=haar --out=prepared
     dmljax train   --config=multipie --config.dataset.root=prepared --run=runs/multipie
 
-Needs an accelerator. The paper: 93.5 % expression, 99.7 % pose. Never run here: the set's licence forbids passing pictures on.
+Needs an accelerator. The paper: 93.5 % expression, 99.7 % pose. Never run here: the set's licence forbids
+passing pictures on.
 """
+
 from dmljax.configs import ict3dfe
 
 

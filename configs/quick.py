@@ -2,9 +2,11 @@
 
     dmljax train --config=quick --run=runs/quick
 
-Cost: about three minutes on two CPU cores, a quarter of a minute of it for making the pictures. Expect about 81 % expression
-(chance: 14.3 %), 90 % frontal, and 100 % pose on rendered faces of 20 people who were not trained on.
+Cost: about three minutes on two CPU cores, a quarter of a minute of it for making the pictures. Expect about
+81 % expression (chance: 14.3 %), 90 % frontal, and 100 % pose on rendered faces of 20 people who were not
+trained on.
 """
+
 from dmljax.configs import base
 
 
@@ -30,7 +32,8 @@ def get_config(preset: str = "safe"):
     config.model.deviation = 0.1  # layers are narrower than the paper's, so their weights start wider
     config.model.softmax_deviation = 0.05
     config.losses.anchors = "all"
-    config.losses.reference_anchors = 0.1  # chosen on validation people: more slows the expression down (see benchmarks/)
+    # chosen on validation people: more slows the expression down (see benchmarks/)
+    config.losses.reference_anchors = 0.1
     config.phases.first = "0 steps"
     config.phases.triplet_after = "10%"
     config.optimizer.learning_rate = 2e-3

@@ -1,11 +1,13 @@
-"""The network on SFEW 2.0, faces from films: no pose and no identity labels, so three branches and the expression head alone.
+"""The network on SFEW 2.0, faces from films: no pose and no identity labels, so three branches and the
+expression head alone.
 
     dmljax train --config=sfew --config.dataset.root=FOLDER --run=runs/sfew
-    dmljax train --config=bu3dfe --train=bu3dfe:FOLDER --test=sfew:FOLDER --run=runs/cross       # the paper's cross-set test
+    dmljax train --config=bu3dfe --train=bu3dfe:FOLDER --test=sfew:FOLDER --run=runs/cross  # cross-set test
 
-Needs an accelerator. The paper, with labels of its own for pose and identity and after training on Multi-PIE: 54.36 % of the 436
-validation images. Never run here: the set's licence forbids passing pictures on.
+Needs an accelerator. The paper, with labels of its own for pose and identity and after training on Multi-PIE:
+54.36 % of the 436 validation images. Never run here: the set's licence forbids passing pictures on.
 """
+
 from dmljax.configs import base
 
 
@@ -13,7 +15,8 @@ def get_config(preset: str = "safe"):
     config = base.get_config(preset)
     config.dataset.name = "sfew"
     config.split.kind = "given"
-    config.data.leftovers = True  # without pose and identity no five-tuple can be formed; the head trains on what there is
+    # without pose and identity no five-tuple can be formed; the head trains on what there is
+    config.data.leftovers = True
     config.model.pose_head = False
     config.losses.triplets = ()
     config.weighting.name = "equal"

@@ -1,10 +1,13 @@
-"""A start for grey photographs: rendered faces as snapshots show them, 64 pixels; grey, by flash, half of them behind sunglasses.
+"""A start for grey photographs: rendered faces as snapshots show them, 64 pixels; grey, by flash, half of
+them behind sunglasses.
 
     dmljax train --config=snapshots --run=runs/snapshots
     dmljax train --config=cmu_faces ... --config.init.run=runs/snapshots
 
-200 people with four expressions from the front, from both sides and from below; four in ten wear glasses, two in ten a beard.
+200 people with four expressions from the front, from both sides and from below; four in ten wear glasses, two
+in ten a beard.
 """
+
 from dmljax.configs import cmu_faces
 
 
@@ -12,8 +15,16 @@ def get_config(preset: str = "safe"):
     config = cmu_faces.get_config(preset)
     config.dataset.name = "synthetic"
     config.dataset.synthetic.update(
-        identities=200, images=2, size=64, difficulty=0.5, expressions="anger,happiness,neutral,sadness", poses="-50,0,50,0/30",
-        glasses=0.4, sunglasses=0.5, beards=0.2, film="grey",
+        identities=200,
+        images=2,
+        size=64,
+        difficulty=0.5,
+        expressions="anger,happiness,neutral,sadness",
+        poses="-50,0,50,0/30",
+        glasses=0.4,
+        sunglasses=0.5,
+        beards=0.2,
+        film="grey",
     )
     config.split.fold = 0
     config.split.folds = 10  # nine tenths of the people train

@@ -2,6 +2,7 @@
 
 The fields and their meaning are in `configs/base.py`.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -14,8 +15,17 @@ from dmljax import plugins
 from dmljax.types import UserError
 
 # What may differ when a run is continued: where and how long, not what.
-MAY_CHANGE = ("dataset.root", "dataset.train", "dataset.test", "split.file", "data.feed", "data.memory", "train.", "backbone.resnet.convolution",
-              "backbone.densenet.convolution")
+MAY_CHANGE = (
+    "dataset.root",
+    "dataset.train",
+    "dataset.test",
+    "split.file",
+    "data.feed",
+    "data.memory",
+    "train.",
+    "backbone.resnet.convolution",
+    "backbone.densenet.convolution",
+)
 
 
 def folder() -> Path:
@@ -37,7 +47,10 @@ def find(name: str) -> Path:
     if inside.is_file() and "/" not in name:
         return inside
     known = sorted(p.stem for p in folder().glob("*.py") if not p.stem.startswith("_"))
-    raise UserError(f"no configuration '{name}'; give a .py file or one of {', '.join(known)}.{plugins.nearest(name, known)}")
+    raise UserError(
+        f"no configuration '{name}'; give a .py file or one of"
+        f" {', '.join(known)}.{plugins.nearest(name, known)}"
+    )
 
 
 def trimmed(config: ConfigDict) -> dict:
@@ -54,8 +67,14 @@ def trimmed(config: ConfigDict) -> dict:
 
 
 def set_names(dataset) -> list[str]:
-    """Names in the fields `train` and `test` of the dataset section, which are texts 'name:folder, name:folder'."""
-    return [text.strip().partition(":")[0] for text in f"{dataset['train']},{dataset['test']}".split(",") if text.strip()]
+    """Names in the fields `train` and `test` of the dataset section, which are texts 'name:folder,
+    name:folder'.
+    """
+    return [
+        text.strip().partition(":")[0]
+        for text in f"{dataset['train']},{dataset['test']}".split(",")
+        if text.strip()
+    ]
 
 
 def options(config, section: str) -> dict:
@@ -66,7 +85,10 @@ def options(config, section: str) -> dict:
 def options_of(config, section: str, name: str) -> dict:
     """The fields of the plug-in `name` of a section, as keyword arguments."""
     plugins.load({"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}[section], name)
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in dict(config[section][name]).items()}
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in dict(config[section][name]).items()
+    }
 
 
 def flatten(tree: dict, prefix: str = "") -> dict[str, object]:
@@ -82,11 +104,16 @@ def differences(before: dict, now: dict) -> list[str]:
     old, new = flatten(before), flatten(now)
     keys = [k for k in sorted(old.keys() | new.keys()) if not k.startswith(MAY_CHANGE)]
     missing = "(absent)"
-    return [f"{k}: {old.get(k, missing)!r} there, {new.get(k, missing)!r} here" for k in keys if old.get(k, missing) != new.get(k, missing)]
+    return [
+        f"{k}: {old.get(k, missing)!r} there, {new.get(k, missing)!r} here"
+        for k in keys
+        if old.get(k, missing) != new.get(k, missing)
+    ]
 
 
 def read(run: Path) -> ConfigDict:
-    """The resolved configuration of a run folder; fields that its version did not have yet have their defaults.
+    """The resolved configuration of a run folder; fields that its version did not have yet have their
+    defaults.
 
     Raises:
       UserError: the folder holds no readable run.
@@ -121,6 +148,8 @@ def read_saved(run: Path) -> dict:
             raise ValueError("it is no object")
         return saved
     except FileNotFoundError:
-        raise UserError(f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training") from None
+        raise UserError(
+            f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training"
+        ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' cannot be read: {error}") from None

@@ -1,4 +1,5 @@
 """Plug-ins by file name: the listing of a folder is the registry."""
+
 from __future__ import annotations
 
 import difflib
@@ -9,6 +10,7 @@ from types import ModuleType
 from dmljax.types import UserError
 
 FAMILIES = ("datasets", "detectors", "descriptors", "backbones", "weightings", "experiments")
+PACKAGES = {"weightings": "dmljax.weightings.strategies"}
 
 
 def nearest(name: str, known) -> str:
@@ -20,8 +22,10 @@ def nearest(name: str, known) -> str:
 def names(family: str) -> tuple[str, ...]:
     """The plug-ins of a family, sorted: the files of its folder that do not start with an underscore."""
     if family not in FAMILIES:
-        raise UserError(f"unknown plug-in family '{family}'; there are {', '.join(FAMILIES)}.{nearest(family, FAMILIES)}")
-    package = importlib.import_module(f"dmljax.{family}")
+        raise UserError(
+            f"unknown plug-in family '{family}'; there are {', '.join(FAMILIES)}.{nearest(family, FAMILIES)}"
+        )
+    package = importlib.import_module(PACKAGES.get(family, f"dmljax.{family}"))
     return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")))
 
 
@@ -29,5 +33,7 @@ def load(family: str, name: str) -> ModuleType:
     """The module of one plug-in; an unknown name is answered with those that are there."""
     known = names(family)
     if name not in known:
-        raise UserError(f"no '{name}' among the {family}; there are {', '.join(known)}.{nearest(name, known)}")
-    return importlib.import_module(f"dmljax.{family}.{name}")
+        raise UserError(
+            f"no '{name}' among the {family}; there are {', '.join(known)}.{nearest(name, known)}"
+        )
+    return importlib.import_module(f"{PACKAGES.get(family, f'dmljax.{family}')}.{name}")

@@ -2,6 +2,7 @@
 
 This file imports nothing of the package, so that any part may import it.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -57,20 +58,23 @@ class Samples:
       references: one text per sample, unique, by which a person finds the image again.
       expression, pose, identity: integer class of each sample, int32 [S]; `MISSING` where not known.
       expression_names, pose_names, identity_names: the classes' names, in class order.
-      pose_yaw: yaw in degrees per pose class, nan for a class that is no yaw. Positive: the person turned to their
-        own left, so that the nose points to the right of the image.
+      pose_yaw: yaw in degrees per pose class, nan for a class that is no yaw. Positive: the person turned to
+        their own left, so that the nose points to the right of the image.
       pose_mirror: the pose class after a horizontal flip, `MISSING` where the set has none.
       read: reference -> the file's bytes, or the image itself as uint8 [H, W, 3].
       prepare: where images have to be made first: called before they are read with their references,
-        progress= (bool) and workers= (0: one for each core), it makes what is missing and returns the folder. Else None.
+        progress= (bool) and workers= (0: one for each core), it makes what is missing and returns the folder.
+        Else None.
       boxes: (left, top, right, bottom) in pixels of each image, cut out before resizing, int32 [S, 4]; a box
         without area, or None for all, keeps the whole image.
-      darkest: an image whose mean grey level (0..255) is below this is a placeholder and is skipped; one value, or float32 [S].
+      darkest: an image whose mean grey level (0..255) is below this is a placeholder and is skipped; one
+        value, or float32 [S].
       skipped: files that were found and left out, with the reason.
       published: the counts that the set's authors state, in words; printed beside the actual ones.
       licence, obtain: on what terms the set may be used, and where it comes from.
       protocol: the sizes of the paper's split, where the paper used the set; else None.
-      hashes: perceptual hash of each image, uint64 [S] (`data.duplicates`), of a set whose images were all read once; else None.
+      hashes: perceptual hash of each image, uint64 [S] (`data.duplicates`), of a set whose images were all
+        read once; else None.
       notes: what the user should be told once, in words.
       partition: 0 (train) or 1 (test) per sample, int8 [S], where the set has an official split; else None.
     """
@@ -149,7 +153,8 @@ class Signals(NamedTuple):
       valid: bool [K], tasks for which the batch held at least one labelled sample or valid anchor.
       step: int32 scalar, the optimizer step that is being taken.
       gram: float32 [K, K], inner products of the tasks' gradients; None unless the strategy needs it.
-      cross_gram: float32 [K, K], the same between gradients of two independent halves of the micro-batches; or None.
+      cross_gram: float32 [K, K], the same between gradients of two independent halves of the micro-batches;
+        or None.
       rng: a random key, the same on every device; None unless the strategy needs it.
     """
 
@@ -166,15 +171,15 @@ class Weighting(NamedTuple):
     """A weighting strategy: state in, state out, as in optax.
 
     Attributes:
-      init: (task names, a tuple of K texts) -> state, a pytree of arrays. A strategy that needs the 'jacobian' is also
-        given a tree of shapes [K, ...] of the per-task gradients on the trunk.
-      update: (Signals, state) -> (weights float32 [K], state, aux dict of scalars). Pure and traceable. The weights
-        may depend on the history in `state`; the caller treats them as constants in the gradient.
-      needs: static; what the step has to do for it: 'gram', 'cross_gram' (see `Signals`), 'rng'; 'jacobian' (calls
-        `transform`), 'post' (a second forward pass, then `post`); 'losses' (the weights depend on this very step's losses) and
-        'positive' (losses must not be negative).
-      transform: (jacobian, leaves [K, ...], Signals without a Gram matrix, state) -> (jacobian, state). The Gram matrix and the
-        weighted sum are then taken of what it returns.
+      init: (task names, a tuple of K texts) -> state, a pytree of arrays. A strategy that needs the
+        'jacobian' is also given a tree of shapes [K, ...] of the per-task gradients on the trunk.
+      update: (Signals, state) -> (weights float32 [K], state, aux dict of scalars). Pure and traceable. The
+        weights may depend on the history in `state`; the caller treats them as constants in the gradient.
+      needs: static; what the step has to do for it: 'gram', 'cross_gram' (see `Signals`), 'rng'; 'jacobian'
+        (calls `transform`), 'post' (a second forward pass, then `post`); 'losses' (the weights depend on this
+        very step's losses) and 'positive' (losses must not be negative).
+      transform: (jacobian, leaves [K, ...], Signals without a Gram matrix, state) -> (jacobian, state). The
+        Gram matrix and the weighted sum are then taken of what it returns.
       post: (Signals of the step, losses [K] of the same batch after it, state) -> state.
     """
 

@@ -1,8 +1,10 @@
-"""Work shared among processes of this machine: whole items to each, one byte back for each image, nobody left behind.
+"""Work shared among processes of this machine: whole items to each, one byte back for each image, nobody left
+behind.
 
-Workers are fresh interpreters that get their task over a pipe, not forks: the parent may hold threads of TensorFlow or JAX.
-A worker whose parent is gone fails at its next report, so a kill of the parent ends all.
+Workers are fresh interpreters that get their task over a pipe, not forks: the parent may hold threads of
+TensorFlow or JAX. A worker whose parent is gone fails at its next report, so a kill of the parent ends all.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -23,7 +25,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def each(do: Callable[[object, Callable[[int], None]], None], items: Sequence, bar: tqdm, *, workers: int = 0, doing: str) -> None:
+def each(
+    do: Callable[[object, Callable[[int], None]], None],
+    items: Sequence,
+    bar: tqdm,
+    *,
+    workers: int = 0,
+    doing: str,
+) -> None:
     """Calls `do(item, report)` for every item, where report(n) counts n images on the bar.
 
     Args:
@@ -41,12 +50,18 @@ def each(do: Callable[[object, Callable[[int], None]], None], items: Sequence, b
         return
     reader, writer = os.pipe()
     with contextlib.ExitStack() as open_files:
-        running = []  # (process, what it says on stderr): each has a file of its own, where no other writes in between
+        # (process, what it says on stderr): each has a file of its own, where no other writes in between
+        running = []
         try:
             for k in range(workers):
                 said = open_files.enter_context(tempfile.TemporaryFile())
-                process = subprocess.Popen([sys.executable, "-m", "dmljax.workers"], stdin=subprocess.PIPE, stdout=writer, stderr=said,
-                                           env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "dmljax.workers"],
+                    stdin=subprocess.PIPE,
+                    stdout=writer,
+                    stderr=said,
+                    env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                )
                 running.append((process, said))
                 pickle.dump((sys.path, None), process.stdin)
                 pickle.dump((do, items[k::workers]), process.stdin)

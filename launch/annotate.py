@@ -1,40 +1,67 @@
-"""Labels a set without pose and identity by a trained run: a CSV with confidences, and a contact sheet a person, for correction by hand.
+"""Labels a set without pose and identity by a trained run: a CSV with confidences, and a contact sheet a
+person, for correction by hand.
 
     dmljax annotate --run=runs/multipie --set=sfew:FOLDER --people=95 --out=sfew_labels
-    dmljax train --config=sfew --config.dataset.root=FOLDER --config.dataset.labels=sfew_labels/labels.csv --run=runs/sfew
+    dmljax train --config=sfew --config.dataset.root=FOLDER --config.dataset.labels=sfew_labels/labels.csv
 
-Pose comes from the run's pose head, identity from clusters of its features. Correct labels.csv; an empty cell is not known.
+Pose comes from the run's pose head, identity from clusters of its features. Correct labels.csv; an empty cell
+is not known.
 """
+
 import sys
 from pathlib import Path
 
 from absl import flags
-
-from dmljax import cli
+from dmljax.launch import cli
 
 
 def define(values):
     flags.DEFINE_string("run", "", "a trained run with a pose head", flag_values=values)
     flags.DEFINE_string("root", "", "where that run's dataset lies now, if it was moved", flag_values=values)
     flags.DEFINE_string("set", "", "the set to label, NAME:FOLDER", flag_values=values)
-    flags.DEFINE_string("out", "annotations", "folder for labels.csv and the contact sheets", flag_values=values)
-    flags.DEFINE_integer("people", 0, "how many people; 0: as many as --distance leaves", lower_bound=0, flag_values=values)
-    flags.DEFINE_float("distance", 0.3, "largest mean cosine distance within a cluster", lower_bound=0.0, upper_bound=2.0, flag_values=values)
+    flags.DEFINE_string(
+        "out", "annotations", "folder for labels.csv and the contact sheets", flag_values=values
+    )
+    flags.DEFINE_integer(
+        "people", 0, "how many people; 0: as many as --distance leaves", lower_bound=0, flag_values=values
+    )
+    flags.DEFINE_float(
+        "distance",
+        0.3,
+        "largest mean cosine distance within a cluster",
+        lower_bound=0.0,
+        upper_bound=2.0,
+        flag_values=values,
+    )
     flags.DEFINE_enum("features", "f2", ["f2", "embedding"], "what is clustered", flag_values=values)
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 
 
 def main(values):
-    from dmljax import preparation
-    from dmljax.evaluate import annotate
+    from dmljax.preparation import opening
+    from dmljax.runs import annotate
     from dmljax.types import UserError
 
     if not values.run:
         raise UserError("give a trained run: --run=runs/quick")
-    name, folder = preparation.named(values.set, "--set")
-    print(annotate.annotate(Path(values.run), name, folder, Path(values.out), people=values.people, distance=values.distance,
-                            features=values.features, root=values.root, progress=values.progress))
-    print(f"correct by hand: {values.out}/labels.csv, {values.out}/person_*.png; then --config.dataset.labels={values.out}/labels.csv")
+    name, folder = opening.named(values.set, "--set")
+    print(
+        annotate.annotate(
+            Path(values.run),
+            name,
+            folder,
+            Path(values.out),
+            people=values.people,
+            distance=values.distance,
+            features=values.features,
+            root=values.root,
+            progress=values.progress,
+        )
+    )
+    print(
+        f"correct by hand: {values.out}/labels.csv, {values.out}/person_*.png; then"
+        f" --config.dataset.labels={values.out}/labels.csv"
+    )
 
 
 if __name__ == "__main__":

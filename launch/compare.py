@@ -1,18 +1,18 @@
 """Compares weighting strategies over seeds and folds: table, plots and a page under RUN.
 
     dmljax compare --config=quick --strategies=dwa,uncertainty,famo --seeds=0,1,2 --run=runs/compare
-    dmljax compare --config=cmu_faces --config.dataset.root=FOLDER --strategies=dwa --folds=0,1,2,3,4 --run=runs/cmu_compare --jobs=2
-
+    dmljax compare --config=cmu_faces --config.dataset.root=FOLDER --strategies=dwa --folds=0,1,2,3,4 --jobs=2
     dmljax compare --config=quick --strategies=dwa --run=runs/compare --jobs=50 --cluster=slurm \\
         --cluster_options=slurm_partition=gpu,gpus_per_node=1,timeout_min=60
 
-Equal weights, random weights and single-task runs are always among them. The same command goes on where it was stopped.
+Equal weights, random weights and single-task runs are always among them. The same command goes on where it
+was stopped.
 """
+
 import sys
 
 from absl import flags
-
-from dmljax import cli
+from dmljax.launch import cli
 
 
 def define(values):
@@ -22,7 +22,7 @@ def define(values):
 
 
 def main(values):
-    from dmljax import comparing
+    from dmljax.studies import compare as comparing
 
     return comparing.compare(values.config, values.strategies, cli.members_options(values))
 

@@ -5,25 +5,32 @@
 
 A folder of folds is evaluated fold by fold and then as a whole, with mean and deviation.
 """
+
 import sys
 
 from absl import flags
-
-from dmljax import cli
+from dmljax.launch import cli
 
 
 def define(values):
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
     flags.DEFINE_string("root", "", "where the dataset lies now, if it was moved", flag_values=values)
     flags.DEFINE_enum("checkpoint", "last", ["last", "best"], "which checkpoint", flag_values=values)
-    flags.DEFINE_list("yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values)
-    flags.DEFINE_bool("flip", False, "predict by the mean over each image and its mirror image; into RUN/evaluation_flip", flag_values=values)
+    flags.DEFINE_list(
+        "yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values
+    )
+    flags.DEFINE_bool(
+        "flip",
+        False,
+        "predict by the mean over each image and its mirror image; into RUN/evaluation_flip",
+        flag_values=values,
+    )
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 
 
 def main(values):
-    from dmljax.evaluate import run
     from dmljax.report import write
+    from dmljax.runs import evaluate as run
 
     chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "root", "progress")}
     for folder in run.evaluate(values.run, **chosen):

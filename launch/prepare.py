@@ -1,19 +1,22 @@
-"""Prepares a set: checks, crops and resizes its images into a TFDS dataset or plain arrays; or only checks it, or finds its faces.
+"""Prepares a set: checks, crops and resizes its images into a TFDS dataset or plain arrays; or only checks
+it, or finds its faces.
 
     dmljax prepare kdef --source=FOLDER --out=prepared
     dmljax prepare kdef --source=FOLDER --config.crop.rule=haar --config.data.image_size=128 --out=prepared
     dmljax prepare kdef --source=prepared --out=arrays --formats=array     # for machines without TensorFlow
     dmljax prepare cmu_faces --source=FOLDER --sheet=cmu.png               # only check
-    dmljax prepare cmu_faces --source=FOLDER --config.crop.rule=mtcnn --boxes=boxes.csv   # only find the faces
+    dmljax prepare cmu_faces --source=FOLDER --config.crop.rule=mtcnn --boxes=boxes.csv  # only find the faces
 
-The set comes to lie in OUT/<set>/<version> with a report; train on it with --config.dataset.root=OUT. The same command goes on where
-it was stopped. Rendered sets are rendered first, in parallel, and kept in the user's cache.
+The set comes to lie in OUT/<set>/<version> with a report; train on it with --config.dataset.root=OUT. The
+same command goes on where it was stopped. Rendered sets are rendered first, in parallel, and kept in the
+user's cache.
 """
+
 import sys
 
 from absl import flags
+from dmljax.launch import cli
 
-from dmljax import cli
 from dmljax.types import UserError
 
 
@@ -21,38 +24,93 @@ def define(values):
     cli.positional("config")
     cli.define_config(values, "quick")
     flags.DEFINE_string("source", "", "where the set lies; empty: dataset.root", flag_values=values)
-    flags.DEFINE_string("out", "", "folder for the prepared set; empty: only check the set", flag_values=values)
-    flags.DEFINE_list("formats", ["array_record", "tfrecord"], "array_record (tfds.data_source, this package), tfrecord (tfds.load), array "
-                      "(numpy, without TensorFlow)", flag_values=values)
+    flags.DEFINE_string(
+        "out", "", "folder for the prepared set; empty: only check the set", flag_values=values
+    )
+    flags.DEFINE_list(
+        "formats",
+        ["array_record", "tfrecord"],
+        "array_record (tfds.data_source, this package), tfrecord (tfds.load), array "
+        "(numpy, without TensorFlow)",
+        flag_values=values,
+    )
     flags.DEFINE_string("version", "1.0.0", "of the prepared set", flag_values=values)
     flags.DEFINE_integer("per_shard", 1024, "images in a file", lower_bound=1, flag_values=values)
     flags.DEFINE_bool("beam", False, "make the shards by Apache Beam (dmljax[beam])", flag_values=values)
-    flags.DEFINE_list("beam_options", [], "of the pipeline, such as runner=DirectRunner,direct_num_workers=2", flag_values=values)
-    flags.DEFINE_string("sheet", "contact_sheet.png", "without --out, file for the contact sheet; empty: none", flag_values=values)
-    flags.DEFINE_string("boxes", "", "only find the face in every image by crop.rule, and write the boxes to this CSV file", flag_values=values)
-    flags.DEFINE_float("spread", 5.0, "with --boxes: a face more than so many median absolute deviations from the usual place or size takes the "
-                       "median box, as one that was not found does; 0 trusts every box", lower_bound=0.0, upper_bound=1000.0, flag_values=values)
+    flags.DEFINE_list(
+        "beam_options",
+        [],
+        "of the pipeline, such as runner=DirectRunner,direct_num_workers=2",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "sheet",
+        "contact_sheet.png",
+        "without --out, file for the contact sheet; empty: none",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "boxes",
+        "",
+        "only find the face in every image by crop.rule, and write the boxes to this CSV file",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "spread",
+        5.0,
+        "with --boxes: a face more than so many median absolute deviations from the usual place or size takes"
+        " the median box, as one that was not found does; 0 trusts every box",
+        lower_bound=0.0,
+        upper_bound=1000.0,
+        flag_values=values,
+    )
     flags.DEFINE_integer("people", 8, "people on the contact sheet", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("side", 96, "pixels of a picture on the contact sheet", lower_bound=16, upper_bound=512, flag_values=values)
+    flags.DEFINE_integer(
+        "side",
+        96,
+        "pixels of a picture on the contact sheet",
+        lower_bound=16,
+        upper_bound=512,
+        flag_values=values,
+    )
     flags.DEFINE_integer("workers", 0, "processes; 0: one for each core", lower_bound=0, flag_values=values)
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 
 
 def main(values):
-    from dmljax import preparation
+    from dmljax.preparation import prepare as preparation
 
     values.config.dataset.root = values.source or values.config.dataset.root
-    shown = {"people": values.people, "side": values.side, "workers": values.workers, "progress": values.progress}
+    shown = {
+        "people": values.people,
+        "side": values.side,
+        "workers": values.workers,
+        "progress": values.progress,
+    }
     if values.boxes:
         if values.out:
             raise UserError("--boxes only finds faces, --out prepares the set; give one of them")
-        preparation.locate(values.config, values.boxes, spread=values.spread, workers=values.workers, progress=values.progress)
+        preparation.locate(
+            values.config,
+            values.boxes,
+            spread=values.spread,
+            workers=values.workers,
+            progress=values.progress,
+        )
         return
     if not values.out:
         preparation.check(values.config, sheet=values.sheet, **shown)
         return
     beam = [f"--{option}" for option in values.beam_options] if values.beam else None
-    preparation.prepare(values.config, values.out, formats=values.formats, version=values.version, per_shard=values.per_shard, beam=beam, **shown)
+    preparation.prepare(
+        values.config,
+        values.out,
+        formats=values.formats,
+        version=values.version,
+        per_shard=values.per_shard,
+        beam=beam,
+        **shown,
+    )
 
 
 if __name__ == "__main__":

@@ -1,36 +1,44 @@
-"""Writes a run's page, RUN/report.html: results, curves, hardest images, features, configuration. One file, no network.
+"""Writes a run's page, RUN/report.html: results, curves, hardest images, features, configuration. One file,
+no network.
 
     dmljax report --run=runs/quick
-    dmljax report --run=runs/quick,runs/one_branch --out=runs        # and a page that sets them side by side, OUT/runs.html
+    dmljax report --run=runs/quick,runs/one_branch --out=runs  # and a page of both, OUT/runs.html
 
 A run that was trained since its last evaluation is evaluated first.
 """
+
 import sys
 from pathlib import Path
 
 from absl import flags
-
-from dmljax import cli
+from dmljax.launch import cli
 
 
 def define(values):
     flags.DEFINE_list("run", [], "run folders", flag_values=values)
-    flags.DEFINE_string("out", "", "folder for the page of several runs; empty: that of the first", flag_values=values)
+    flags.DEFINE_string(
+        "out", "", "folder for the page of several runs; empty: that of the first", flag_values=values
+    )
     flags.DEFINE_string("root", "", "where the dataset lies now, if it was moved", flag_values=values)
-    flags.DEFINE_bool("features", True, "probe and map the features too (not for folders of folds)", flag_values=values)
+    flags.DEFINE_bool(
+        "features", True, "probe and map the features too (not for folders of folds)", flag_values=values
+    )
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 
 
 def main(values):
-    from dmljax import reporting
     from dmljax.report import run_page
+    from dmljax.runs import report as reporting
     from dmljax.types import UserError
 
     if not values.run:
         raise UserError("give one or more run folders: --run=runs/quick")
     runs = [Path(run) for run in values.run]
     for run in runs:
-        print(f"page: {reporting.page(run, root=values.root, features=values.features, progress=values.progress)}")
+        print(
+            "page:"
+            f" {reporting.page(run, root=values.root, features=values.features, progress=values.progress)}"
+        )
     if len(runs) > 1:
         print(f"page: {run_page.compare(runs, Path(values.out) if values.out else runs[0].resolve().parent)}")
 

@@ -1,17 +1,18 @@
-"""Reproduces the paper's tables and figures: plans the runs, does what is missing, writes them in the paper's form beside its numbers.
+"""Reproduces the paper's tables and figures: plans the runs, does what is missing, writes them in the paper's
+form beside its numbers.
 
     dmljax reproduce all --run=runs/reproduce --jobs=2
     dmljax reproduce table8 --config=kdef --config.dataset.root=prepared --seeds=0,1,2 --run=runs/kdef8
     dmljax reproduce table9 --config=bu3dfe --config.dataset.root=prepared --test=sfew:FOLDER --run=runs/cross
 
-Items: table2 to table9, fig6 to fig15, all. The same command goes on where it was stopped; finished runs are not run again, and items share
-them. The default configuration is the quick one at a quarter of its length.
+Items: table2 to table9, fig6 to fig15, all. The same command goes on where it was stopped; finished runs are
+not run again, and items share them. The default configuration is the quick one at a quarter of its length.
 """
+
 import sys
 
 from absl import flags
-
-from dmljax import cli
+from dmljax.launch import cli
 
 
 def define(values):
@@ -26,9 +27,11 @@ def main(values):
     from dmljax.types import UserError
 
     try:
-        from dmljax import reproduction
+        from dmljax.studies import reproduce as reproduction
     except ModuleNotFoundError as error:
-        raise UserError(f"tables and figures need {error.name}, which is not installed; install dmljax[report]") from None
+        raise UserError(
+            f"tables and figures need {error.name}, which is not installed; install dmljax[report]"
+        ) from None
     return reproduction.reproduce(values.item, values.config, cli.members_options(values), test=values.test)
 
 

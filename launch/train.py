@@ -5,29 +5,35 @@
     dmljax train --config=manifest --config.dataset.root=FOLDER --run=runs/own
     dmljax train --config=manifest --train=bu3dfe:FOLDER,kdef:FOLDER --test=sfew:FOLDER --run=runs/cross
 
-The same command continues a run. With --config.split.fold=-1 every fold is trained, in RUN/fold_0, RUN/fold_1, ...
+The same command continues a run. With --config.split.fold=-1 every fold is trained, in RUN/fold_0,
+RUN/fold_1, ...
 Several machines: start the same command on each with --coordinator, --processes and --process.
 """
+
 import sys
 
 from absl import flags
-
-from dmljax import cli
+from dmljax.launch import cli
 
 
 def define(values):
     cli.define_config(values, "quick")
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
-    flags.DEFINE_string("train", "", "sets to train on, NAME:FOLDER,NAME:FOLDER; empty: dataset.name", flag_values=values)
-    flags.DEFINE_string("test", "", "another set to test on, NAME:FOLDER; empty: other people of the same", flag_values=values)
+    flags.DEFINE_string(
+        "train", "", "sets to train on, NAME:FOLDER,NAME:FOLDER; empty: dataset.name", flag_values=values
+    )
+    flags.DEFINE_string(
+        "test", "", "another set to test on, NAME:FOLDER; empty: other people of the same", flag_values=values
+    )
     flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for several machines", flag_values=values)
     flags.DEFINE_integer("processes", 1, "how many processes there are", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("process", 0, "number of this process", lower_bound=0, flag_values=values)
 
 
 def main(values):
-    from dmljax.train import devices, loop
+    from dmljax.runs import loop
+    from dmljax.training import devices
 
     values.config.dataset.train = values.train or values.config.dataset.train
     values.config.dataset.test = values.test or values.config.dataset.test

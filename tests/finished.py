@@ -1,10 +1,13 @@
-"""Runs that were never trained: folders with the files of a finished one, from chosen counts and random features."""
+"""Runs that were never trained: folders with the files of a finished one, from chosen counts and random
+features.
+"""
+
 import json
 
 import numpy as np
 
-from dmljax.compare.members import COST
-from dmljax.evaluate.run import read_off
+from dmljax.metrics.scores import read_off
+from dmljax.studies.members import COST
 from dmljax.types import TASKS
 
 EXPRESSIONS, POSES, YAW, PEOPLE = ("happy", "neutral", "sad"), ("left", "front"), (-45.0, 0.0), 4
@@ -12,19 +15,33 @@ VERSIONS = {"jax": "0.10", "device": "cpu"}
 
 
 def counts(right, each=20):
-    """Confusion and cells in which `right` of `each` images of every expression and pose are told; mistakes go to the next class."""
+    """Confusion and cells in which `right` of `each` images of every expression and pose are told; mistakes
+    go to the next class.
+    """
     n, p = len(EXPRESSIONS), len(POSES)
     confusion = np.zeros((n, n), int)
     for k in range(n):
         confusion[k, k], confusion[k, (k + 1) % n] = p * right, p * (each - right)
     hits = np.full((n, p), right)
-    return {"confusion": {"expression": confusion.tolist(), "pose": (np.eye(p, dtype=int) * n * each).tolist()},
-            "cells": {"hits": hits.tolist(), "counts": np.full((n, p), each).tolist()}}
+    return {
+        "confusion": {"expression": confusion.tolist(), "pose": (np.eye(p, dtype=int) * n * each).tolist()},
+        "cells": {"hits": hits.tolist(), "counts": np.full((n, p), each).tolist()},
+    }
 
 
 def score(right):
-    return read_off({"dataset": "synthetic", "names": {"expression": list(EXPRESSIONS), "pose": list(POSES)}, "yaw": list(YAW), "people": PEOPLE,
-                     "run": "x", "checkpoint": "last", "step": 9, **counts(right)})
+    return read_off(
+        {
+            "dataset": "synthetic",
+            "names": {"expression": list(EXPRESSIONS), "pose": list(POSES)},
+            "yaw": list(YAW),
+            "people": PEOPLE,
+            "run": "x",
+            "checkpoint": "last",
+            "step": 9,
+            **counts(right),
+        }
+    )
 
 
 def finish(member, right=10, seed=0, versions=VERSIONS, duration="10 epochs"):
@@ -34,12 +51,29 @@ def finish(member, right=10, seed=0, versions=VERSIONS, duration="10 epochs"):
     (folder / "metrics.json").write_text(json.dumps(score(right)))
     rng = np.random.default_rng([seed, member.seed, len(member.label)])
     grid = np.array([(e, p, i) for e in range(3) for p in range(2) for i in range(PEOPLE) for _ in range(2)])
-    np.savez(folder / "features.npz", embedding=rng.normal(size=(len(grid), 5)), f2=rng.normal(size=(len(grid), 4)),
-             expression=grid[:, 0], pose=grid[:, 1], identity=grid[:, 2], expression_names=np.array(EXPRESSIONS), pose_names=np.array(POSES),
-             identity_names=np.array([f"p{k}" for k in range(PEOPLE)]))
-    lines = [{"step": 10 * k, "loss/total": 1.0, **{f"loss/{task}": 2.0 / k + j + 0.1 * member.seed for j, task in enumerate(TASKS)},
-              **{f"weight/{task}": 0.5 + 0.01 * k for task in TASKS}} for k in range(1, 21)]
+    np.savez(
+        folder / "features.npz",
+        embedding=rng.normal(size=(len(grid), 5)),
+        f2=rng.normal(size=(len(grid), 4)),
+        expression=grid[:, 0],
+        pose=grid[:, 1],
+        identity=grid[:, 2],
+        expression_names=np.array(EXPRESSIONS),
+        pose_names=np.array(POSES),
+        identity_names=np.array([f"p{k}" for k in range(PEOPLE)]),
+    )
+    lines = [
+        {
+            "step": 10 * k,
+            "loss/total": 1.0,
+            **{f"loss/{task}": 2.0 / k + j + 0.1 * member.seed for j, task in enumerate(TASKS)},
+            **{f"weight/{task}": 0.5 + 0.01 * k for task in TASKS},
+        }
+        for k in range(1, 21)
+    ]
     (member.folder / "train.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     (member.folder / "versions.json").write_text(json.dumps(versions))
     (member.folder / "config.json").write_text(json.dumps({"train": {"duration": duration}}))
-    (member.folder / COST).write_text(json.dumps({"train_s": 1.0, "peak_bytes": 5, "step_s": 0.1, "images_s": 100.0 + member.seed}))
+    (member.folder / COST).write_text(
+        json.dumps({"train_s": 1.0, "peak_bytes": 5, "step_s": 0.1, "images_s": 100.0 + member.seed})
+    )

@@ -1,4 +1,5 @@
 """Who may import what; and that nothing needs TensorFlow that should not."""
+
 import ast
 import os
 import subprocess
@@ -10,9 +11,61 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
+EVERYONE = {"types", "plugins", "workers"}  # words and helpers that everyone shares
+
+# Each part, and the parts that it may import. A part knows only those above it.
+MAY_IMPORT = {
+    "types": set(),
+    "plugins": {"types"},
+    "workers": {"types"},
+    "losses": set(),
+    "weightings": {"types"},
+    "backbones": EVERYONE,
+    "models": {"types"},
+    "faces": EVERYONE,
+    "datasets": EVERYONE | {"faces"},
+    "detectors": EVERYONE,
+    "descriptors": EVERYONE,
+    "data": EVERYONE,
+    "metrics": EVERYONE,
+    "training": EVERYONE | {"losses", "weightings", "models"},
+    "config": EVERYONE | {"configs"},
+    "configs": EVERYONE | {"config", "training", "weightings"},
+    "preparation": EVERYONE | {"config", "data"},
+    "report": EVERYONE,
+    "runs": EVERYONE
+    | {
+        "config",
+        "backbones",
+        "data",
+        "losses",
+        "metrics",
+        "models",
+        "preparation",
+        "report",
+        "training",
+        "weightings",
+    },
+    "studies": EVERYONE | {"config", "report", "runs"},
+    "experiments": EVERYONE | {"report", "studies"},
+}
+
+# Other people's packages that a part does without.
+NEVER = {
+    "types": {"jax", "tensorflow"},
+    **dict.fromkeys(
+        ["datasets", "detectors", "descriptors", "data", "faces", "preparation", "report", "experiments"],
+        {"jax", "flax", "optax", "orbax"},
+    ),
+    **dict.fromkeys(
+        ["losses", "weightings", "metrics"], {"flax", "optax", "orbax", "absl", "ml_collections"}
+    ),
+    **dict.fromkeys(["backbones", "models", "training"], {"absl", "ml_collections"}),
+}
 
 
 def imports(path):
+    """Full names of all that a file imports, wherever in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -23,39 +76,50 @@ def imports(path):
 
 
 def uses(path, *modules):
-    return sorted(name for name in imports(path) if any(name == m or name.startswith(m + ".") for m in modules))
+    return sorted(
+        name for name in imports(path) if any(name == m or name.startswith(m + ".") for m in modules)
+    )
 
 
-def files(*parts):
-    return [p for p in FILES if any(p.relative_to(PACKAGE).as_posix().startswith(part) for part in parts)]
+def part_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-RULES = [
-    (("types.py",), ("dmljax", "jax", "tensorflow")),
-    (("datasets/", "data/", "detectors/", "descriptors/"), ("jax", "flax", "optax", "dmljax.train", "dmljax.models", "dmljax.losses")),
-    (("datasets/", "detectors/", "descriptors/"), ("dmljax.data",)),
-    (("losses/", "weightings/"), ("flax", "optax", "dmljax.train", "dmljax.models", "dmljax.data", "dmljax.config", "ml_collections")),
-    (("losses/",), ("dmljax.weightings",)),
-    (("weightings/",), ("dmljax.losses",)),
-    (("evaluate/metrics.py",), ("flax", "optax", "dmljax.train", "dmljax.models")),
-    (("backbones/", "models/"), ("dmljax.losses", "dmljax.weightings", "dmljax.data", "dmljax.train", "dmljax.config", "ml_collections")),
-    (("train/step.py",), ("dmljax.plugins", "dmljax.data", "dmljax.config", "dmljax.weightings", "dmljax.backbones", "orbax", "logging",
-                          "ml_collections")),
-    (("faces/", "compare/"), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data", "dmljax.report")),
-    (("experiments/",), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data")),
-    (("report/",), ("jax", "flax", "dmljax.train", "dmljax.models", "dmljax.evaluate", "dmljax.data")),
-]
+def own_parts(path):
+    """The parts of the package that a file imports; of `from dmljax import name`, the name."""
+    return {name.split(".")[1] for name in imports(path) if name.startswith("dmljax.")}
 
 
-@pytest.mark.parametrize(("where", "forbidden"), RULES)
-def test_layers(where, forbidden):
-    checked = files(*where)
-    assert checked, f"no file below {where}"
-    assert {p.name: uses(p, *forbidden) for p in checked if uses(p, *forbidden)} == {}
+PUBLIC = {"__init__", "__main__"}
+
+
+def test_every_part_has_its_rule():
+    assert {part_of(path) for path in FILES} - PUBLIC == MAY_IMPORT.keys() - {"configs"}
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_it_may(part):
+    files = (ROOT / "configs").glob("*.py") if part == "configs" else [p for p in FILES if part_of(p) == part]
+    wrong = {p.name: own_parts(p) - MAY_IMPORT[part] - {part} for p in files}
+    assert {name: parts for name, parts in wrong.items() if parts} == {}
+
+
+def test_no_arrow_runs_back():
+    """No part knows a part that knows it; config and configs are one thing in two places."""
+    order = [part for part in MAY_IMPORT if part not in ("config", "configs")]
+    for k, part in enumerate(order):
+        later = set(order[k + 1 :])
+        assert MAY_IMPORT[part] & later == set(), part
+
+
+@pytest.mark.parametrize("part", NEVER)
+def test_what_a_part_does_without(part):
+    wrong = {p.name: uses(p, *NEVER[part]) for p in FILES if part_of(p) == part and uses(p, *NEVER[part])}
+    assert wrong == {}
 
 
 def test_tensorflow_is_imported_in_the_pipeline_alone():
-    allowed = {PACKAGE / "data" / "pipeline.py", PACKAGE / "data" / "prepared.py"}
+    allowed = {PACKAGE / "data" / "pipeline.py", PACKAGE / "preparation" / "prepared.py"}
     assert [p for p in FILES if uses(p, "tensorflow", "tensorflow_datasets") and p not in allowed] == []
 
 
@@ -70,9 +134,9 @@ for name in ("tensorflow", "tensorflow_datasets"):
     sys.modules[name] = None
 import dmljax
 from dmljax.configs import quick
-from dmljax.train.loop import train_folds
-from dmljax.evaluate.run import evaluate
-from dmljax.evaluate.speed import measure
+from dmljax.runs.loop import train_folds
+from dmljax.runs.evaluate import evaluate
+from dmljax.runs.speed import measure
 config = quick.get_config()
 config.dataset.synthetic.identities = 5
 config.data.image_size = 24
@@ -81,12 +145,18 @@ config.backbone.resnet.stages = (1,)
 config.train.duration = "2 steps"
 assert train_folds(config, sys.argv[1], progress=False) == 0
 print(evaluate(sys.argv[1], progress=False))
-print(measure(mode="train", device="cpu", image=24, batch=10, width=4, stages=["1"], dtype="f32", steps=1, warmup=1))
+small = dict(image=24, batch=10, width=4, stages=["1"], dtype="f32", steps=1, warmup=1)
+print(measure(mode="train", device="cpu", **small))
 """
 
 
 def test_training_evaluation_and_benchmark_run_without_tensorflow(tmp_path):
-    done = subprocess.run([sys.executable, "-c", BLOCKED, str(tmp_path / "run")], capture_output=True, text=True, cwd=ROOT,
-                          env=os.environ | {"XLA_FLAGS": ""})
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"XLA_FLAGS": ""},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "run" / "evaluation" / "metrics.json").exists() and '"mode": "train"' in done.stdout

@@ -1,4 +1,5 @@
 """The commands as a user meets them: what they write, and what they say to a mistake."""
+
 import csv
 import importlib
 import json
@@ -12,14 +13,28 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-TINY = ["--noprogress", "--config.data.image_size=24", "--config.backbone.resnet.depth=18", "--config.backbone.resnet.width=4",
-        "--config.backbone.resnet.stages=(1,)", "--config.data.tuples_per_step=1", "--config.train.duration=2 steps",
-        "--config.model.fused=8", "--config.model.embedding=8", "--config.model.hidden=8"]
+TINY = [
+    "--noprogress",
+    "--config.data.image_size=24",
+    "--config.backbone.resnet.depth=18",
+    "--config.backbone.resnet.width=4",
+    "--config.backbone.resnet.stages=(1,)",
+    "--config.data.tuples_per_step=1",
+    "--config.train.duration=2 steps",
+    "--config.model.fused=8",
+    "--config.model.embedding=8",
+    "--config.model.hidden=8",
+]
 
 
 def dmljax(*arguments, **environment):
-    done = subprocess.run([sys.executable, "-c", "from dmljax.cli import main; main()", *arguments], cwd=ROOT, text=True,
-                          capture_output=True, env=os.environ | {"XLA_FLAGS": ""} | environment)
+    done = subprocess.run(
+        [sys.executable, "-c", "from dmljax.launch.cli import main; main()", *arguments],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        env=os.environ | {"XLA_FLAGS": ""} | environment,
+    )
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     return done
 
@@ -35,23 +50,39 @@ def test_folds_from_the_archive_to_the_tables(tmp_path):
     from dmljax.datasets import cmu_faces
 
     cmu_faces.write_fixture(tmp_path / "set")
-    common = ["train", "--config=cmu_faces", *TINY, f"--config.dataset.root={tmp_path / 'set'}", "--config.split.folds=3"]
+    common = [
+        "train",
+        "--config=cmu_faces",
+        *TINY,
+        f"--config.dataset.root={tmp_path / 'set'}",
+        "--config.split.folds=3",
+    ]
     done = dmljax(*common, f"--run={tmp_path / 'run'}")
     assert done.returncode == 0 and "fold 3 of 3" in done.stdout, done.stderr
     done = dmljax("evaluate", f"--run={tmp_path / 'run'}", "--noprogress")
     assert done.returncode == 0 and "3 folds" in done.stdout, done.stderr
     whole = tmp_path / "run" / "evaluation"
     rows = list(csv.DictReader((whole / "predictions.csv").read_text().splitlines()))
-    assert len(rows) == 96 and len({row["reference"] for row in rows}) == 96  # every sample once over the folds
+    # every sample once over the folds
+    assert len(rows) == 96 and len({row["reference"] for row in rows}) == 96
     score = json.loads((whole / "metrics.json").read_text())
     hits = [row["expression"] == row["expression_predicted"] for row in rows]
     assert score["scores"]["expression accuracy"] == pytest.approx(np.mean(hits))
     assert np.sum(score["confusion"]["pose"]) == 96 and len(score["folds"]) == 3
-    for name in ("confusion_expression.png", "confusion_pose.png", "expression_by_pose.png", "tables.md", "folds.csv"):
+    for name in (
+        "confusion_expression.png",
+        "confusion_pose.png",
+        "expression_by_pose.png",
+        "tables.md",
+        "folds.csv",
+    ):
         assert (whole / name).stat().st_size > 100
     assert (tmp_path / "run" / "fold_0" / "evaluation" / "curves.png").exists()
     skipped = list(csv.DictReader((tmp_path / "run" / "fold_0" / "skipped.csv").read_text().splitlines()))
-    assert {"reference": "faces/ann/ann_up_sad_open.bad", "reason": "marked .bad by the set's authors"} in skipped
+    assert {
+        "reference": "faces/ann/ann_up_sad_open.bad",
+        "reason": "marked .bad by the set's authors",
+    } in skipped
     done = dmljax("evaluate", f"--run={tmp_path / 'run'}", "--noprogress", "--yaw=-10,60")
     some = json.loads((tmp_path / "run" / "evaluation_yaw_-10_60" / "metrics.json").read_text())
     assert done.returncode == 0 and np.sum(some["confusion"]["pose"]) == 48
@@ -66,11 +97,21 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
     with open(tmp_path / "manifest.csv", "a") as file:
         file.write("plain.png,joy,,p1\nbroken.png,joy,0,p1\n")
     run = tmp_path / "run"
-    done = dmljax("train", "--config=manifest", *TINY, f"--config.dataset.root={tmp_path}", f"--run={run}", "--config.data.leftovers=True",
-                  "--config.split.folds=2")
+    done = dmljax(
+        "train",
+        "--config=manifest",
+        *TINY,
+        f"--config.dataset.root={tmp_path}",
+        f"--run={run}",
+        "--config.data.leftovers=True",
+        "--config.split.folds=2",
+    )
     assert done.returncode == 0, done.stderr
     assert "2 files skipped" in done.stdout
-    skipped = {row["reference"]: row["reason"] for row in csv.DictReader((run / "skipped.csv").read_text().splitlines())}
+    skipped = {
+        row["reference"]: row["reason"]
+        for row in csv.DictReader((run / "skipped.csv").read_text().splitlines())
+    }
     assert skipped["lost.ppm"] == "no such file" and "cannot be decoded" in skipped["broken.png"]
 
 
@@ -85,7 +126,10 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--config.train.duration=soon"], "train.duration must be a duration such as"),
         (["--config.weighting.name=dva"], "Did you mean 'dwa'?"),
         (["--config.dataset.name=cmu"], "no 'cmu' among the datasets"),
-        (["--config.dataset.name=cmu_faces", "--config.dataset.root=/nowhere"], "no folder or archive at '/nowhere'"),
+        (
+            ["--config.dataset.name=cmu_faces", "--config.dataset.root=/nowhere"],
+            "no folder or archive at '/nowhere'",
+        ),
         (["--config.dataset.name=cmu_faces"], "no folder or archive at ''"),
         (["--config.dataset.name=folder", "--config.dataset.root=/nowhere"], "no manifest"),
         (["--config.split.folds=99"], "there are 6 identities"),
@@ -94,14 +138,24 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--config.backbone.resnet.depth=20"], "depth must be one of 18, 34, 50, 101"),
         (["--config.data.feed=disk"], "data.feed must be one of"),
         (["--config.data.tuples_per_step=3"], "does not divide among 2 devices"),
-        (["--config.dataset.synthetic.identities=5", "--config.data.tuples_per_step=400"], "a step needs 400"),
+        (
+            ["--config.dataset.synthetic.identities=5", "--config.data.tuples_per_step=400"],
+            "a step needs 400",
+        ),
         (["surplus"], "unexpected 'surplus'"),
         (["--rnu=x"], "rnu"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line(tmp_path, arguments, said):
     two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"} if "divide" in said else {}
-    line = refused("train", f"--run={tmp_path / 'run'}", "--noprogress", "--config.dataset.synthetic.identities=6", *arguments, **two)
+    line = refused(
+        "train",
+        f"--run={tmp_path / 'run'}",
+        "--noprogress",
+        "--config.dataset.synthetic.identities=6",
+        *arguments,
+        **two,
+    )
     assert said in line and line.startswith("dmljax train: ")
     assert not (tmp_path / "run" / "checkpoints").exists()
 
@@ -110,7 +164,9 @@ def test_mistakes_of_the_other_commands(tmp_path):
     assert "is no run folder" in refused("evaluate", f"--run={tmp_path}")
     assert "Did you mean 'train'?" in refused("trian")
     (tmp_path / "file").touch()
-    assert str(tmp_path / "file") in refused("train", *TINY, "--config.dataset.synthetic.identities=6", f"--run={tmp_path / 'file' / 'run'}")
+    assert str(tmp_path / "file") in refused(
+        "train", *TINY, "--config.dataset.synthetic.identities=6", f"--run={tmp_path / 'file' / 'run'}"
+    )
     assert "--batch" in refused("benchmark", "--batch=7", "--device=cpu")
     assert "whole numbers" in refused("benchmark", "--stages=a,b")
     for device in ("tpu",) if Path("/dev/nvidia0").exists() else ("tpu", "gpu", "cuda"):
@@ -122,7 +178,13 @@ def test_prepare_makes_checks_and_draws(tmp_path):
     from dmljax.datasets import bu3dfe, ict3dfe
 
     cache = {"DMLJAX_CACHE": str(tmp_path / "cache")}
-    common = ["prepare", "--config=quick", "--config.dataset.synthetic.identities=2", "--config.dataset.synthetic.size=24", "--noprogress"]
+    common = [
+        "prepare",
+        "--config=quick",
+        "--config.dataset.synthetic.identities=2",
+        "--config.dataset.synthetic.size=24",
+        "--noprogress",
+    ]
     done = dmljax(*common, f"--sheet={tmp_path / 'sheet.png'}", "--side=24", **cache)
     assert done.returncode == 0 and "70 images, 2 identities, 0 files skipped" in done.stdout, done.stderr
     with Image.open(tmp_path / "sheet.png") as sheet:
@@ -130,7 +192,12 @@ def test_prepare_makes_checks_and_draws(tmp_path):
     assert len(list((tmp_path / "cache").glob("synthetic-*/*.npz"))) == 2
     (tmp_path / "scans").mkdir()
     bu3dfe.write_fixture(str(tmp_path / "scans"))
-    scans = ["--config=bu3dfe", f"--config.dataset.root={tmp_path / 'scans'}", "--config.dataset.bu3dfe.size=32", "--noprogress"]
+    scans = [
+        "--config=bu3dfe",
+        f"--config.dataset.root={tmp_path / 'scans'}",
+        "--config.dataset.bu3dfe.size=32",
+        "--noprogress",
+    ]
     done = dmljax("prepare", *scans, f"--sheet={tmp_path / 'b.png'}", **cache)
     assert done.returncode == 0 and "bu3dfe: 72 images (published: 2,500 scans" in done.stdout, done.stderr
     assert "2 identities, 19 files skipped" in done.stdout
@@ -142,7 +209,9 @@ def test_prepare_makes_checks_and_draws(tmp_path):
     ict3dfe.write_fixture(str(tmp_path / "wrong"))
     archive = tmp_path / "wrong" / "model.npz"
     archive.write_bytes(archive.read_bytes()[:1000])
-    assert "cannot be read as .npz" in refused("prepare", "--config=ict3dfe", f"--config.dataset.root={archive}", "--sheet=")
+    assert "cannot be read as .npz" in refused(
+        "prepare", "--config=ict3dfe", f"--config.dataset.root={archive}", "--sheet="
+    )
 
 
 def test_a_set_with_one_face_names_the_condition(tmp_path):
@@ -151,19 +220,48 @@ def test_a_set_with_one_face_names_the_condition(tmp_path):
     folder.write_fixture(tmp_path)
     path = tmp_path / "manifest.csv"
     path.write_text(path.read_text().replace(",anger,", ",joy,").replace(",neutral,", ",joy,"))
-    line = refused("train", "--config=manifest", *TINY, f"--config.dataset.root={tmp_path}", f"--run={tmp_path / 'run'}", "--config.split.folds=2")
-    assert "no five-tuple can be formed" in line and "no other expression at the same pose is left" in line and "'joy'" in line
+    line = refused(
+        "train",
+        "--config=manifest",
+        *TINY,
+        f"--config.dataset.root={tmp_path}",
+        f"--run={tmp_path / 'run'}",
+        "--config.split.folds=2",
+    )
+    assert (
+        "no five-tuple can be formed" in line
+        and "no other expression at the same pose is left" in line
+        and "'joy'" in line
+    )
 
 
-SETS = {"kdef": ("kind=folds", "folds=2"), "multipie": ("kind=folds", "folds=2"), "rafd": ("folds=3",), "sfew": ()}
+SETS = {
+    "kdef": ("kind=folds", "folds=2"),
+    "multipie": ("kind=folds", "folds=2"),
+    "rafd": ("folds=3",),
+    "sfew": (),
+}
 
 
-@pytest.mark.parametrize("name", ["kdef", *(pytest.param(name, marks=pytest.mark.slow) for name in ("multipie", "rafd", "sfew"))])
+@pytest.mark.parametrize(
+    "name", ["kdef", *(pytest.param(name, marks=pytest.mark.slow) for name in ("multipie", "rafd", "sfew"))]
+)
 def test_from_a_licensed_sets_folder_to_a_first_step(name, tmp_path):
     importlib.import_module(f"dmljax.datasets.{name}").write_fixture(str(tmp_path / "set"))
     split = [f"--config.split.{field}" for field in SETS[name]]
-    done = dmljax("train", f"--config={name}", *TINY, *split, f"--config.dataset.root={tmp_path / 'set'}", f"--run={tmp_path / 'run'}")
-    assert done.returncode == 0 and "published" in done.stdout and (tmp_path / "run" / "checkpoints" / "last").exists(), done.stderr
+    done = dmljax(
+        "train",
+        f"--config={name}",
+        *TINY,
+        *split,
+        f"--config.dataset.root={tmp_path / 'set'}",
+        f"--run={tmp_path / 'run'}",
+    )
+    assert (
+        done.returncode == 0
+        and "published" in done.stdout
+        and (tmp_path / "run" / "checkpoints" / "last").exists()
+    ), done.stderr
 
 
 @pytest.mark.slow
@@ -171,16 +269,37 @@ def test_prepared_joined_and_tested_on_another_set(tmp_path):
     """kdef prepared, joined with rafd as it lies, tested on sfew; by the feed from disk; evaluated."""
     for name in ("kdef", "rafd", "sfew"):
         importlib.import_module(f"dmljax.datasets.{name}").write_fixture(str(tmp_path / name))
-    made = dmljax("prepare", "kdef", f"--source={tmp_path / 'kdef'}", "--config.data.image_size=32",
-                  f"--out={tmp_path / 'out'}", "--noprogress")
+    made = dmljax(
+        "prepare",
+        "kdef",
+        f"--source={tmp_path / 'kdef'}",
+        "--config.data.image_size=32",
+        f"--out={tmp_path / 'out'}",
+        "--noprogress",
+    )
     folder = tmp_path / "out" / "kdef" / "1.0.0"
     assert made.returncode == 0 and f"prepared: {folder}" in made.stdout, made.stderr
-    assert "| afraid | 8 | 8 | 8 | 8 | 8 | 40 |" in (folder / "report.md").read_text() and (folder / "contact_sheet.png").stat().st_size > 1000
-    assert "neutral,full left,F01,1" in (folder / "counts.csv").read_text()  # the other session's is a black placeholder
+    assert (
+        "| afraid | 8 | 8 | 8 | 8 | 8 | 40 |" in (folder / "report.md").read_text()
+        and (folder / "contact_sheet.png").stat().st_size > 1000
+    )
+    # the other session's is a black placeholder
+    assert "neutral,full left,F01,1" in (folder / "counts.csv").read_text()
     run = tmp_path / "run"
-    done = dmljax("train", "--config=kdef", *TINY, f"--train=kdef:{tmp_path / 'out'},rafd:{tmp_path / 'rafd'}", f"--test=sfew:{tmp_path / 'sfew'}",
-                  "--config.data.feed=tfdata", f"--run={run}")
-    assert done.returncode == 0 and "test 14 images of 0 people" in done.stdout and "has no contempt" in done.stdout, done.stderr
+    done = dmljax(
+        "train",
+        "--config=kdef",
+        *TINY,
+        f"--train=kdef:{tmp_path / 'out'},rafd:{tmp_path / 'rafd'}",
+        f"--test=sfew:{tmp_path / 'sfew'}",
+        "--config.data.feed=tfdata",
+        f"--run={run}",
+    )
+    assert (
+        done.returncode == 0
+        and "test 14 images of 0 people" in done.stdout
+        and "has no contempt" in done.stdout
+    ), done.stderr
     scored = dmljax("evaluate", f"--run={run}", "--noprogress")
     assert scored.returncode == 0 and "expression accuracy" in scored.stdout, scored.stderr
 
@@ -190,37 +309,77 @@ def test_mistakes_about_sets(tmp_path):
     folder.write_fixture(str(tmp_path))
     own = ("--config=manifest", f"--config.dataset.root={tmp_path}")
     assert "written as name:folder" in refused("train", *own, "--train=kdef", f"--run={tmp_path / 'run'}")
-    assert "no configuration 'kdeff'" in refused("prepare", "kdeff") and "unexpected 'more'" in refused("prepare", "kdef", "more")
+    assert "no configuration 'kdeff'" in refused("prepare", "kdeff") and "unexpected 'more'" in refused(
+        "prepare", "kdef", "more"
+    )
     assert "Did you mean 'haar'" in refused("prepare", *own, "--config.crop.rule=har")
-    assert "must be some of array_record, tfrecord, array" in refused("prepare", *own, f"--out={tmp_path / 'o'}", "--formats=png")
-    assert "prepared one by one" in refused("prepare", "--config=manifest", f"--config.dataset.train=folder:{tmp_path}", f"--out={tmp_path / 'o'}")
+    assert "must be some of array_record, tfrecord, array" in refused(
+        "prepare", *own, f"--out={tmp_path / 'o'}", "--formats=png"
+    )
+    assert "prepared one by one" in refused(
+        "prepare", "--config=manifest", f"--config.dataset.train=folder:{tmp_path}", f"--out={tmp_path / 'o'}"
+    )
 
 
 @pytest.mark.slow
 def test_a_report_of_a_run_and_of_several(tmp_path):
-    """Trains two tiny runs, one from the branches of the other, and writes their pages; evaluates what was not evaluated."""
+    """Trains two tiny runs, one from the branches of the other, and writes their pages; evaluates what was
+    not evaluated.
+    """
     small = ["--config=quick", "--config.dataset.synthetic.identities=10", *TINY]
     first, second = tmp_path / "first", tmp_path / "second"
     assert dmljax("train", *small, f"--run={first}").returncode == 0
     began = dmljax("train", *small, f"--config.init.run={first}", f"--run={second}")
-    assert began.returncode == 0 and "taken face: " in began.stdout and "left embedding: not asked for" in began.stdout, began.stderr
+    assert (
+        began.returncode == 0
+        and "taken face: " in began.stdout
+        and "left embedding: not asked for" in began.stdout
+    ), began.stderr
     done = dmljax("report", f"--run={first},{second}", f"--out={tmp_path}", "--noprogress")
     assert done.returncode == 0, done.stderr
     text = (first / "report.html").read_text()
-    assert all(part in text for part in ("Hardest images", "What the features tell", "Confusion", "Training", "Versions"))
+    assert all(
+        part in text
+        for part in ("Hardest images", "What the features tell", "Confusion", "Training", "Versions")
+    )
     assert "no curves.png" not in text
-    assert "first" in (tmp_path / "runs.html").read_text() and "second" in (tmp_path / "runs.html").read_text()
-    audited = dmljax("audit", f"--run={first},{second}", f"--out={tmp_path / 'audit'}", "--noprogress", "--nomaps")
-    assert audited.returncode == 0 and "identity" in audited.stdout and (tmp_path / "audit" / "audit.csv").exists(), audited.stderr
+    assert (
+        "first" in (tmp_path / "runs.html").read_text() and "second" in (tmp_path / "runs.html").read_text()
+    )
+    audited = dmljax(
+        "audit", f"--run={first},{second}", f"--out={tmp_path / 'audit'}", "--noprogress", "--nomaps"
+    )
+    assert (
+        audited.returncode == 0
+        and "identity" in audited.stdout
+        and (tmp_path / "audit" / "audit.csv").exists()
+    ), audited.stderr
     films = tmp_path / "films"
     importlib.import_module("dmljax.datasets.sfew").write_fixture(str(films))
-    labelled = dmljax("annotate", f"--run={first}", f"--set=sfew:{films}", "--people=6", f"--out={tmp_path / 'labels'}", "--noprogress")
+    labelled = dmljax(
+        "annotate",
+        f"--run={first}",
+        f"--set=sfew:{films}",
+        "--people=6",
+        f"--out={tmp_path / 'labels'}",
+        "--noprogress",
+    )
     assert labelled.returncode == 0 and "35 images, 6 clusters" in labelled.stdout, labelled.stderr
     assert (tmp_path / "labels" / "person_005.png").exists()
-    again = dmljax("train", "--config=sfew", *TINY, f"--config.dataset.root={films}", f"--config.dataset.labels={tmp_path / 'labels' / 'labels.csv'}",
-                   "--config.split.kind=folds", "--config.split.folds=2", f"--run={tmp_path / 'sfew'}")
+    again = dmljax(
+        "train",
+        "--config=sfew",
+        *TINY,
+        f"--config.dataset.root={films}",
+        f"--config.dataset.labels={tmp_path / 'labels' / 'labels.csv'}",
+        "--config.split.kind=folds",
+        "--config.split.folds=2",
+        f"--run={tmp_path / 'sfew'}",
+    )
     assert again.returncode == 0 and "6 identities" in again.stdout, again.stderr
-    assert "written as name:folder" in refused("annotate", f"--run={first}") and "give a trained run" in refused("annotate")
+    assert "written as name:folder" in refused(
+        "annotate", f"--run={first}"
+    ) and "give a trained run" in refused("annotate")
     assert "is no run folder" in refused("report", f"--run={tmp_path / 'nowhere'}")
 
 
@@ -236,8 +395,12 @@ def test_compare_plans_runs_resumes_and_reports(tmp_path):
     stamps = {p: p.stat().st_mtime_ns for p in run.rglob("cost.json")}
     (run / "dwa" / "seed_0_fold_0" / "cost.json").unlink()  # a member that was stopped
     assert dmljax(*common).returncode == 0
-    assert {p for p, stamp in stamps.items() if p.stat().st_mtime_ns != stamp} == {run / "dwa" / "seed_0_fold_0" / "cost.json"}
-    failed = dmljax("compare", *tiny, "--strategies=sdmgrad", "--seeds=0", f"--run={tmp_path / 'other'}", "--jobs=2")
+    assert {p for p, stamp in stamps.items() if p.stat().st_mtime_ns != stamp} == {
+        run / "dwa" / "seed_0_fold_0" / "cost.json"
+    }
+    failed = dmljax(
+        "compare", *tiny, "--strategies=sdmgrad", "--seeds=0", f"--run={tmp_path / 'other'}", "--jobs=2"
+    )
     assert failed.returncode == 1 and "data.accumulate" in failed.stderr and "equal" in failed.stdout
     assert "holds a comparison" in refused(*common, "--config.data.image_size=32")
     assert "--seeds must be whole numbers" in refused("compare", "--seeds=a")
@@ -246,12 +409,30 @@ def test_compare_plans_runs_resumes_and_reports(tmp_path):
 @pytest.mark.slow
 def test_the_ablation_runs_resumes_and_shows_the_published_numbers(tmp_path):
     run = tmp_path / "all"
-    tiny = ["reproduce", "table8", "--config=quick", "--config.dataset.synthetic.identities=5", *TINY, "--seeds=0", f"--run={run}", "--jobs=2"]
+    tiny = [
+        "reproduce",
+        "table8",
+        "--config=quick",
+        "--config.dataset.synthetic.identities=5",
+        *TINY,
+        "--seeds=0",
+        f"--run={run}",
+        "--jobs=2",
+    ]
     done = dmljax(*tiny)
-    assert done.returncode == 0 and "+ dynamic weights" in done.stdout and "too few runs to say" in done.stdout, done.stderr
+    assert (
+        done.returncode == 0 and "+ dynamic weights" in done.stdout and "too few runs to say" in done.stdout
+    ), done.stderr
     text = (run / "table8.md").read_text()
-    assert "synthetic (rendered faces), 5 of 5 runs" in text and "| one ResNet | 1 |" in text and "88.2" in text and (run / "table8.html").exists()
+    assert (
+        "synthetic (rendered faces), 5 of 5 runs" in text
+        and "| one ResNet | 1 |" in text
+        and "88.2" in text
+        and (run / "table8.html").exists()
+    )
     stamps = {p: p.stat().st_mtime_ns for p in run.rglob("cost.json")}
     assert dmljax(*tiny).returncode == 0 and len(stamps) == 5
     assert stamps == {p: p.stat().st_mtime_ns for p in run.rglob("cost.json")}
-    assert "Did you mean 'table8'" in refused("reproduce", "table88") and "three branches" in refused("reproduce", "table8", "--config=sfew")
+    assert "Did you mean 'table8'" in refused("reproduce", "table88") and "three branches" in refused(
+        "reproduce", "table8", "--config=sfew"
+    )

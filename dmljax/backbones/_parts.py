@@ -1,4 +1,5 @@
 """What the backbones share: their fields, the stem, the convolution, and the check of their options."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,10 +18,11 @@ CONVOLUTIONS = ("auto", "xla", "matmul")
 
 
 class Conv(nn.Module):
-    """A convolution without bias, padded by (size - 1) / 2 on every side; its kernel is [size, size, in, out].
+    """A convolution without bias, padded by (size - 1) / 2 on every side; its kernel is [size, size, in,
+    out].
 
-    On a CPU, XLA's convolutions are slow with 1x1 kernels and on small pictures. As `matmul` the kernel's shifted views of the image are laid
-    side by side and multiplied once; a stem's 7x7 stays a convolution.
+    On a CPU, XLA's convolutions are slow with 1x1 kernels and on small pictures. As `matmul` the kernel's
+    shifted views of the image are laid side by side and multiplied once; a stem's 7x7 stays a convolution.
     """
 
     features: int
@@ -32,23 +34,32 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x):
         init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-        kernel = self.param("kernel", init, (self.size, self.size, x.shape[-1], self.features)).astype(self.dtype)
+        kernel = self.param("kernel", init, (self.size, self.size, x.shape[-1], self.features)).astype(
+            self.dtype
+        )
         x, s, pad = x.astype(self.dtype), self.stride, (self.size - 1) // 2
         if self.method == "xla" or self.size > 3:
-            return jax.lax.conv_general_dilated(x, kernel, (s, s), ((pad, pad), (pad, pad)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            return jax.lax.conv_general_dilated(
+                x, kernel, (s, s), ((pad, pad), (pad, pad)), dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
         height, width = ((n + 2 * pad - self.size) // s + 1 for n in x.shape[1:3])
         x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-        views = [x[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
-                 for i in range(self.size) for j in range(self.size)]
+        views = [
+            x[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
+            for i in range(self.size)
+            for j in range(self.size)
+        ]
         flat = jnp.concatenate(views, -1).reshape(-1, len(views) * x.shape[-1])
         return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
 
 
 def maximum_of_3x3(x: jax.Array, method: str) -> jax.Array:
-    """The largest of each 3x3 window, stride 2, padded by 1: float [N, H, W, C] -> [N, (H + 1) // 2, (W + 1) // 2, C].
+    """The largest of each 3x3 window, stride 2, padded by 1: float [N, H, W, C] -> [N, (H + 1) // 2, (W + 1)
+    // 2, C].
 
-    On a CPU, the gradient of XLA's pooling is slow. As `matmul` the maximum is taken down the rows, then along the columns, over shifted
-    views; values that are equally large share the gradient there, where XLA gives it to the first.
+    On a CPU, the gradient of XLA's pooling is slow. As `matmul` the maximum is taken down the rows, then
+    along the columns, over shifted views; values that are equally large share the gradient there, where XLA
+    gives it to the first.
     """
     if method == "xla":
         return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
@@ -69,9 +80,10 @@ class Backbone(nn.Module):
       dtype: of the activations; parameters and BatchNorm statistics are float32.
       axis_name: device axis over which BatchNorm is synchronised, or None.
       momentum: of BatchNorm's running statistics.
-      stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps the detail of images well
-        below 224 pixels.
-      convolution: how convolutions and the stem's maximum are computed, 'xla' or 'matmul'; the parameters are the same.
+      stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps
+        the detail of images well below 224 pixels.
+      convolution: how convolutions and the stem's maximum are computed, 'xla' or 'matmul'; the parameters are
+        the same.
       remat: recompute activations in the backward pass, to save memory.
     """
 
@@ -84,25 +96,44 @@ class Backbone(nn.Module):
     remat: bool = False
 
     def begin(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, Callable, Callable]:
-        """(the stem's output, what makes a convolution, what makes a BatchNorm); called in a compact method."""
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=self.momentum, epsilon=1e-5, dtype=self.dtype,
-                       axis_name=None if self.is_initializing() else self.axis_name)
+        """(the stem's output, what makes a convolution, what makes a BatchNorm); called in a compact
+        method.
+        """
+        norm = partial(
+            nn.BatchNorm,
+            use_running_average=not train,
+            momentum=self.momentum,
+            epsilon=1e-5,
+            dtype=self.dtype,
+            axis_name=None if self.is_initializing() else self.axis_name,
+        )
         conv = partial(Conv, dtype=self.dtype, method=self.convolution)
         standard = self.stem == "standard"
-        x = nn.relu(norm(name="norm_stem")(conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))))
+        x = nn.relu(
+            norm(name="norm_stem")(
+                conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))
+            )
+        )
         x = maximum_of_3x3(x, self.convolution) if standard else x
         return x, conv, norm
 
 
 def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple[int, ...]]) -> None:
-    """Raises UserError for an option that is none of those allowed (name -> (value, choices)), or a number below one."""
+    """Raises UserError for an option that is none of those allowed (name -> (value, choices)), or a number
+    below one.
+    """
     for option, (value, choices) in allowed.items():
         if value not in choices:
             known = ", ".join(map(str, choices))
-            raise UserError(f"backbone.{backbone}.{option} must be one of {known}; got '{value}'.{plugins.nearest(value, choices)}")
+            raise UserError(
+                f"backbone.{backbone}.{option} must be one of {known}; got"
+                f" '{value}'.{plugins.nearest(value, choices)}"
+            )
     for option, values in positive.items():
         if any(value < 1 for value in values):
-            raise UserError(f"backbone.{backbone}.{option} must be at least 1; got {', '.join(map(str, values))}")
+            raise UserError(
+                f"backbone.{backbone}.{option} must be at least 1; got {', '.join(map(str, values))}"
+            )
 
 
 def method(convolution: str) -> str:

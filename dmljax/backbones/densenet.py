@@ -1,4 +1,7 @@
-"""DenseNet 121/169/201 in Flax linen: every layer sees all layers of its block. Huang, Liu, van der Maaten & Weinberger, arXiv:1608.06993."""
+"""DenseNet 121/169/201 in Flax linen: every layer sees all layers of its block. Huang, Liu, van der Maaten &
+Weinberger, arXiv:1608.06993.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -45,7 +48,9 @@ class DenseNet(_parts.Backbone):
         layer = nn.remat(_Layer) if self.remat else _Layer
         for b, count in enumerate(self.blocks):
             if b:
-                x = conv(x.shape[-1] // 2, 1, 1, name=f"transition{b}_conv")(nn.relu(norm(name=f"transition{b}_norm")(x)))
+                x = conv(x.shape[-1] // 2, 1, 1, name=f"transition{b}_conv")(
+                    nn.relu(norm(name=f"transition{b}_norm")(x))
+                )
                 if min(x.shape[1:3]) > 1:  # the mouth of a small image has no rows left to halve
                     x = nn.pool(x, 0.0, jax.lax.add, (2, 2), (2, 2), "VALID") * 0.25
             for k in range(count):
@@ -54,21 +59,57 @@ class DenseNet(_parts.Backbone):
 
 
 def default_config() -> dict:
-    """Fields: `depth` (121, 169, 201), `growth`, `width` of the stem, `blocks` (layers of each; empty: the depth's), `stem`,
-    `convolution` and `momentum` as of the ResNet."""
-    return {"depth": 121, "growth": 32, "width": 64, "blocks": (), "stem": "standard", "convolution": "auto", "momentum": 0.9}
+    """Fields: `depth` (121, 169, 201), `growth`, `width` of the stem, `blocks` (layers of each; empty: the
+    depth's), `stem`, `convolution` and `momentum` as of the ResNet.
+    """
+    return {
+        "depth": 121,
+        "growth": 32,
+        "width": 64,
+        "blocks": (),
+        "stem": "standard",
+        "convolution": "auto",
+        "momentum": 0.9,
+    }
 
 
-def build(*, depth: int = 121, growth: int = 32, width: int = 64, blocks: tuple[int, ...] = (), stem: str = "standard",
-          convolution: str = "auto", momentum: float = 0.9, dtype=jnp.float32, axis_name: str | None = None, remat: bool = False,
-          name: str | None = None) -> DenseNet:
+def build(
+    *,
+    depth: int = 121,
+    growth: int = 32,
+    width: int = 64,
+    blocks: tuple[int, ...] = (),
+    stem: str = "standard",
+    convolution: str = "auto",
+    momentum: float = 0.9,
+    dtype=jnp.float32,
+    axis_name: str | None = None,
+    remat: bool = False,
+    name: str | None = None,
+) -> DenseNet:
     """A DenseNet by its depth.
 
     Raises:
       UserError: an unknown depth, stem or convolution, or a growth, width or block below one.
     """
-    _parts.check("densenet", allowed={"depth": (depth, tuple(BLOCKS)), "stem": (stem, _parts.STEMS),
-                                      "convolution": (convolution, _parts.CONVOLUTIONS)},
-                 positive={"growth": (growth,), "width": (width,), "blocks": tuple(blocks)})
-    return DenseNet(blocks=tuple(blocks) or BLOCKS[depth], growth=growth, width=width, dtype=dtype, axis_name=axis_name, momentum=momentum,
-                    stem=stem, convolution=_parts.method(convolution), remat=remat, name=name)
+    _parts.check(
+        "densenet",
+        allowed={
+            "depth": (depth, tuple(BLOCKS)),
+            "stem": (stem, _parts.STEMS),
+            "convolution": (convolution, _parts.CONVOLUTIONS),
+        },
+        positive={"growth": (growth,), "width": (width,), "blocks": tuple(blocks)},
+    )
+    return DenseNet(
+        blocks=tuple(blocks) or BLOCKS[depth],
+        growth=growth,
+        width=width,
+        dtype=dtype,
+        axis_name=axis_name,
+        momentum=momentum,
+        stem=stem,
+        convolution=_parts.method(convolution),
+        remat=remat,
+        name=name,
+    )

@@ -1,8 +1,9 @@
 """ResNet 18/34/50/101, version 1.5 (the stride of a bottleneck is in its 3x3 convolution), in Flax linen.
 
-Padding is explicit (3 in the stem, 1 elsewhere) and BatchNorm's epsilon is 1e-5, as in the published weights; Flax's
-'SAME' would pad a strided convolution on the other side. He et al., arXiv:1512.03385.
+Padding is explicit (3 in the stem, 1 elsewhere) and BatchNorm's epsilon is 1e-5, as in the published weights;
+Flax's 'SAME' would pad a strided convolution on the other side. He et al., arXiv:1512.03385.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -34,24 +35,29 @@ class _Block(nn.Module):
             last = k == len(self.kernels) - 1
             y = self.conv(features, size, self.stride if k == strided else 1, name=f"conv{k + 1}")(y)
             zero = last and self.zero_init_residual
-            y = self.norm(name=f"norm{k + 1}", scale_init=nn.initializers.zeros if zero else nn.initializers.ones)(y)
+            y = self.norm(
+                name=f"norm{k + 1}", scale_init=nn.initializers.zeros if zero else nn.initializers.ones
+            )(y)
             if not last:
                 y = nn.relu(y)
         if self.stride != 1 or x.shape[-1] != self.filters[-1]:
-            x = self.norm(name="norm_shortcut")(self.conv(self.filters[-1], 1, self.stride, name="conv_shortcut")(x))
+            x = self.norm(name="norm_shortcut")(
+                self.conv(self.filters[-1], 1, self.stride, name="conv_shortcut")(x)
+            )
         return nn.relu(x + y)
 
 
 class ResNet(_parts.Backbone):
-    """Images [N, H, W, C] -> pooled features, float32 [N, F]; F = 4 * 8 * width for bottlenecks, 8 * width otherwise
-    (with four stages).
+    """Images [N, H, W, C] -> pooled features, float32 [N, F]; F = 4 * 8 * width for bottlenecks, 8 * width
+    otherwise (with four stages).
 
     Attributes:
       stages: residual blocks per stage; the width doubles and the resolution halves from stage to stage.
       width: filters of the stem and of the first stage.
       bottleneck: 1x1, 3x3, 1x1 blocks (50, 101) instead of 3x3, 3x3 (18, 34).
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
-      scales: what is pooled: the 'last' stage, or 'all' of them side by side, so that fusion sees fine and coarse structure.
+      scales: what is pooled: the 'last' stage, or 'all' of them side by side, so that fusion sees fine and
+        coarse structure.
       The others: see `_parts.Backbone`; `remat` recomputes blocks.
     """
 
@@ -72,7 +78,9 @@ class ResNet(_parts.Backbone):
                     filters=(filters, filters, 4 * filters) if self.bottleneck else (filters, filters),
                     kernels=(1, 3, 1) if self.bottleneck else (3, 3),
                     stride=2 if b == 0 and s > 0 else 1,
-                    conv=conv, norm=norm, zero_init_residual=self.zero_init_residual,
+                    conv=conv,
+                    norm=norm,
+                    zero_init_residual=self.zero_init_residual,
                     name=f"stage{s + 1}_block{b + 1}",
                 )(x)
             pooled.append(x.mean(axis=(1, 2), dtype=jnp.float32))
@@ -80,25 +88,64 @@ class ResNet(_parts.Backbone):
 
 
 def default_config() -> dict:
-    """Fields: `depth` (18, 34, 50, 101), `width` of the first stage, `stages` (blocks per stage; empty: the depth's),
-    `stem` ('standard', or 'small' for small images), `convolution` ('xla', 'matmul', or 'auto': matmul on a CPU),
-    `momentum` of BatchNorm, `zero_init_residual`, `scales` ('last' stage, or 'all' of them, is pooled)."""
-    return {"depth": 50, "width": 64, "stages": (), "stem": "standard", "convolution": "auto", "momentum": 0.9, "zero_init_residual": True,
-            "scales": "last"}
+    """Fields: `depth` (18, 34, 50, 101), `width` of the first stage, `stages` (blocks per stage; empty: the
+    depth's), `stem` ('standard', or 'small' for small images), `convolution` ('xla', 'matmul', or 'auto':
+    matmul on a CPU), `momentum` of BatchNorm, `zero_init_residual`, `scales` ('last' stage, or 'all' of them,
+    is pooled).
+    """
+    return {
+        "depth": 50,
+        "width": 64,
+        "stages": (),
+        "stem": "standard",
+        "convolution": "auto",
+        "momentum": 0.9,
+        "zero_init_residual": True,
+        "scales": "last",
+    }
 
 
-def build(*, depth: int = 50, width: int = 64, stages: tuple[int, ...] = (), stem: str = "standard", convolution: str = "auto",
-          momentum: float = 0.9, zero_init_residual: bool = True, scales: str = "last", dtype=jnp.float32, axis_name: str | None = None,
-          remat: bool = False, name: str | None = None) -> ResNet:
+def build(
+    *,
+    depth: int = 50,
+    width: int = 64,
+    stages: tuple[int, ...] = (),
+    stem: str = "standard",
+    convolution: str = "auto",
+    momentum: float = 0.9,
+    zero_init_residual: bool = True,
+    scales: str = "last",
+    dtype=jnp.float32,
+    axis_name: str | None = None,
+    remat: bool = False,
+    name: str | None = None,
+) -> ResNet:
     """A ResNet by its depth.
 
     Raises:
       UserError: an unknown depth, stem, convolution or scales, or a width or stage below one.
     """
-    _parts.check("resnet", allowed={"depth": (depth, tuple(STAGES)), "stem": (stem, _parts.STEMS),
-                                    "convolution": (convolution, _parts.CONVOLUTIONS), "scales": (scales, SCALES)},
-                 positive={"width": (width,), "stages": tuple(stages)})
+    _parts.check(
+        "resnet",
+        allowed={
+            "depth": (depth, tuple(STAGES)),
+            "stem": (stem, _parts.STEMS),
+            "convolution": (convolution, _parts.CONVOLUTIONS),
+            "scales": (scales, SCALES),
+        },
+        positive={"width": (width,), "stages": tuple(stages)},
+    )
     return ResNet(
-        stages=tuple(stages) or STAGES[depth], width=width, bottleneck=depth >= 50, dtype=dtype, axis_name=axis_name, momentum=momentum,
-        stem=stem, convolution=_parts.method(convolution), remat=remat, zero_init_residual=zero_init_residual, scales=scales, name=name,
+        stages=tuple(stages) or STAGES[depth],
+        width=width,
+        bottleneck=depth >= 50,
+        dtype=dtype,
+        axis_name=axis_name,
+        momentum=momentum,
+        stem=stem,
+        convolution=_parts.method(convolution),
+        remat=remat,
+        zero_init_residual=zero_init_residual,
+        scales=scales,
+        name=name,
     )

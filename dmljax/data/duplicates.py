@@ -1,8 +1,11 @@
-"""Near-duplicates: the same picture on both sides of a split, found by perceptual hash and confirmed on the pixels.
+"""Near-duplicates: the same picture on both sides of a split, found by perceptual hash and confirmed on the
+pixels.
 
-The hash says which of the 63 lowest frequencies of a grey thumbnail lie above their median. Resizing, compression and brightness
-change at most 4 of these bits; of different people's faces, photographs or rendered, the nearest differ in 6.
+The hash says which of the 63 lowest frequencies of a grey thumbnail lie above their median. Resizing,
+compression and brightness change at most 4 of these bits; of different people's faces, photographs or
+rendered, the nearest differ in 6.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -23,7 +26,8 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 
 
 _CELLS = np.arange(SIDE)
-_COSINES = np.cos(np.pi * (2 * _CELLS[None] + 1) * np.arange(FREQUENCIES)[:, None] / (2 * SIDE))  # of the DCT-II, [frequency, cell]
+# of the DCT-II, [frequency, cell]
+_COSINES = np.cos(np.pi * (2 * _CELLS[None] + 1) * np.arange(FREQUENCIES)[:, None] / (2 * SIDE))
 
 
 def perceptual_hash(pixels: np.ndarray) -> np.uint64:
@@ -35,7 +39,8 @@ def perceptual_hash(pixels: np.ndarray) -> np.uint64:
 
 
 def across(samples: Samples, one: np.ndarray, other: np.ndarray, load) -> list[tuple[int, int]] | None:
-    """Pairs (index of `one`, index of `other`) of images that are nearly the same; None if there are too many pairs to look at.
+    """Pairs (index of `one`, index of `other`) of images that are nearly the same; None if there are too many
+    pairs to look at.
 
     Args:
       samples: with hashes.

@@ -1,4 +1,5 @@
 """The feeds by name. Both take the order of the samples as an array and keep to it."""
+
 from __future__ import annotations
 
 from dmljax.types import Samples, UserError

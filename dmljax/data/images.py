@@ -1,4 +1,7 @@
-"""Reading: a reference of a dataset -> one uint8 RGB image of the training size; the only place that decodes."""
+"""Reading: a reference of a dataset -> one uint8 RGB image of the training size; the only place that
+decodes.
+"""
+
 from __future__ import annotations
 
 import contextlib
@@ -17,11 +20,13 @@ from dmljax.types import Samples, Skipped, UserError
 def load(samples: Samples, number: int, size: int) -> np.ndarray:
     """Image `number`, decoded, cut to its box and resized: uint8 [size, size, 3], RGB.
 
-    Grey images are repeated over the three channels. Resizing is bilinear with antialiasing over the source pixels; a JPEG
-    much larger than that is decoded at a half, a quarter or an eighth of its size, which its cosine transform gives directly.
+    Grey images are repeated over the three channels. Resizing is bilinear with antialiasing over the source
+    pixels; a JPEG much larger than that is decoded at a half, a quarter or an eighth of its size, which its
+    cosine transform gives directly.
 
     Raises:
-      ValueError: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says which.
+      ValueError: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says
+      which.
     """
     box = None if samples.boxes is None else tuple(int(edge) for edge in samples.boxes[number])
     if box is not None and box[2] <= box[0]:
@@ -33,8 +38,11 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
     return pixels
 
 
-def decode(raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None = None, least: int = 0) -> tuple[Image.Image, tuple]:
-    """(RGB image, box within it). With `least`, a JPEG may come smaller, as long as the box keeps that many pixels on each side.
+def decode(
+    raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None = None, least: int = 0
+) -> tuple[Image.Image, tuple]:
+    """(RGB image, box within it). With `least`, a JPEG may come smaller, as long as the box keeps that many
+    pixels on each side.
 
     Raises:
       ValueError: it cannot be decoded, or the box lies outside it.
@@ -71,21 +79,23 @@ def _undecodable():
 def _cut(decoded: tuple[Image.Image, tuple], size: int) -> np.ndarray:
     image, box = decoded
     if all(edge == int(edge) for edge in box):
-        image = image.crop(tuple(int(edge) for edge in box))  # so that resizing does not see what lies outside
+        # so that resizing does not see what lies outside
+        image = image.crop(tuple(int(edge) for edge in box))
         box = None
     if image.size != (size, size) or box is not None:
         image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
     return np.asarray(image)
 
 
-def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool = True,
-             threads: int = 4) -> tuple[Samples, np.ndarray | None]:
+def read_all(
+    samples: Samples, size: int, *, keep: bool = True, progress: bool = True, threads: int = 4
+) -> tuple[Samples, np.ndarray | None]:
     """Reads every image once: the samples that can be read, with their perceptual hashes, and their pixels.
 
     Args:
       size: side of the square images in pixels.
-      keep: return the pixels, uint8 [S, size, size, 3]; otherwise they are only checked, unless they were already, and None
-        is returned.
+      keep: return the pixels, uint8 [S, size, size, 3]; otherwise they are only checked, unless they were
+        already, and None is returned.
 
     Raises:
       UserError: not a single image can be read.
@@ -109,8 +119,14 @@ def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool =
             pixels[k] = image
 
     with ThreadPoolExecutor(threads) as pool:
-        for _ in tqdm(pool.map(one, range(len(samples))), total=len(samples), desc=f"reading {samples.name}", unit="image",
-                      disable=not progress, leave=False):
+        for _ in tqdm(
+            pool.map(one, range(len(samples))),
+            total=len(samples),
+            desc=f"reading {samples.name}",
+            unit="image",
+            disable=not progress,
+            leave=False,
+        ):
             pass
     samples = samples.replace(hashes=hashes)
     if not failed:
@@ -118,7 +134,8 @@ def read_all(samples: Samples, size: int, *, keep: bool = True, progress: bool =
     if len(failed) == len(samples):
         first = min(failed)
         raise UserError(
-            f"{samples.name}: none of the {len(samples)} images can be read; the first, '{samples.references[first]}', {failed[first]}"
+            f"{samples.name}: none of the {len(samples)} images can be read; the first,"
+            f" '{samples.references[first]}', {failed[first]}"
         )
     good = np.array([k for k in range(len(samples)) if k not in failed])
     skipped = tuple(Skipped(samples.references[k], failed[k]) for k in sorted(failed))

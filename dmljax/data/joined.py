@@ -1,4 +1,7 @@
-"""Several sets as one: joined for training, or one trained on and another tested on. Labels meet by their common names, people never do."""
+"""Several sets as one: joined for training, or one trained on and another tested on. Labels meet by their
+common names, people never do.
+"""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,9 +16,9 @@ _BETWEEN = ":"  # between a set's name and a reference of it
 def join(train: list[Samples], test: Samples | None = None) -> Samples:
     """One set of all training sets and, if given, a test set, which becomes its official test side.
 
-    Expressions and yaws meet by their common names (`data.labels`); a person is `<set>/<name>`. Of a set with an official split, its
-    own side is taken. Classes are those of the training sets: an image of the test set whose expression has no counterpart there is
-    left out and listed, a pose without one becomes unknown.
+    Expressions and yaws meet by their common names (`data.labels`); a person is `<set>/<name>`. Of a set with
+    an official split, its own side is taken. Classes are those of the training sets: an image of the test set
+    whose expression has no counterpart there is left out and listed, a pose without one becomes unknown.
 
     Raises:
       UserError: nothing of the test set has a counterpart.
@@ -31,18 +34,32 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         notes += said
     names = tuple(_BETWEEN.join((s.name, reference)) for s in sets for reference in s.references)
     if len(set(names)) < len(names):
-        raise UserError(f"joined sets: '{next(n for n in names if names.count(n) > 1)}' comes twice; name each set once")
+        raise UserError(
+            f"joined sets: '{next(n for n in names if names.count(n) > 1)}' comes twice; name each set once"
+        )
     people = tuple(dict.fromkeys(f"{s.name}/{who}" for s in sets for who in s.identity_names))
     number = {who: k for k, who in enumerate(people)}
-    column = lambda parts: np.concatenate(parts).astype(np.int32)  # noqa: E731
+    column = lambda parts: np.concatenate(parts).astype(np.int32)
     named = {s.name: s for s in sets}
     yaws = tuple(yaw for _, yaw in poses)
     return Samples(
         name="+".join(s.name for s in train) + (f" > {test.name}" if test is not None else ""),
         references=names,
-        expression=column([_look(labels.mapping(own, expressions), s.expression) for s, (own, _) in zip(sets, common)]),
-        pose=column([_look(labels.mapping(own, tuple(name for name, _ in poses)), s.pose) for s, (_, own) in zip(sets, common)]),
-        identity=column([_look([number[f"{s.name}/{who}"] for who in s.identity_names] + [MISSING], s.identity) for s in sets]),
+        expression=column(
+            [_look(labels.mapping(own, expressions), s.expression) for s, (own, _) in zip(sets, common)]
+        ),
+        pose=column(
+            [
+                _look(labels.mapping(own, tuple(name for name, _ in poses)), s.pose)
+                for s, (_, own) in zip(sets, common)
+            ]
+        ),
+        identity=column(
+            [
+                _look([number[f"{s.name}/{who}"] for who in s.identity_names] + [MISSING], s.identity)
+                for s in sets
+            ]
+        ),
         expression_names=expressions,
         pose_names=tuple(name for name, _ in poses),
         identity_names=people,
@@ -52,11 +69,19 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         boxes=np.concatenate([np.zeros((len(s), 4), np.int32) if s.boxes is None else s.boxes for s in sets]),
         darkest=np.concatenate([np.broadcast_to(np.float32(s.darkest), len(s)) for s in sets]),
         hashes=None if any(s.hashes is None for s in sets) else np.concatenate([s.hashes for s in sets]),
-        skipped=tuple(Skipped(_BETWEEN.join((s.name, reference)), reason) for s in sets for reference, reason in s.skipped),
+        skipped=tuple(
+            Skipped(_BETWEEN.join((s.name, reference)), reason)
+            for s in sets
+            for reference, reason in s.skipped
+        ),
         published="; ".join(f"{s.name}: {s.published}" for s in sets if s.published),
         licence="; ".join(f"{s.name}: {s.licence}" for s in sets if s.licence),
         notes=tuple(notes),
-        partition=None if test is None else np.repeat(np.array([TRAIN, TEST], np.int8), [len(names) - len(sets[-1]), len(sets[-1])]),
+        partition=(
+            None
+            if test is None
+            else np.repeat(np.array([TRAIN, TEST], np.int8), [len(names) - len(sets[-1]), len(sets[-1])])
+        ),
         prepare=_prepare(sets) if any(s.prepare for s in sets) else None,
     )
 
@@ -67,13 +92,17 @@ def _own_side(samples: Samples, side: int) -> Samples:
 
 def _common(samples: Samples) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Common names of the set's expressions and poses, in its own order."""
-    return tuple(map(labels.expression, samples.expression_names)), tuple(map(labels.pose, samples.pose_names, samples.pose_yaw))
+    return tuple(map(labels.expression, samples.expression_names)), tuple(
+        map(labels.pose, samples.pose_names, samples.pose_yaw)
+    )
 
 
 def _poses(sets: list[Samples]) -> list[tuple[str, float]]:
     """(common name, yaw) of all poses, by yaw; what is no yaw comes last."""
     found = {labels.pose(name, yaw): yaw for s in sets for name, yaw in zip(s.pose_names, s.pose_yaw)}
-    return sorted(found.items(), key=lambda pose: (pose[1] != pose[1], pose[1] if pose[1] == pose[1] else 0.0, pose[0]))
+    return sorted(
+        found.items(), key=lambda pose: (pose[1] != pose[1], pose[1] if pose[1] == pose[1] else 0.0, pose[0])
+    )
 
 
 def _mirror(sets: list[Samples], poses: list[tuple[str, float]]) -> tuple[int, ...]:
@@ -98,15 +127,21 @@ def _with_counterparts(test: Samples, common, expressions, poses) -> tuple[Sampl
     if not known.any():
         have, want = ", ".join(test.expression_names), ", ".join(expressions)
         raise UserError(f"{test.name}: none of its expressions ({have}) is among the learnt ones ({want})")
-    lacking = lambda k: f"no counterpart of '{test.expression_names[test.expression[k]]}' in training"  # noqa: E731
+    lacking = lambda k: f"no counterpart of '{test.expression_names[test.expression[k]]}' in training"
     away = tuple(Skipped(test.references[k], lacking(k)) for k in np.flatnonzero(~known))
     notes = []
     if unlearnt:
-        notes.append(f"{test.name}: no counterpart in training of {', '.join(unlearnt)}; {len(away)} images are not tested")
+        notes.append(
+            f"{test.name}: no counterpart in training of {', '.join(unlearnt)}; {len(away)} images are not"
+            " tested"
+        )
     if absent := [name for name in expressions if name not in names]:
         notes.append(f"{test.name}: has no {', '.join(absent)}, which training has")
     if lost_poses:
-        notes.append(f"{test.name}: no counterpart in training of the pose {', '.join(sorted(lost_poses))}; pose counts as unknown there")
+        notes.append(
+            f"{test.name}: no counterpart in training of the pose {', '.join(sorted(lost_poses))}; pose"
+            " counts as unknown there"
+        )
     return test.take(np.flatnonzero(known), away), notes
 
 
@@ -116,6 +151,7 @@ def _look(table: list[int], values: np.ndarray) -> np.ndarray:
 
 def _prepare(sets: list[Samples]):
     """Makes the pictures of every rendered set among them."""
+
     def prepare(wanted, **how):
         folders = []
         for s in sets:

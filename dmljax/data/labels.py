@@ -1,12 +1,21 @@
-"""Label spaces: one name for what sets call differently, so that they can be joined and tested on one another."""
+"""Label spaces: one name for what sets call differently, so that they can be joined and tested on one
+another.
+"""
+
 from __future__ import annotations
 
 from dmljax.types import MISSING
 
 # Expressions that sets name differently. What is not here, such as scream or squint, keeps its own name.
 EXPRESSIONS = {
-    "anger": ("angry",), "contempt": ("contemptuous",), "disgust": ("disgusted",), "fear": ("afraid", "fearful", "scared"),
-    "happiness": ("happy", "smile", "joy"), "neutral": ("calm",), "sadness": ("sad",), "surprise": ("surprised",),
+    "anger": ("angry",),
+    "contempt": ("contemptuous",),
+    "disgust": ("disgusted",),
+    "fear": ("afraid", "fearful", "scared"),
+    "happiness": ("happy", "smile", "joy"),
+    "neutral": ("calm",),
+    "sadness": ("sad",),
+    "surprise": ("surprised",),
 }
 _COMMON = {other: name for name, others in EXPRESSIONS.items() for other in (name, *others)}
 
@@ -22,6 +31,7 @@ def pose(name: str, yaw: float) -> str:
 
 
 def mapping(own: tuple[str, ...], common: tuple[str, ...]) -> list[int]:
-    """For each of a set's classes, by common name, its number in the common list; `MISSING` without a counterpart. One more entry at the end
-    maps an unknown label to itself."""
+    """For each of a set's classes, by common name, its number in the common list; `MISSING` without a
+    counterpart. One more entry at the end maps an unknown label to itself.
+    """
     return [common.index(name) if name in common else MISSING for name in own] + [MISSING]

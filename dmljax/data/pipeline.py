@@ -1,9 +1,11 @@
 """The tf.data feed: images are read from disk as they are needed; for sets larger than memory.
 
-The order of the samples is not tf.data's: it comes as an array of indices, so this feed gives the same samples in the
-same order as the resident one. Decoding, cropping and resizing run in parallel on the host in `images.load`; uint8
-crosses to the device, and augmentation (a stateless function of seed, step and row) and standardisation run there.
+The order of the samples is not tf.data's: it comes as an array of indices, so this feed gives the same
+samples in the same order as the resident one. Decoding, cropping and resizing run in parallel on the host in
+`images.load`; uint8 crosses to the device, and augmentation (a stateless function of seed, step and row) and
+standardisation run there.
 """
+
 from __future__ import annotations
 
 import os
@@ -28,7 +30,8 @@ class TFDataFeed:
             import tensorflow as tf
         except ModuleNotFoundError:
             raise UserError(
-                "data.feed=tfdata needs TensorFlow, which is not installed; install dmljax[tensorflow], or set data.feed=resident"
+                "data.feed=tfdata needs TensorFlow, which is not installed; install dmljax[tensorflow], or"
+                " set data.feed=resident"
             ) from None
         tf.config.set_visible_devices([], "GPU")  # the accelerators belong to JAX
         self._tf, self._size = tf, image_size
@@ -49,13 +52,17 @@ class TFDataFeed:
         def batch(row):
             return tf.ensure_shape(tf.numpy_function(images, [row], tf.uint8), (rows, size, size, 3))
 
-        # A batch is one call and one thread's work: less passing between TensorFlow and Python, and enough batches at a time for
-        # all cores. AUTOTUNE halves the rate now and then; it does not see that decoding leaves Python's lock.
+        # A batch is one call and one thread's work: less passing between TensorFlow and Python, and enough
+        # batches at a time for all cores. AUTOTUNE halves the rate now and then; it does not see that
+        # decoding leaves Python's lock.
         rows = int(np.prod(order.shape[1:]))
-        data = tf.data.Dataset.from_tensor_slices(np.where(order < 0, 0, order).reshape(len(order), rows).astype(np.int32))
+        data = tf.data.Dataset.from_tensor_slices(
+            np.where(order < 0, 0, order).reshape(len(order), rows).astype(np.int32)
+        )
         data = data.map(batch, num_parallel_calls=cores() + 1, deterministic=True).prefetch(2)
         options = tf.data.Options()
-        options.autotune.enabled = False  # nothing is left to tune, and its thread holds up the end of every epoch
+        # nothing is left to tune, and its thread holds up the end of every epoch
+        options.autotune.enabled = False
         data = data.with_options(options)
         labels = {EXPRESSION: samples.expression, POSE: samples.pose, IDENTITY: samples.identity}
         for pixels, index in zip(data.as_numpy_iterator(), order):  # the data first: drained, it ends at once

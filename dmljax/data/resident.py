@@ -1,8 +1,9 @@
 """The resident feed: the whole set as one uint8 array in memory; needs no TensorFlow.
 
-Where the set fits on the device, it lies there once and only sample indices move per step; otherwise it stays in host
-memory and uint8 batches move.
+Where the set fits on the device, it lies there once and only sample indices move per step; otherwise it stays
+in host memory and uint8 batches move.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ MEMORIES = ("device", "host")
 
 
 class ResidentFeed:
-    """Attributes: `samples`, those that could be read; `table`, what belongs on every device (empty in host memory)."""
+    """Attributes: `samples`, those that could be read; `table`, what belongs on every device (empty in host
+    memory).
+    """
 
     def __init__(self, samples: Samples, *, image_size: int, memory: str = "device", progress: bool = True):
         if memory not in MEMORIES:

@@ -1,16 +1,19 @@
 """Five-tuples (Algorithm 1 of the paper), drawn for a whole epoch at once, on the host.
 
-Each of the four companions of an anchor comes from a pool of one shape, "same outer label, other inner label":
+Each of the four companions of an anchor comes from a pool of one shape, "same outer label, other inner
+label":
 
     pose+  same expression, other pose          id+  same expression, other identity
     pose-  same pose, other expression          id-  same identity, other expression
 
-With the remaining samples sorted by (outer, inner) a pool is a contiguous group without a contiguous run, so sizes are
-differences of counts and a uniform draw is one index. An epoch is drawn in rounds: every sample that could still be an
-anchor proposes a tuple, a sample that several tuples claim goes to the earliest in the shuffled order, and tuples that
-hold all their five are kept. The earliest proposal of a round always wins, and a sample that cannot be an anchor now
-never can later, so the rounds end exactly when no further five-tuple can be formed.
+With the remaining samples sorted by (outer, inner) a pool is a contiguous group without a contiguous run, so
+sizes are differences of counts and a uniform draw is one index. An epoch is drawn in rounds: every sample
+that could still be an anchor proposes a tuple, a sample that several tuples claim goes to the earliest in the
+shuffled order, and tuples that hold all their five are kept. The earliest proposal of a round always wins,
+and a sample that cannot be an anchor now never can later, so the rounds end exactly when no further
+five-tuple can be formed.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -37,7 +40,8 @@ class Report(NamedTuple):
     Attributes:
       samples: how many there were.
       used: how many are in a tuple.
-      left: reason (a key of `REASONS`) -> how many samples could not be placed for it, as anchors, at the end.
+      left: reason (a key of `REASONS`) -> how many samples could not be placed for it, as anchors, at the
+        end.
       examples: reason -> one such sample's index.
     """
 
@@ -77,9 +81,15 @@ class _Pool:
         self._count()
 
     def draw(self, anchors: np.ndarray, uniform: np.ndarray, avoid: np.ndarray) -> np.ndarray:
-        """One candidate for each anchor, uniformly; `avoid` is a sample that must not be drawn, or MISSING."""
+        """One candidate for each anchor, uniformly; `avoid` is a sample that must not be drawn, or
+        MISSING.
+        """
         start, run, skip = self.group_start[anchors], self.cell_start[anchors], self.cell_size[anchors]
-        member = (avoid != MISSING) & (self.outer[avoid] == self.outer[anchors]) & (self.cell[avoid] != self.cell[anchors])
+        member = (
+            (avoid != MISSING)
+            & (self.outer[avoid] == self.outer[anchors])
+            & (self.cell[avoid] != self.cell[anchors])
+        )
         size = self.size[anchors] - member
         rank = np.minimum((uniform * size).astype(np.int64), size - 1)
         # The rank of the avoided sample among the candidates; draws from there on move up by one.
@@ -123,7 +133,8 @@ class _Remaining:
         size = {role: pool.size for role, pool in self.pools.items()}
         found = {role: size[role] == 0 for role in ROLES[1:]}
         alike = np.bincount(self.same_all)[self.same_all]
-        # pose+ and id+ must differ: their pools together are the expression without (same pose and same identity).
+        # pose+ and id+ must differ: their pools together are the expression without (same pose and same
+        # identity).
         expression_size = size["pose+"] + self.pools["pose+"].cell_size
         found["pose+/id+"] = expression_size - alike < 2
         # pose- and id-: |B or D| = |B| + |D| - |same pose, same identity, other expression|.
@@ -142,13 +153,16 @@ class _Remaining:
     def _pair(self, first: str, second: str, anchors, u, v) -> tuple[np.ndarray, np.ndarray]:
         """Two different samples from two overlapping pools.
 
-        The smaller pool draws first and the larger one avoids what it drew; so whenever two different samples exist,
-        two are found.
+        The smaller pool draws first and the larger one avoids what it drew; so whenever two different samples
+        exist, two are found.
         """
         one, other = self.pools[first], self.pools[second]
         leads = one.size[anchors] <= other.size[anchors]
         drawn = np.empty((2, len(anchors)), np.int64)
-        for mask, (lead, row), (follow, row_b) in ((leads, (one, 0), (other, 1)), (~leads, (other, 1), (one, 0))):
+        for mask, (lead, row), (follow, row_b) in (
+            (leads, (one, 0), (other, 1)),
+            (~leads, (other, 1), (one, 0)),
+        ):
             chosen = anchors[mask]
             drawn[row, mask] = lead.draw(chosen, u[mask], np.full(len(chosen), MISSING))
             drawn[row_b, mask] = follow.draw(chosen, v[mask], drawn[row, mask])
@@ -178,12 +192,14 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
     """Five-tuples of one epoch, and what became of every sample.
 
     Args:
-      expression, pose, identity: integer class of each sample, [S]; negative where missing (never in a tuple).
+      expression, pose, identity: integer class of each sample, [S]; negative where missing (never in a
+        tuple).
       seed, epoch: non-negative integers that alone determine the result.
 
     Returns:
-      tuples: sample indices, int32 [N, 5], columns as in `types.ROLES`. In every row the five are different and keep
-        their conditions; no sample is in two rows; no further five-tuple can be formed from the samples left.
+      tuples: sample indices, int32 [N, 5], columns as in `types.ROLES`. In every row the five are different
+        and keep their conditions; no sample is in two rows; no further five-tuple can be formed from the
+        samples left.
       report: how many samples were used, and why the rest could not be placed.
 
     Raises:

@@ -1,4 +1,7 @@
-"""What lies below a folder: names relative to it, through links and zip archives; what cannot be named or loops is told."""
+"""What lies below a folder: names relative to it, through links and zip archives; what cannot be named or
+loops is told.
+"""
+
 from __future__ import annotations
 
 import os
@@ -34,11 +37,18 @@ def files(root: str, name: str, expected: str) -> tuple[list[str], list[Skipped]
         for child in tuple(inner):
             if os.path.realpath(os.path.join(folder, child)) in above[folder]:
                 inner.remove(child)
-                skipped.append(Skipped(_relative(base, folder, child), "a link that leads back to a folder above it"))
+                skipped.append(
+                    Skipped(_relative(base, folder, child), "a link that leads back to a folder above it")
+                )
         for child in names:
             relative = _relative(base, folder, child)
             if not relative.isprintable():
-                skipped.append(Skipped(relative.encode("utf-8", "backslashreplace").decode(), "its name has characters that cannot be printed"))
+                skipped.append(
+                    Skipped(
+                        relative.encode("utf-8", "backslashreplace").decode(),
+                        "its name has characters that cannot be printed",
+                    )
+                )
             elif child.lower().endswith(".zip"):
                 _add_archive(base, relative, found, skipped)
             else:
@@ -60,7 +70,11 @@ def _relative(base: Path, folder: str, child: str) -> str:
 
 def _add_archive(base: Path, relative: str, found: list[str], skipped: list[Skipped]) -> None:
     try:
-        found += [f"{relative}/{inner}" for inner in _archive(str(base / relative)).namelist() if not inner.endswith("/")]
+        found += [
+            f"{relative}/{inner}"
+            for inner in _archive(str(base / relative)).namelist()
+            if not inner.endswith("/")
+        ]
     except (OSError, zipfile.BadZipFile) as error:
         skipped.append(Skipped(relative, f"cannot be read as a zip archive: {error}"))
 
@@ -73,4 +87,7 @@ def _archive(path: str) -> zipfile.ZipFile:
 def nothing(name: str, root: str, pattern: str, count: int, obtain: str, seen: list[str]) -> UserError:
     """The error of a folder that holds nothing of the set: what was looked for, what was found."""
     example = f", e.g. '{seen[0]}'" if seen else ""
-    return UserError(f"{name}: no file named {pattern} below '{root}' ({count} other files{example}); set dataset.root to the set's folder. {obtain}")
+    return UserError(
+        f"{name}: no file named {pattern} below '{root}' ({count} other files{example}); set dataset.root to"
+        f" the set's folder. {obtain}"
+    )

@@ -1,9 +1,12 @@
-"""BU-3DFE: 100 people's textured 3-D scans, 6 expressions x 4 levels and neutral; its views are rendered here.
+"""BU-3DFE: 100 people's textured 3-D scans, 6 expressions x 4 levels and neutral; its views are rendered
+here.
 
-Yin, Wei, Sun, Wang, Rosato: "A 3D facial expression database for facial behavior research", 2006; licensed by Binghamton
-University to researchers on request. On disk: `<person>/<person>_<expression><level><group>_F3D.wrl`, the cropped mesh, and
-its texture `..._F3D.bmp`. There are no multi-view pictures, so the nine yaws of the published protocols are rendered.
+Yin, Wei, Sun, Wang, Rosato: "A 3D facial expression database for facial behavior research", 2006; licensed by
+Binghamton University to researchers on request. On disk:
+`<person>/<person>_<expression><level><group>_F3D.wrl`, the cropped mesh, and its texture `..._F3D.bmp`. There
+are no multi-view pictures, so the nine yaws of the published protocols are rendered.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -20,7 +23,15 @@ from dmljax.faces.camera import Camera
 from dmljax.faces.render import Light
 from dmljax.types import Protocol, Samples, Skipped, UserError
 
-CODES = {"AN": "anger", "DI": "disgust", "FE": "fear", "HA": "happiness", "SA": "sadness", "SU": "surprise", "NE": "neutral"}
+CODES = {
+    "AN": "anger",
+    "DI": "disgust",
+    "FE": "fear",
+    "HA": "happiness",
+    "SA": "sadness",
+    "SU": "surprise",
+    "NE": "neutral",
+}
 YAW = (-90.0, -60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0, 90.0)
 VIEWS = {"nine": YAW, "five": (-45.0, -30.0, 0.0, 30.0, 45.0)}
 EXTENT = 270.0  # side of the picture in the scans' unit, about 1 mm
@@ -29,13 +40,18 @@ _NAME = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(0[0-4])(AE|AM|BL|IN|LA|W
 
 
 def default_config() -> dict:
-    """Fields: `views`, 'nine' yaws or the 'five' from -45 to 45; `neutral`, whether neutral scans count as a seventh expression;
-    `size` of the pictures in pixels; `cache`, where they are kept (default: the user's cache)."""
+    """Fields: `views`, 'nine' yaws or the 'five' from -45 to 45; `neutral`, whether neutral scans count as a
+    seventh expression; `size` of the pictures in pixels; `cache`, where they are kept (default: the user's
+    cache).
+    """
     return {"views": "nine", "neutral": False, "size": 224, "cache": ""}
 
 
-def samples(root: str, *, views: str = "nine", neutral: bool = False, size: int = 224, cache: str = "") -> Samples:
-    """The scans below `root`, each seen from every yaw. A defective scan is skipped and listed when it is rendered.
+def samples(
+    root: str, *, views: str = "nine", neutral: bool = False, size: int = 224, cache: str = ""
+) -> Samples:
+    """The scans below `root`, each seen from every yaw. A defective scan is skipped and listed when it is
+    rendered.
 
     Raises:
       UserError: no scan is there, or a field has an unknown value.
@@ -46,7 +62,9 @@ def samples(root: str, *, views: str = "nine", neutral: bool = False, size: int 
         raise UserError(f"bu3dfe: size must be from 16 to 1024, got {size}")
     place = Path(root).resolve()
     if not root or not place.is_dir():
-        raise UserError(f"bu3dfe: no folder at '{root}'; set dataset.root to the folder with F0001, F0002, ...")
+        raise UserError(
+            f"bu3dfe: no folder at '{root}'; set dataset.root to the folder with F0001, F0002, ..."
+        )
     scans, skipped = [], []
     for path in sorted(place.rglob("*_F3D.wrl")):
         name = path.relative_to(place).as_posix()
@@ -57,8 +75,8 @@ def samples(root: str, *, views: str = "nine", neutral: bool = False, size: int 
             scans.append((name, match[1], CODES[match[2]]))
     if not scans:
         raise UserError(
-            f"bu3dfe: no file named <person>_<expression><level><group>_F3D.wrl below '{root}'; set dataset.root to the folder "
-            "with F0001, F0002, ..."
+            f"bu3dfe: no file named <person>_<expression><level><group>_F3D.wrl below '{root}'; set"
+            " dataset.root to the folder with F0001, F0002, ..."
         )
     names = tuple(e for e in CODES.values() if e != "neutral" or neutral)
     people = tuple(sorted({person for _, person, _ in scans}))
@@ -66,9 +84,16 @@ def samples(root: str, *, views: str = "nine", neutral: bool = False, size: int 
     references = tuple(f"{scan.removesuffix('_F3D.wrl')}@{yaw:g}" for scan, _, _ in scans for yaw in yaws)
     number = {reference: k for k, reference in enumerate(references)}
     files = tuple(str(place / scan) for scan, _, _ in scans)
-    album = Album("bu3dfe", {"views": views, "scans": _mark(files)}, partial(picture, files=files, yaws=yaws, size=size), len(references), size,
-                  shard=len(yaws), folder=cache)
-    each = lambda values: np.repeat(np.array(values, np.int32), len(yaws))  # noqa: E731
+    album = Album(
+        "bu3dfe",
+        {"views": views, "scans": _mark(files)},
+        partial(picture, files=files, yaws=yaws, size=size),
+        len(references),
+        size,
+        shard=len(yaws),
+        folder=cache,
+    )
+    each = lambda values: np.repeat(np.array(values, np.int32), len(yaws))
     return Samples(
         name="bu3dfe",
         references=references,
@@ -103,7 +128,14 @@ def picture(number: int, *, files: tuple[str, ...], yaws: tuple[float, ...], siz
       ValueError: the scan is defective.
     """
     scan, view = divmod(number, len(yaws))
-    conditions = studio.Conditions(Camera(yaws[view], extent=EXTENT, distance=4.0), _LIGHT, np.zeros(3), exposure=1.0, blur=0.0, noise=0.0)
+    conditions = studio.Conditions(
+        Camera(yaws[view], extent=EXTENT, distance=4.0),
+        _LIGHT,
+        np.zeros(3),
+        exposure=1.0,
+        blur=0.0,
+        noise=0.0,
+    )
     return studio.photograph(_centred(files[scan]), conditions, np.random.default_rng(0), size, cull=False)
 
 
@@ -113,7 +145,9 @@ _LIGHT = Light(np.array([[0.0, 0.4, 1.0]]), np.full((1, 3), 0.35), np.full(3, 0.
 
 @lru_cache(maxsize=2)
 def _centred(file: str):
-    """The scan with the middle of its bounding box at the origin: meshes of one person are not aligned with each other."""
+    """The scan with the middle of its bounding box at the origin: meshes of one person are not aligned with
+    each other.
+    """
     path = Path(file)
     mesh = vrml.read(path, path.with_suffix(".bmp"))
     middle = (mesh.vertices.max(0) + mesh.vertices.min(0)) / 2
@@ -121,7 +155,9 @@ def _centred(file: str):
 
 
 def write_fixture(root: str) -> None:
-    """A tiny tree with the real names: 2 people x 2 expressions x 2 levels, a broken scan, one without texture, an odd name."""
+    """A tiny tree with the real names: 2 people x 2 expressions x 2 levels, a broken scan, one without
+    texture, an odd name.
+    """
     for person, tilt in (("F0001", 0.2), ("M0002", -0.3)):
         folder = Path(root) / person
         folder.mkdir(parents=True, exist_ok=True)
@@ -145,12 +181,22 @@ def _write_scan(path: Path, bulge: float) -> None:
     at = np.arange(81).reshape(9, 9)
     quads = np.stack([at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]], -1).reshape(-1, 4)
     index = ", ".join(f"{a}, {b}, {c}, {d}, -1" for a, b, c, d in quads)
-    lines = lambda rows: ",\n".join(" ".join(f"{value:.4f}" for value in row) for row in rows)  # noqa: E731
+    lines = lambda rows: ",\n".join(" ".join(f"{value:.4f}" for value in row) for row in rows)
     path.write_text(
-        "#VRML V2.0 utf8\nShape {\n appearance Appearance { texture ImageTexture { url \"" + path.with_suffix(".bmp").name + "\" } }\n"
-        " geometry IndexedFaceSet {\n  coord Coordinate { point [ " + lines(points) + " ] } # mm\n"
-        "  coordIndex [ " + index + " ]\n  texCoord TextureCoordinate { point [ " + lines(uv) + " ] }\n  texCoordIndex [ " + index + " ]\n }\n}\n"
+        '#VRML V2.0 utf8\nShape {\n appearance Appearance { texture ImageTexture { url "'
+        + path.with_suffix(".bmp").name
+        + '" } }\n geometry IndexedFaceSet {\n  coord Coordinate { point [ '
+        + lines(points)
+        + " ] } # mm\n  coordIndex [ "
+        + index
+        + " ]\n  texCoord TextureCoordinate { point [ "
+        + lines(uv)
+        + " ] }\n  texCoordIndex [ "
+        + index
+        + " ]\n }\n}\n"
     )
     ramp = np.linspace(60, 230, 32).astype(np.uint8)
-    colours = np.stack([np.tile(ramp, (32, 1)), np.tile(ramp[:, None], (1, 32)), np.full((32, 32), 120, np.uint8)], -1)
+    colours = np.stack(
+        [np.tile(ramp, (32, 1)), np.tile(ramp[:, None], (1, 32)), np.full((32, 32), 120, np.uint8)], -1
+    )
     Image.fromarray(colours).save(path.with_suffix(".bmp"))

@@ -1,9 +1,12 @@
 """CMU Face Images: 20 people, 4 poses, 4 expressions, eyes open or behind sunglasses; real grey photographs.
 
-Donated by Tom Mitchell to the UCI Machine Learning Repository (set 124, CC BY 4.0). On disk, in a folder or a tar
-archive: `<user>/<user>_<pose>_<expression>_<eyes>[_<scale>].pgm`, 128 x 120 pixels; `_2` and `_4` are smaller copies,
-`.bad` files were marked defective by the authors. Split by person only: background and clothes give the person away.
+Donated by Tom Mitchell to the UCI Machine Learning Repository (set 124, CC BY 4.0). On disk, in a folder or a
+tar
+archive: `<user>/<user>_<pose>_<expression>_<eyes>[_<scale>].pgm`, 128 x 120 pixels; `_2` and `_4` are smaller
+copies, `.bad` files were marked defective by the authors. Split by person only: background and clothes give
+the person away.
 """
+
 from __future__ import annotations
 
 import re
@@ -16,20 +19,23 @@ from dmljax.types import Samples, Skipped, UserError
 
 EXPRESSIONS = ("neutral", "happy", "sad", "angry")
 POSES = ("straight", "left", "right", "up")
-# The set's `left` has the nose towards the right of the image, which is a positive yaw. The angle itself was never
-# published; `up` is a pitch.
+# The set's `left` has the nose towards the right of the image, which is a positive yaw. The angle itself was
+# never published; `up` is a pitch.
 YAW = (0.0, 45.0, -45.0, float("nan"))
 MIRROR = (0, 2, 1, 3)
 EYES = ("open", "sunglasses")
-# One window for all poses, (left, top, right, bottom): a window per pose would give the pose away. `head` holds the head
-# however it moves; `face` cuts into hair and shoulders so that eyes and mouth come to lie in the outer thirds.
+# One window for all poses, (left, top, right, bottom): a window per pose would give the pose away. `head`
+# holds the head however it moves; `face` cuts into hair and shoulders so that eyes and mouth come to lie in
+# the outer thirds.
 WINDOWS = {"head": (20, 8, 110, 98), "face": (30, 26, 90, 86)}
 
 _NAME = re.compile(r"([a-z0-9]+)_(\w+?)_(\w+?)_(open|sunglasses)(_[24])?\.(pgm|bad)")
 
 
 def default_config() -> dict:
-    """Fields: `eyes`, which images to take: 'all', 'open' or 'sunglasses'; `window`: 'head' or the tighter 'face'."""
+    """Fields: `eyes`, which images to take: 'all', 'open' or 'sunglasses'; `window`: 'head' or the tighter
+    'face'.
+    """
     return {"eyes": "all", "window": "head"}
 
 
@@ -66,7 +72,7 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
             f"({len(files)} other files); set dataset.root to the folder or archive of the CMU Face Images"
         )
     users = tuple(sorted({row[3] for row in rows}))
-    column = lambda k: np.array([row[k] for row in rows], np.int32)  # noqa: E731
+    column = lambda k: np.array([row[k] for row in rows], np.int32)
     return Samples(
         name="cmu_faces",
         references=tuple(row[0] for row in rows),
@@ -113,7 +119,9 @@ def _archive(path: Path):
 
 
 def write_fixture(root: str) -> None:
-    """A tiny tree in the set's own layout: 3 people, every trap (bad file, half-size copy, odd name, P2 with maxval)."""
+    """A tiny tree in the set's own layout: 3 people, every trap (bad file, half-size copy, odd name, P2 with
+    maxval).
+    """
     rng = np.random.default_rng(0)
     for user in ("ann", "bob7", "cy"):
         folder = Path(root) / "faces" / user
@@ -130,4 +138,7 @@ def write_fixture(root: str) -> None:
 def _write_pgm(path: Path, rng: np.random.Generator, size=(128, 120)) -> None:
     top = int(rng.integers(119, 160))
     pixels = rng.integers(0, top + 1, size[1] * size[0])
-    path.write_text(f"P2\n{size[0]} {size[1]}\n{top}\n" + "\n".join(" ".join(map(str, row)) for row in pixels.reshape(-1, 16)))
+    path.write_text(
+        f"P2\n{size[0]} {size[1]}\n{top}\n"
+        + "\n".join(" ".join(map(str, row)) for row in pixels.reshape(-1, 16))
+    )

@@ -1,9 +1,11 @@
 """One's own images: a CSV manifest of path, expression, pose, identity.
 
-The file has a header line with the columns `path` and `expression`, and as far as known `pose`, `identity` and `split`
-('train' or 'test'). Paths are relative to the manifest. An empty cell is a missing label. A pose whose name is a number
-is a yaw in degrees (positive: the nose points to the right of the image), so that flips know its mirror image.
+The file has a header line with the columns `path` and `expression`, and as far as known `pose`, `identity`
+and `split` ('train' or 'test'). Paths are relative to the manifest. An empty cell is a missing label. A pose
+whose name is a number is a yaw in degrees (positive: the nose points to the right of the image), so that
+flips know its mirror image.
 """
+
 from __future__ import annotations
 
 import csv
@@ -19,8 +21,9 @@ SPLITS = ("train", "test")
 
 
 def default_config() -> dict:
-    """Fields: `manifest`, the CSV file's name below the root; `expressions` and `poses`, the allowed class names in
-    order (comma-separated; empty: those of the file, sorted)."""
+    """Fields: `manifest`, the CSV file's name below the root; `expressions` and `poses`, the allowed class
+    names in order (comma-separated; empty: those of the file, sorted).
+    """
     return {"manifest": "manifest.csv", "expressions": "", "poses": ""}
 
 
@@ -46,7 +49,9 @@ def samples(root: str, *, manifest: str = "manifest.csv", expressions: str = "",
         pose_names=pose_names,
         identity_names=identity_names,
         pose_yaw=yaw,
-        pose_mirror=tuple(next((k for k, other in enumerate(yaw) if other == -angle), MISSING) for angle in yaw),
+        pose_mirror=tuple(
+            next((k for k, other in enumerate(yaw) if other == -angle), MISSING) for angle in yaw
+        ),
         read=lambda name: (path.parent / name).read_bytes(),
         skipped=tuple(skipped),
         partition=_partition(rows, path),
@@ -60,12 +65,17 @@ def _rows(path: Path) -> tuple[list[dict], list[Skipped]]:
             columns = reader.fieldnames or []
             table = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
-        raise UserError(f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}") from None
+        raise UserError(
+            f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}"
+        ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"folder: '{path}' cannot be read as CSV in UTF-8: {error}") from None
     missing = [c for c in REQUIRED if c not in columns]
     if missing:
-        raise UserError(f"folder: '{path}' lacks the column {', '.join(missing)}; its header has {', '.join(columns) or 'nothing'}")
+        raise UserError(
+            f"folder: '{path}' lacks the column {', '.join(missing)}; its header has"
+            f" {', '.join(columns) or 'nothing'}"
+        )
     base, rows, skipped, seen = path.parent.resolve(), [], [], {}
     for line, raw in table:
         row = {c: (raw.get(c) or "").strip() for c in REQUIRED + OPTIONAL}
@@ -90,12 +100,18 @@ def _rows(path: Path) -> tuple[list[dict], list[Skipped]]:
 def _classes(rows: list[dict], column: str, allowed: str, path: Path) -> tuple[str, ...]:
     found = {row[column] for row in rows} - {""}
     if not allowed:
-        return tuple(sorted(found, key=lambda name: (np.isnan(_yaw(name)), _yaw(name) if not np.isnan(_yaw(name)) else 0, name)))
+        return tuple(
+            sorted(
+                found,
+                key=lambda name: (np.isnan(_yaw(name)), _yaw(name) if not np.isnan(_yaw(name)) else 0, name),
+            )
+        )
     names = tuple(name.strip() for name in allowed.split(","))
     for row in rows:
         if row[column] and row[column] not in names:
             raise UserError(
-                f"folder: '{path}' line {row['line']}: unknown {column} '{row[column]}'; the allowed ones are {', '.join(names)}"
+                f"folder: '{path}' line {row['line']}: unknown {column} '{row[column]}'; the allowed ones are"
+                f" {', '.join(names)}"
             )
     return names
 
@@ -117,12 +133,16 @@ def _partition(rows: list[dict], path: Path) -> np.ndarray | None:
         return None
     for row in rows:
         if row["split"] not in SPLITS:
-            raise UserError(f"folder: '{path}' line {row['line']}: split must be train or test, got '{row['split']}'")
+            raise UserError(
+                f"folder: '{path}' line {row['line']}: split must be train or test, got '{row['split']}'"
+            )
     return np.array([SPLITS.index(row["split"]) for row in rows], np.int8)
 
 
 def write_fixture(root: str) -> None:
-    """A tiny manifest with its images (binary PPM): 4 people, 3 yaws, 3 expressions, one line whose file is missing."""
+    """A tiny manifest with its images (binary PPM): 4 people, 3 yaws, 3 expressions, one line whose file is
+    missing.
+    """
     base = Path(root)
     base.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)

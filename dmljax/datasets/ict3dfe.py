@@ -1,9 +1,11 @@
-"""ICT-3DFE: BU-3DFE's design on rendered heads of the ICT Face Model Light (MIT licence), an open stand-in for it.
+"""ICT-3DFE: BU-3DFE's design on rendered heads of the ICT Face Model Light (MIT licence), an open stand-in
+for it.
 
-100 identities drawn from the model x 6 expressions x 4 levels x 9 yaws = 21,600 pictures, 70 identities to train and 30 to
-test. The model comes from the repository ICT-VGL/ICT-FaceKit, as its folder FaceXModel or as one .npz file; it has no
-texture, so colours are made up. Results on this set are results on rendered faces.
+100 identities drawn from the model x 6 expressions x 4 levels x 9 yaws = 21,600 pictures, 70 identities to
+train and 30 to test. The model comes from the repository ICT-VGL/ICT-FaceKit, as its folder FaceXModel or as
+one .npz file; it has no texture, so colours are made up. Results on this set are results on rendered faces.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -23,37 +25,64 @@ TRAIN = 0.7  # share of the identities
 
 
 def default_config() -> dict:
-    """Fields: `identities`; `size` of the pictures in pixels; `window` and `difficulty` as of `synthetic`; `seed`; `cache`,
-    where the pictures are kept (default: the user's cache)."""
+    """Fields: `identities`; `size` of the pictures in pixels; `window` and `difficulty` as of `synthetic`;
+    `seed`; `cache`, where the pictures are kept (default: the user's cache).
+    """
     return {"identities": 100, "size": 224, "window": "face", "difficulty": 0.3, "seed": 0, "cache": ""}
 
 
-def samples(root: str, *, identities: int = 100, size: int = 224, window: str = "face", difficulty: float = 0.3, seed: int = 0,
-            cache: str = "") -> Samples:
-    """The set, rendered from the model at `root` (its .npz file, a folder with it, or the folder of OBJ files).
+def samples(
+    root: str,
+    *,
+    identities: int = 100,
+    size: int = 224,
+    window: str = "face",
+    difficulty: float = 0.3,
+    seed: int = 0,
+    cache: str = "",
+) -> Samples:
+    """The set, rendered from the model at `root` (its .npz file, a folder with it, or the folder of OBJ
+    files).
 
     Raises:
       UserError: the model is not there or broken, or a field is out of its range.
     """
-    for name, value, low, high in (("identities", identities, 2, 100_000), ("size", size, 16, 1024), ("difficulty", difficulty, 0, 1)):
+    for name, value, low, high in (
+        ("identities", identities, 2, 100_000),
+        ("size", size, 16, 1024),
+        ("difficulty", difficulty, 0, 1),
+    ):
         if not low <= value <= high:
             raise UserError(f"ict3dfe: {name} must be from {low} to {high}, got {value}")
     if window not in ict.WINDOWS:
         raise UserError(f"ict3dfe: window must be one of {', '.join(ict.WINDOWS)}, got '{window}'")
     if not root:
-        raise UserError("ict3dfe: set dataset.root to the ICT Face Model Light: its .npz file or its folder of OBJ files")
+        raise UserError(
+            "ict3dfe: set dataset.root to the ICT Face Model Light: its .npz file or its folder of OBJ files"
+        )
     place = Path(root).resolve()
     try:
         ict.load(str(place))
     except UserError as error:
         raise UserError(f"ict3dfe: {error}") from None
-    grid = np.stack(np.meshgrid(*(np.arange(n) for n in (identities, len(EXPRESSIONS), len(LEVELS), len(YAW))), indexing="ij"), -1).reshape(-1, 4)
-    references = tuple(f"{who:03d}/{EXPRESSIONS[what]}/{level + 1}/{YAW[where]:g}" for who, what, level, where in grid)
+    grid = np.stack(
+        np.meshgrid(
+            *(np.arange(n) for n in (identities, len(EXPRESSIONS), len(LEVELS), len(YAW))), indexing="ij"
+        ),
+        -1,
+    ).reshape(-1, 4)
+    references = tuple(
+        f"{who:03d}/{EXPRESSIONS[what]}/{level + 1}/{YAW[where]:g}" for who, what, level, where in grid
+    )
     number = {reference: k for k, reference in enumerate(references)}
-    make = partial(picture, root=str(place), size=size, window=window, difficulty=float(difficulty), seed=seed)
+    make = partial(
+        picture, root=str(place), size=size, window=window, difficulty=float(difficulty), seed=seed
+    )
     key = {"window": window, "difficulty": float(difficulty), "seed": seed, "model": _mark(place)}
-    album = Album("ict3dfe", key, make, len(grid), size, shard=len(EXPRESSIONS) * len(LEVELS) * len(YAW), folder=cache)
-    column = lambda k: grid[:, k].astype(np.int32)  # noqa: E731
+    album = Album(
+        "ict3dfe", key, make, len(grid), size, shard=len(EXPRESSIONS) * len(LEVELS) * len(YAW), folder=cache
+    )
+    column = lambda k: grid[:, k].astype(np.int32)
     return Samples(
         name="ict3dfe",
         references=references,
@@ -75,7 +104,9 @@ def samples(root: str, *, identities: int = 100, size: int = 224, window: str = 
 def _mark(place: Path) -> str:
     """What tells one state of the model's files from another."""
     files = [place] if place.is_file() else sorted(p for p in place.iterdir() if p.suffix in (".npz", ".obj"))
-    return hashlib.sha256("".join(f"{p.name}{p.stat().st_size}{p.stat().st_mtime_ns}" for p in files).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        "".join(f"{p.name}{p.stat().st_size}{p.stat().st_mtime_ns}" for p in files).encode()
+    ).hexdigest()[:16]
 
 
 def picture(number: int, *, root: str, size: int, window: str, difficulty: float, seed: int) -> np.ndarray:
@@ -87,9 +118,13 @@ def picture(number: int, *, root: str, size: int, window: str, difficulty: float
     bust, manner = _person(seed, who, difficulty, root)
     # One performance per scan, photographed from nine sides, as in BU-3DFE.
     performance = np.random.default_rng([seed, 2, who, what, level])
-    action = expressions.draw_action(performance, EXPRESSIONS[what], manner, level=LEVELS[level], difficulty=difficulty)
+    action = expressions.draw_action(
+        performance, EXPRESSIONS[what], manner, level=LEVELS[level], difficulty=difficulty
+    )
     rng = np.random.default_rng([seed, 3, who, what, level, where])
-    conditions = studio.draw_conditions(rng, size, yaw=YAW[where], window=ict.WINDOWS[window], difficulty=difficulty)
+    conditions = studio.draw_conditions(
+        rng, size, yaw=YAW[where], window=ict.WINDOWS[window], difficulty=difficulty
+    )
     return studio.photograph(ict.act(model, bust, action), conditions, rng, size)
 
 
@@ -101,7 +136,9 @@ def _person(seed: int, who: int, difficulty: float, root: str):
 
 
 def write_fixture(root: str) -> None:
-    """A model of the right size with few identities: a rough ball for a head, in the layout of the .npz file."""
+    """A model of the right size with few identities: a rough ball for a head, in the layout of the .npz
+    file.
+    """
     rng = np.random.default_rng(0)
     count = 26719
     turn, height = rng.uniform(0, 2 * np.pi, count), np.linspace(-1, 1, count)
@@ -109,7 +146,15 @@ def write_fixture(root: str) -> None:
     neutral = np.stack([8 * ring * np.cos(turn), 12 * height, 8 * ring * np.sin(turn)], -1).astype(np.float32)
     start = np.arange(0, 24000, 4)
     quads = np.stack([start, start + 1, start + 2, np.where(start % 8, start + 3, -1)], -1).astype(np.int32)
-    names = sorted({name + side for unit in ict.UNIT_SHAPES.values() for name in unit for side in ("_L", "_R")})
-    offsets = lambda k: 0.01 * rng.standard_normal((k, count, 3)).astype(np.float16)  # noqa: E731
-    np.savez(Path(root) / "model.npz", neutral=neutral, quads=quads, identity=offsets(100), expression=offsets(len(names)),
-             expression_names=np.array(names))
+    names = sorted(
+        {name + side for unit in ict.UNIT_SHAPES.values() for name in unit for side in ("_L", "_R")}
+    )
+    offsets = lambda k: 0.01 * rng.standard_normal((k, count, 3)).astype(np.float16)
+    np.savez(
+        Path(root) / "model.npz",
+        neutral=neutral,
+        quads=quads,
+        identity=offsets(100),
+        expression=offsets(len(names)),
+        expression_names=np.array(names),
+    )

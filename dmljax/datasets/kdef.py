@@ -1,9 +1,11 @@
 """KDEF: 70 people, 7 expressions, 5 views, photographed twice; colour photographs.
 
-Lundqvist, Flykt & Öhman: "The Karolinska Directed Emotional Faces", 1998. On disk: `KDEF/<S><G><NN>/<S><G><NN><EX><VIEW>.JPG`, 562 x 762
-pixels; S the session (A, B), G the sex, NN the number, so that a person is G + NN. Mirrors of the set nest its root twice;
-`AKDEF` beside it holds averaged faces, which are never loaded.
+Lundqvist, Flykt & Öhman: "The Karolinska Directed Emotional Faces", 1998. On disk:
+`KDEF/<S><G><NN>/<S><G><NN><EX><VIEW>.JPG`, 562 x 762 pixels; S the session (A, B), G the sex, NN the number,
+so that a person is G + NN. Mirrors of the set nest its root twice; `AKDEF` beside it holds averaged faces,
+which are never loaded.
 """
+
 from __future__ import annotations
 
 import re
@@ -15,17 +17,27 @@ from PIL import Image
 from dmljax.datasets import _tree
 from dmljax.types import Protocol, Samples, Skipped, UserError
 
-CODES = {"AF": "afraid", "AN": "angry", "DI": "disgusted", "HA": "happy", "NE": "neutral", "SA": "sad", "SU": "surprised"}
+CODES = {
+    "AF": "afraid",
+    "AN": "angry",
+    "DI": "disgusted",
+    "HA": "happy",
+    "NE": "neutral",
+    "SA": "sad",
+    "SU": "surprised",
+}
 VIEWS = {"FL": "full left", "HL": "half left", "S": "straight", "HR": "half right", "FR": "full right"}
 YAW = (-90.0, -45.0, 0.0, 45.0, 90.0)  # the views to the left show the nose towards the left of the image
 MISNAMED = {"AF31V": "AF31SAHL", "AM31H": "AM31SUHR"}  # as the set came from its makers
-# One square for all views, (left, top, right, bottom): the makers fixed eyes and mouth in the frame, and a box per view would
-# give the view away. It has room for the back of a head in profile.
+# One square for all views, (left, top, right, bottom): the makers fixed eyes and mouth in the frame, and a
+# box per view would give the view away. It has room for the back of a head in profile.
 WINDOW = (20, 120, 540, 640)
 LICENCE = "non-commercial research, on the terms of the Karolinska Institutet; pictures may not be passed on"
 OBTAIN = "KDEF is sent by its makers on request: kdef.se"
 
-_NAME = re.compile(r"([AB])([FM])(0[1-9]|[12]\d|3[0-5])(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.JPE?G", re.IGNORECASE)
+_NAME = re.compile(
+    r"([AB])([FM])(0[1-9]|[12]\d|3[0-5])(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.JPE?G", re.IGNORECASE
+)
 
 
 def default_config() -> dict:
@@ -62,9 +74,11 @@ def samples(root: str, *, sessions: str = "both") -> Samples:
             rows[key] = name
     rows = {key: name for key, name in rows.items() if sessions in ("both", key[0])}
     if not rows:
-        raise _tree.nothing("kdef", root, "<session><sex><number><expression><view>.JPG", len(others), OBTAIN, others)
+        raise _tree.nothing(
+            "kdef", root, "<session><sex><number><expression><view>.JPG", len(others), OBTAIN, others
+        )
     people = tuple(sorted({key[1] for key in rows}))
-    column = lambda values: np.array(list(values), np.int32)  # noqa: E731
+    column = lambda values: np.array(list(values), np.int32)
     return Samples(
         name="kdef",
         references=tuple(rows.values()),
@@ -87,8 +101,9 @@ def samples(root: str, *, sessions: str = "both") -> Samples:
 
 
 def write_fixture(root: str) -> None:
-    """A tiny tree with the set's names and every trap: root nested twice, averaged faces, misnamed files, a black placeholder,
-    a file that is no JPEG, a name of no photograph."""
+    """A tiny tree with the set's names and every trap: root nested twice, averaged faces, misnamed files, a
+    black placeholder, a file that is no JPEG, a name of no photograph.
+    """
     rng = np.random.default_rng(0)
     base = Path(root) / "KDEF_and_AKDEF" / "KDEF_and_AKDEF"
     for session in "AB":
@@ -109,4 +124,6 @@ def write_fixture(root: str) -> None:
 def _write(base: Path, folder: str, stem: str, rng: np.random.Generator) -> None:
     path = base / "KDEF" / folder / f"{stem}.JPG"
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rng.integers(40, 220, (12, 9, 3)).astype(np.uint8)).resize((562, 762), Image.Resampling.NEAREST).save(path, quality=60)
+    Image.fromarray(rng.integers(40, 220, (12, 9, 3)).astype(np.uint8)).resize(
+        (562, 762), Image.Resampling.NEAREST
+    ).save(path, quality=60)

@@ -1,9 +1,11 @@
 """CMU Multi-PIE: 337 people in four sessions, 15 cameras, 20 flashes; colour photographs.
 
-Gross, Matthews, Cohn, Kanade, Baker: "Multi-PIE", 2010. On disk: `sessionNN/multiview/<person>/<recording>/<camera>/
-<person>_<session>_<recording>_<camera digits>_<shot>.png`, 640 x 480 pixels. What a recording shows depends on its session; cameras
-08_1 and 19_1 hang above and have no yaw class.
+Gross, Matthews, Cohn, Kanade, Baker: "Multi-PIE", 2010. On disk:
+`sessionNN/multiview/<person>/<recording>/<camera>/ <person>_<session>_<recording>_<camera
+digits>_<shot>.png`, 640 x 480 pixels. What a recording shows depends on its session; cameras 08_1 and 19_1
+hang above and have no yaw class.
 """
+
 from __future__ import annotations
 
 import re
@@ -17,13 +19,33 @@ from dmljax.types import Protocol, Samples, Skipped, UserError
 
 EXPRESSIONS = ("neutral", "smile", "surprise", "squint", "disgust", "scream")
 RECORDED = {
-    ("01", "01"): "neutral", ("01", "02"): "smile",
-    ("02", "01"): "neutral", ("02", "02"): "surprise", ("02", "03"): "squint",
-    ("03", "01"): "neutral", ("03", "02"): "smile", ("03", "03"): "disgust",
-    ("04", "01"): "neutral", ("04", "02"): "neutral", ("04", "03"): "scream",
+    ("01", "01"): "neutral",
+    ("01", "02"): "smile",
+    ("02", "01"): "neutral",
+    ("02", "02"): "surprise",
+    ("02", "03"): "squint",
+    ("03", "01"): "neutral",
+    ("03", "02"): "smile",
+    ("03", "03"): "disgust",
+    ("04", "01"): "neutral",
+    ("04", "02"): "neutral",
+    ("04", "03"): "scream",
 }
-YAW_OF = {"110": -90, "120": -75, "090": -60, "080": -45, "130": -30, "140": -15, "051": 0, "050": 15, "041": 30, "190": 45, "200": 60,
-          "010": 75, "240": 90}
+YAW_OF = {
+    "110": -90,
+    "120": -75,
+    "090": -60,
+    "080": -45,
+    "130": -30,
+    "140": -15,
+    "051": 0,
+    "050": 15,
+    "041": 30,
+    "190": 45,
+    "200": 60,
+    "010": 75,
+    "240": 90,
+}
 ABOVE = ("081", "191")
 VIEWS = {"paper": (-30, -15, 0, 15, 30), "all": tuple(sorted(YAW_OF.values()))}
 LICENCE = "internal research, by a licence of Carnegie Mellon University; pictures may not be passed on"
@@ -33,12 +55,15 @@ _NAME = re.compile(r"(\d{3})_(\d{2})_(\d{2})_(\d{3})_(\d{2})\.png", re.IGNORECAS
 
 
 def default_config() -> dict:
-    """Fields: `views`, the 'paper''s five yaws from -30 to 30 or 'all' 13; `shots`, flash numbers from 00 to 19, comma-separated, or 'all'."""
+    """Fields: `views`, the 'paper''s five yaws from -30 to 30 or 'all' 13; `shots`, flash numbers from 00 to
+    19, comma-separated, or 'all'.
+    """
     return {"views": "paper", "shots": "07"}
 
 
 def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
-    """The photographs below `root`. The session and recording of a file are read from its name, so any folder above will do.
+    """The photographs below `root`. The session and recording of a file are read from its name, so any folder
+    above will do.
 
     Raises:
       UserError: none is there, or a field has an unknown value.
@@ -54,7 +79,9 @@ def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
         if match is None:
             others.append(name)
             if name.lower().endswith(".png"):
-                skipped.append(Skipped(name, "its name is not <person>_<session>_<recording>_<camera>_<shot>.png"))
+                skipped.append(
+                    Skipped(name, "its name is not <person>_<session>_<recording>_<camera>_<shot>.png")
+                )
             continue
         person, session, recording, camera, shot = match.groups()
         if camera not in YAW_OF and camera not in ABOVE:
@@ -68,10 +95,17 @@ def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
             else:
                 rows[key] = name
     if not rows:
-        raise _tree.nothing("multipie", root, "<person>_<session>_<recording>_<camera>_<shot>.png", len(others), OBTAIN, others)
+        raise _tree.nothing(
+            "multipie",
+            root,
+            "<person>_<session>_<recording>_<camera>_<shot>.png",
+            len(others),
+            OBTAIN,
+            others,
+        )
     people = tuple(sorted({key[0] for key in rows}))
     number = {person: k for k, person in enumerate(people)}
-    column = lambda values: np.array(list(values), np.int32)  # noqa: E731
+    column = lambda values: np.array(list(values), np.int32)
     return Samples(
         name="multipie",
         references=tuple(rows.values()),
@@ -97,15 +131,24 @@ def _shots(shots: str) -> frozenset[str]:
     wanted = known if shots == "all" else [shot.strip() for shot in str(shots).split(",")]
     for shot in wanted:
         if shot not in known:
-            raise UserError(f"multipie: shots must be 'all' or numbers from 00 to 19 of two digits, such as 07,16; got '{shots}'")
+            raise UserError(
+                "multipie: shots must be 'all' or numbers from 00 to 19 of two digits, such as 07,16; got"
+                f" '{shots}'"
+            )
     return frozenset(wanted)
 
 
 def write_fixture(root: str) -> None:
-    """A tiny tree with the set's names and every trap: gaps in the ids, a person in one session only, neutral twice in session 4, a
-    camera above, an unknown recording and camera, a file that is no image."""
+    """A tiny tree with the set's names and every trap: gaps in the ids, a person in one session only, neutral
+    twice in session 4, a camera above, an unknown recording and camera, a file that is no image.
+    """
     rng = np.random.default_rng(0)
-    attended = {"001": ("01", "02", "03", "04"), "002": ("02", "03", "04"), "005": ("01", "03", "04"), "346": ("04",)}
+    attended = {
+        "001": ("01", "02", "03", "04"),
+        "002": ("02", "03", "04"),
+        "005": ("01", "03", "04"),
+        "346": ("04",),
+    }
     for person, sessions in attended.items():
         for session, recording in RECORDED:
             if session in sessions:
@@ -119,7 +162,11 @@ def write_fixture(root: str) -> None:
     (Path(root) / "session01/multiview/001/notes.png").write_bytes(b"")
 
 
-def _write(root: str, person: str, session: str, recording: str, camera: str, shot: str, rng: np.random.Generator) -> None:
+def _write(
+    root: str, person: str, session: str, recording: str, camera: str, shot: str, rng: np.random.Generator
+) -> None:
     folder = Path(root) / f"session{session}" / "multiview" / person / recording / f"{camera[:2]}_{camera[2]}"
     folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rng.integers(40, 220, (48, 64, 3)).astype(np.uint8)).save(folder / f"{person}_{session}_{recording}_{camera}_{shot}.png")
+    Image.fromarray(rng.integers(40, 220, (48, 64, 3)).astype(np.uint8)).save(
+        folder / f"{person}_{session}_{recording}_{camera}_{shot}.png"
+    )

@@ -1,9 +1,12 @@
-"""RaFD, the Radboud Faces Database: 67 people, 8 expressions, 3 directions of gaze, 5 cameras; colour photographs.
+"""RaFD, the Radboud Faces Database: 67 people, 8 expressions, 3 directions of gaze, 5 cameras; colour
+photographs.
 
-Langner, Dotsch, Bijlstra, Wigboldus, Hawk, van Knippenberg: "Presentation and validation of the Radboud Faces Database", 2010. On disk:
-`Rafd<angle>_<person>_<Caucasian|Moroccan>_<female|male|kid>_<emotion>_<left|frontal|right>.jpg`; angle 090 is frontal, the last word is
-the gaze. Numbers of people have gaps up to 73.
+Langner, Dotsch, Bijlstra, Wigboldus, Hawk, van Knippenberg: "Presentation and validation of the Radboud Faces
+Database", 2010. On disk:
+`Rafd<angle>_<person>_<Caucasian|Moroccan>_<female|male|kid>_<emotion>_<left|frontal|right>.jpg`; angle 090 is
+frontal, the last word is the gaze. Numbers of people have gaps up to 73.
 """
+
 from __future__ import annotations
 
 import re
@@ -21,12 +24,17 @@ GAZES = ("left", "frontal", "right")
 LICENCE = "non-commercial research, on the terms of Radboud University; pictures may not be passed on"
 OBTAIN = "RaFD is given by its authors on request: rafd.nl"
 
-_NAME = re.compile(rf"Rafd(\d{{3}})_(\d{{2}})_(Caucasian|Moroccan)_(female|male|kid)_(\w+?)_({'|'.join(GAZES)})\.jpg", re.IGNORECASE)
+_NAME = re.compile(
+    rf"Rafd(\d{{3}})_(\d{{2}})_(Caucasian|Moroccan)_(female|male|kid)_(\w+?)_({'|'.join(GAZES)})\.jpg",
+    re.IGNORECASE,
+)
 
 
 def default_config() -> dict:
-    """Fields: `gaze`, 'all' or one of left, frontal, right; `turned`, whether camera 180 and not 000 has the nose to the left of the
-    image (sources disagree: look at the contact sheet, where yaw goes from the nose on the left to the nose on the right)."""
+    """Fields: `gaze`, 'all' or one of left, frontal, right; `turned`, whether camera 180 and not 000 has the
+    nose to the left of the image (sources disagree: look at the contact sheet, where yaw goes from the nose
+    on the left to the nose on the right).
+    """
     return {"gaze": "all", "turned": False}
 
 
@@ -46,7 +54,9 @@ def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
         if match is None:
             others.append(name)
             if name.lower().endswith(".jpg"):
-                skipped.append(Skipped(name, "its name is not Rafd<angle>_<person>_<group>_<sex>_<emotion>_<gaze>.jpg"))
+                skipped.append(
+                    Skipped(name, "its name is not Rafd<angle>_<person>_<group>_<sex>_<emotion>_<gaze>.jpg")
+                )
             continue
         angle, person, _, _, expression, looking = (part.lower() for part in match.groups())
         if angle not in ANGLES or expression not in EXPRESSIONS:
@@ -54,9 +64,16 @@ def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
         elif gaze in ("all", looking):
             rows.append((name, EXPRESSIONS.index(expression), angles.index(angle), person))
     if not rows:
-        raise _tree.nothing("rafd", root, "Rafd<angle>_<person>_<group>_<sex>_<emotion>_<gaze>.jpg", len(others), OBTAIN, others)
+        raise _tree.nothing(
+            "rafd",
+            root,
+            "Rafd<angle>_<person>_<group>_<sex>_<emotion>_<gaze>.jpg",
+            len(others),
+            OBTAIN,
+            others,
+        )
     people = tuple(sorted({row[3] for row in rows}))
-    column = lambda k: np.array([row[k] for row in rows], np.int32)  # noqa: E731
+    column = lambda k: np.array([row[k] for row in rows], np.int32)
     return Samples(
         name="rafd",
         references=tuple(row[0] for row in rows),
@@ -77,11 +94,15 @@ def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
 
 
 def write_fixture(root: str) -> None:
-    """A tiny tree with the set's names and every trap: gaps in the ids, gaze beside pose, an unknown emotion and angle, a broken file."""
+    """A tiny tree with the set's names and every trap: gaps in the ids, gaze beside pose, an unknown emotion
+    and angle, a broken file.
+    """
     rng, base = np.random.default_rng(0), Path(root)
     base.mkdir(parents=True, exist_ok=True)
     people = (("01", "Caucasian_female"), ("07", "Caucasian_kid"), ("73", "Moroccan_male"))
-    write = lambda name: Image.fromarray(rng.integers(40, 220, (24, 16, 3)).astype(np.uint8)).save(base / name)  # noqa: E731
+    write = lambda name: Image.fromarray(rng.integers(40, 220, (24, 16, 3)).astype(np.uint8)).save(
+        base / name
+    )
     for person, group in people:
         for angle in ANGLES:
             for expression in EXPRESSIONS:

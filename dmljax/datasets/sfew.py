@@ -1,9 +1,11 @@
 """SFEW 2.0: faces from films, seven expressions; no labels of pose or identity.
 
-Dhall, Murthy, Goecke, Joshi, Gedeon: "Video and image based emotion recognition challenges in the wild: EmotiW 2015". On disk: the parts `Train`,
-`Val`, `Test`, in them folders or zip archives a class, `Airheads_000519240_00000005.png` (film, time, number), as aligned faces of
-143 x 181 pixels and as whole frames. How deep they are nested varies between copies. The film's title is no identity.
+Dhall, Murthy, Goecke, Joshi, Gedeon: "Video and image based emotion recognition challenges in the wild:
+EmotiW 2015". On disk: the parts `Train`, `Val`, `Test`, in them folders or zip archives a class,
+`Airheads_000519240_00000005.png` (film, time, number), as aligned faces of 143 x 181 pixels and as whole
+frames. How deep they are nested varies between copies. The film's title is no identity.
 """
+
 from __future__ import annotations
 
 import io
@@ -20,7 +22,8 @@ from dmljax.types import MISSING, Protocol, Samples, Skipped, UserError
 CLASSES = ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 PARTS = ("train", "val", "test")
 KINDS = ("aligned", "frames")
-VALIDATION = {"Angry": 77, "Disgust": 23, "Fear": 47, "Happy": 73, "Neutral": 86, "Sad": 73, "Surprise": 57}  # published counts
+# published counts
+VALIDATION = {"Angry": 77, "Disgust": 23, "Fear": 47, "Happy": 73, "Neutral": 86, "Sad": 73, "Surprise": 57}
 LICENCE = "non-commercial research, by agreement with its authors; pictures may not be passed on"
 OBTAIN = "SFEW is given by its authors on request: cs.anu.edu.au/few"
 
@@ -33,9 +36,11 @@ def default_config() -> dict:
 
 
 def samples(root: str, *, faces: str = "aligned") -> Samples:
-    """Train and validation parts; the labels of the test part were never published, so it is counted and left out.
+    """Train and validation parts; the labels of the test part were never published, so it is counted and left
+    out.
 
-    Pose and identity are missing. The validation part is the official test side (`split.kind=given`), as in the literature.
+    Pose and identity are missing. The validation part is the official test side (`split.kind=given`), as in
+    the literature.
 
     Raises:
       UserError: nothing of the set is there, or an unknown kind of faces.
@@ -50,7 +55,10 @@ def samples(root: str, *, faces: str = "aligned") -> Samples:
             others.append(name)
             continue
         words = [folder.lower() for folder in folders]
-        part = next((k for k, part in enumerate(PARTS) if any(re.match(rf"{part}(\b|_)", word) for word in words)), None)
+        part = next(
+            (k for k, part in enumerate(PARTS) if any(re.match(rf"{part}(\b|_)", word) for word in words)),
+            None,
+        )
         kind = "aligned" if any("aligned" in word for word in words) else "frames"
         label = next((k for k, label in enumerate(CLASSES) if words and words[-1] == label.lower()), None)
         if label is None and len(words) > 1:  # an archive may hold a folder of its own
@@ -66,7 +74,14 @@ def samples(root: str, *, faces: str = "aligned") -> Samples:
         else:
             rows.append((name, label, part))
     if not rows:
-        raise _tree.nothing("sfew", root, f"<film>_<time>_<number>.png in a class folder of {faces} faces", len(others), OBTAIN, others)
+        raise _tree.nothing(
+            "sfew",
+            root,
+            f"<film>_<time>_<number>.png in a class folder of {faces} faces",
+            len(others),
+            OBTAIN,
+            others,
+        )
     if unlabelled:
         skipped.append(Skipped("Test", f"{unlabelled} images without published labels"))
     none = np.full(len(rows), MISSING, np.int32)
@@ -83,7 +98,10 @@ def samples(root: str, *, faces: str = "aligned") -> Samples:
         pose_mirror=(),
         read=lambda name: _tree.read(root, name),
         skipped=tuple(skipped),
-        published=f"958 train, {sum(VALIDATION.values())} validation ({', '.join(f'{n} {c}' for c, n in VALIDATION.items())}), 372 test images",
+        published=(
+            f"958 train, {sum(VALIDATION.values())} validation"
+            f" ({', '.join(f'{n} {c}' for c, n in VALIDATION.items())}), 372 test images"
+        ),
         licence=LICENCE,
         obtain=OBTAIN,
         protocol=Protocol(0, 0, 958, 436),
@@ -92,8 +110,10 @@ def samples(root: str, *, faces: str = "aligned") -> Samples:
 
 
 def write_fixture(root: str) -> None:
-    """A tiny tree with the set's names and every trap: validation nested deeper, a class as a zip archive, whole frames beside the
-    aligned faces, a test part without classes, an unknown class, a film's title with a class in it."""
+    """A tiny tree with the set's names and every trap: validation nested deeper, a class as a zip archive,
+    whole frames beside the aligned faces, a test part without classes, an unknown class, a film's title with
+    a class in it.
+    """
     rng, base = np.random.default_rng(0), Path(root)
     for k, label in enumerate(CLASSES):
         for n in range(3):
@@ -107,7 +127,12 @@ def write_fixture(root: str) -> None:
                     archive.writestr(f"Fear/Airheads_00000000{k}_0000000{n}.png", _png(rng))
         else:
             for n in range(2):
-                _write(base / f"Val/Val_Aligned_Faces_new/Val_Aligned_Faces/{label}/Airheads_00000000{k}_0000000{n}.png", rng)
+                _write(
+                    base
+                    / f"Val/Val_Aligned_Faces_new/Val_Aligned_Faces/{label}"
+                    / f"Airheads_00000000{k}_0000000{n}.png",
+                    rng,
+                )
     _write(base / "Test/Test_Aligned_Faces/Hangover_000000001_00000001.png", rng)
     _write(base / "Train/Train_Aligned_Faces/Bored/Airheads_000000009_00000001.png", rng)
 

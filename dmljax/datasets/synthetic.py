@@ -1,10 +1,12 @@
 """The embedded default: rendered faces with exact labels; nothing to download.
 
-Heads in real 3-D with shapes and colours of their own, expressions as action units with a person's own manner, any poses
-with true occlusion, and light, background, blur and noise that change from picture to picture. On demand glasses, sunglasses, beards
-and grey film. Labels are independent by construction: every identity shows every expression in every pose. Results on this set
-are results on synthetic, rendered faces and say nothing about photographs.
+Heads in real 3-D with shapes and colours of their own, expressions as action units with a person's own
+manner, any poses with true occlusion, and light, background, blur and noise that change from picture to
+picture. On demand glasses, sunglasses, beards and grey film. Labels are independent by construction: every
+identity shows every expression in every pose. Results on this set are results on synthetic, rendered faces
+and say nothing about photographs.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache, partial
@@ -19,20 +21,36 @@ from dmljax.faces.mesh import join
 from dmljax.types import MISSING, Samples, UserError
 
 EXPRESSIONS = expressions.EXPRESSIONS
-_RANGES = {"identities": (1, 100_000), "images": (1, 1000), "size": (16, 512), "difficulty": (0, 1), "glasses": (0, 1), "sunglasses": (0, 1),
-           "beards": (0, 1), "seed": (0, 2**31)}
+_RANGES = {
+    "identities": (1, 100_000),
+    "images": (1, 1000),
+    "size": (16, 512),
+    "difficulty": (0, 1),
+    "glasses": (0, 1),
+    "sunglasses": (0, 1),
+    "beards": (0, 1),
+    "seed": (0, 2**31),
+}
 _STEEPEST = 60.0  # degrees of pitch; beyond it nothing of the face is left
 
 
 class Options(NamedTuple):
-    """What a picture depends on beside its number; see `default_config`. `poses`: (yaw, pitch) of each pose class, degrees."""
+    """What a picture depends on beside its number; see `default_config`. `poses`: (yaw, pitch) of each pose
+    class, degrees.
+    """
 
     images: int = 1
     size: int = 64
     window: str = "face"
     difficulty: float = 0.3
     expressions: tuple[str, ...] = EXPRESSIONS
-    poses: tuple[tuple[float, float], ...] = ((-90.0, 0.0), (-45.0, 0.0), (0.0, 0.0), (45.0, 0.0), (90.0, 0.0))
+    poses: tuple[tuple[float, float], ...] = (
+        (-90.0, 0.0),
+        (-45.0, 0.0),
+        (0.0, 0.0),
+        (45.0, 0.0),
+        (90.0, 0.0),
+    )
     glasses: float = 0.0
     sunglasses: float = 0.0
     beards: float = 0.0
@@ -41,17 +59,23 @@ class Options(NamedTuple):
 
 
 def default_config() -> dict:
-    """Fields: `identities`; `images` per identity, expression and pose; `size` of the pictures in pixels; `window`: 'face', eyes and
-    mouth in the outer thirds, or the whole 'head'; `difficulty` 0..1 (how weak, incomplete and personal expressions may be, how much
-    light and pose vary); `expressions`, those shown, comma-separated (empty: all seven); `poses`, yaws in degrees, each with a pitch if
-    it has one, as in '-45,0,45,0/30' (positive: the nose points to the right of the image, the chin is up; empty: -90,-45,0,45,90);
-    the shares of people who wear `glasses`, of pictures with `sunglasses`, and of people with full `beards`; `film`: 'colour', or
-    'grey', snapshots by flash with a hard contrast; `seed` of all that is drawn at random."""
+    """Fields: `identities`; `images` per identity, expression and pose; `size` of the pictures in pixels;
+    `window`: 'face', eyes and mouth in the outer thirds, or the whole 'head'; `difficulty` 0..1 (how weak,
+    incomplete and personal expressions may be, how much light and pose vary); `expressions`, those shown,
+    comma-separated (empty: all seven); `poses`, yaws in degrees, each with a pitch if it has one, as in
+    '-45,0,45,0/30' (positive: the nose points to the right of the image, the chin is up; empty:
+    -90,-45,0,45,90); the shares of people who wear `glasses`, of pictures with `sunglasses`, and of people
+    with full `beards`; `film`: 'colour', or 'grey', snapshots by flash with a hard contrast; `seed` of all
+    that is drawn at random.
+    """
     return {"identities": 24, **Options()._asdict(), "expressions": "", "poses": ""}
 
 
-def samples(root: str = "", *, identities: int = 24, expressions: str = "", poses: str = "", **fields) -> Samples:
-    """identities x expressions x poses x images pictures, made once and kept in `root` (default: the user's cache).
+def samples(
+    root: str = "", *, identities: int = 24, expressions: str = "", poses: str = "", **fields
+) -> Samples:
+    """identities x expressions x poses x images pictures, made once and kept in `root` (default: the user's
+    cache).
 
     Args:
       fields: the other fields of `default_config`.
@@ -62,13 +86,29 @@ def samples(root: str = "", *, identities: int = 24, expressions: str = "", pose
     options = Options(**fields)._replace(expressions=_expressions(expressions), poses=_poses(poses))
     options = options._replace(difficulty=float(options.difficulty))
     _check(identities, options)
-    grid = np.stack(np.meshgrid(np.arange(identities), np.arange(len(options.expressions)), np.arange(len(options.poses)),
-                                np.arange(options.images), indexing="ij"), -1).reshape(-1, 4)
+    grid = np.stack(
+        np.meshgrid(
+            np.arange(identities),
+            np.arange(len(options.expressions)),
+            np.arange(len(options.poses)),
+            np.arange(options.images),
+            indexing="ij",
+        ),
+        -1,
+    ).reshape(-1, 4)
     references = tuple("/".join(map(str, row)) for row in grid)
     number = {reference: k for k, reference in enumerate(references)}
     each = len(grid) // identities
-    album = Album("synthetic", options._asdict(), partial(picture, options=options), len(grid), options.size, shard=each, folder=root)
-    column = lambda k: grid[:, k].astype(np.int32)  # noqa: E731
+    album = Album(
+        "synthetic",
+        options._asdict(),
+        partial(picture, options=options),
+        len(grid),
+        options.size,
+        shard=each,
+        folder=root,
+    )
+    column = lambda k: grid[:, k].astype(np.int32)
     return Samples(
         name="synthetic",
         references=references,
@@ -79,7 +119,10 @@ def samples(root: str = "", *, identities: int = 24, expressions: str = "", pose
         pose_names=tuple(f"{yaw:g}/{pitch:g}" if pitch else f"{yaw:g}" for yaw, pitch in options.poses),
         identity_names=tuple(f"rendered{k:03d}" for k in range(identities)),
         pose_yaw=tuple(float("nan") if pitch else yaw for yaw, pitch in options.poses),
-        pose_mirror=tuple(options.poses.index((-yaw, pitch)) if (-yaw, pitch) in options.poses else MISSING for yaw, pitch in options.poses),
+        pose_mirror=tuple(
+            options.poses.index((-yaw, pitch)) if (-yaw, pitch) in options.poses else MISSING
+            for yaw, pitch in options.poses
+        ),
         read=lambda reference: album.read(number[reference]),
         prepare=lambda wanted, **how: album.prepare((number[reference] for reference in wanted), **how),
     )
@@ -96,12 +139,17 @@ def _check(identities: int, options: Options) -> None:
 
 
 def _expressions(text: str) -> tuple[str, ...]:
-    """The expressions of a field in the order of `EXPRESSIONS`, so that classes do not depend on how they are written."""
+    """The expressions of a field in the order of `EXPRESSIONS`, so that classes do not depend on how they are
+    written.
+    """
     names = {name.strip() for name in text.split(",") if name.strip()} or set(EXPRESSIONS)
     unknown = sorted(names - set(EXPRESSIONS))
     if unknown:
         name = unknown[0]
-        raise UserError(f"synthetic: expressions has '{name}'; there are {', '.join(EXPRESSIONS)}.{plugins.nearest(name, EXPRESSIONS)}")
+        raise UserError(
+            f"synthetic: expressions has '{name}'; there are"
+            f" {', '.join(EXPRESSIONS)}.{plugins.nearest(name, EXPRESSIONS)}"
+        )
     return tuple(name for name in EXPRESSIONS if name in names)
 
 
@@ -115,10 +163,15 @@ def _poses(text: str) -> tuple[tuple[float, float], ...]:
         try:
             pose = float(yaw), float(pitch or 0)
         except ValueError:
-            raise UserError(f"synthetic: poses has '{word.strip()}'; expected a yaw in degrees, or yaw/pitch, as in '-45,0,45,0/30'") from None
+            raise UserError(
+                f"synthetic: poses has '{word.strip()}'; expected a yaw in degrees, or yaw/pitch, as in"
+                " '-45,0,45,0/30'"
+            ) from None
         if not (-90 <= pose[0] <= 90 and -_STEEPEST <= pose[1] <= _STEEPEST):
-            raise UserError(f"synthetic: a pose must have a yaw from -90 to 90 and a pitch from -{_STEEPEST:g} to {_STEEPEST:g}, "
-                            f"got '{word.strip()}'")
+            raise UserError(
+                f"synthetic: a pose must have a yaw from -90 to 90 and a pitch from -{_STEEPEST:g} to"
+                f" {_STEEPEST:g}, got '{word.strip()}'"
+            )
         found.append(pose)
     if len(set(found)) < len(found):
         raise UserError(f"synthetic: poses names one twice: '{text}'")
@@ -130,7 +183,10 @@ def picture(number: int, *, options: Options) -> np.ndarray:
     rest, which = divmod(number, options.images)
     rest, where = divmod(rest, len(options.poses))
     who, what = divmod(rest, len(options.expressions))
-    person, difficulty = _person(who, options.seed, options.difficulty, options.glasses, options.beards), options.difficulty
+    person, difficulty = (
+        _person(who, options.seed, options.difficulty, options.glasses, options.beards),
+        options.difficulty,
+    )
     expression, (yaw, pitch) = options.expressions[what], options.poses[where]
     cell = who, EXPRESSIONS.index(expression), where, which
     rng, worn = (np.random.default_rng([options.seed, stream, *cell]) for stream in (2, 4))
@@ -140,10 +196,19 @@ def picture(number: int, *, options: Options) -> np.ndarray:
     mesh = head.act(person.bust, action, gaze=gaze)
     dark = worn.random() < options.sunglasses
     if dark or person.glasses is not None:
-        mesh = join(mesh, glasses.put_on(glasses.draw_glasses(worn, dark=True) if dark else person.glasses, person.bust.eyes))
-    conditions = studio.draw_conditions(rng, options.size, yaw=yaw, pitch=pitch, window=head.WINDOWS[options.window], difficulty=difficulty)
+        mesh = join(
+            mesh,
+            glasses.put_on(
+                glasses.draw_glasses(worn, dark=True) if dark else person.glasses, person.bust.eyes
+            ),
+        )
+    conditions = studio.draw_conditions(
+        rng, options.size, yaw=yaw, pitch=pitch, window=head.WINDOWS[options.window], difficulty=difficulty
+    )
     if options.film == "grey":
-        return studio.on_grey_film(studio.photograph(mesh, studio.by_flash(conditions, worn), rng, options.size), worn)
+        return studio.on_grey_film(
+            studio.photograph(mesh, studio.by_flash(conditions, worn), rng, options.size), worn
+        )
     return studio.photograph(mesh, conditions, rng, options.size)
 
 
@@ -162,7 +227,11 @@ def _person(who: int, seed: int, difficulty: float, wearers: float, beards: floa
     if more.random() < beards:
         person = person._replace(look=looks.bearded(person.look, more))
     wears = more.random() < wearers
-    return _Person(head.sculpt(person), expressions.draw_manner(rng, difficulty), glasses.draw_glasses(more, dark=False) if wears else None)
+    return _Person(
+        head.sculpt(person),
+        expressions.draw_manner(rng, difficulty),
+        glasses.draw_glasses(more, dark=False) if wears else None,
+    )
 
 
 def write_fixture(root: str) -> None:

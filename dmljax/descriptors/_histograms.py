@@ -1,4 +1,7 @@
-"""Histograms of uniform local binary patterns over a grid of cells, as features whose inner product is the Hellinger kernel."""
+"""Histograms of uniform local binary patterns over a grid of cells, as features whose inner product is the
+Hellinger kernel.
+"""
+
 from __future__ import annotations
 
 import numpy as np
@@ -18,7 +21,9 @@ def pattern():
     try:
         from skimage.feature import local_binary_pattern
     except ModuleNotFoundError:
-        raise UserError("descriptors need scikit-image, which is not installed; install dmljax[report]") from None
+        raise UserError(
+            "descriptors need scikit-image, which is not installed; install dmljax[report]"
+        ) from None
     return lambda image: local_binary_pattern(image, POINTS, RADIUS, method="nri_uniform").astype(np.int64)
 
 
@@ -34,8 +39,13 @@ def of_codes(codes: np.ndarray, cells: int) -> np.ndarray:
     """
     height, width = codes.shape
     if min(height, width) < cells:
-        raise UserError(f"a picture of {width} x {height} pixels cannot be divided into {cells} x {cells} cells; set data.image_size higher")
+        raise UserError(
+            f"a picture of {width} x {height} pixels cannot be divided into {cells} x {cells} cells; set"
+            " data.image_size higher"
+        )
     row, column = (np.arange(n) * cells // n for n in (height, width))
     cell = row[:, None] * cells + column[None, :]
-    counts = np.bincount((cell * BINS + codes).ravel(), minlength=cells * cells * BINS).reshape(cells * cells, BINS)
+    counts = np.bincount((cell * BINS + codes).ravel(), minlength=cells * cells * BINS).reshape(
+        cells * cells, BINS
+    )
     return np.sqrt(counts / counts.sum(1, keepdims=True)).ravel().astype(np.float32)

@@ -1,4 +1,7 @@
-"""LGBP: histograms of local binary patterns of Gabor magnitudes. Zhang et al., ICCV 2005; for expressions across poses Moore & Bowden, 2011."""
+"""LGBP: histograms of local binary patterns of Gabor magnitudes. Zhang et al., ICCV 2005; for expressions
+across poses Moore & Bowden, 2011.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,7 +34,9 @@ def build() -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _spectra(size: tuple[int, int]) -> np.ndarray:
-    """The filters' transforms for pictures that are reflected at right and bottom, so that they close: complex64 [40, 2 H, 2 W]."""
+    """The filters' transforms for pictures that are reflected at right and bottom, so that they close:
+    complex64 [40, 2 H, 2 W].
+    """
     from skimage.filters import gabor_kernel
 
     found = []
@@ -40,7 +45,11 @@ def _spectra(size: tuple[int, int]) -> np.ndarray:
             kernel = gabor_kernel(HIGHEST / 2 ** (scale / 2), theta=np.pi * k / ORIENTATIONS)
             whole = np.zeros([2 * n for n in size], complex)
             rows, columns = (np.arange(n) - n // 2 for n in kernel.shape)
-            np.add.at(whole, (rows[:, None] % whole.shape[0], columns[None, :] % whole.shape[1]), kernel - kernel.mean())
+            np.add.at(
+                whole,
+                (rows[:, None] % whole.shape[0], columns[None, :] % whole.shape[1]),
+                kernel - kernel.mean(),
+            )
             found.append(np.fft.fft2(whole).astype(np.complex64))
     return np.stack(found)
 

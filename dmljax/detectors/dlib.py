@@ -1,4 +1,7 @@
-"""dlib's HOG detector, then Haar's cascades for what it misses: heads turned beyond about 45 degrees. Needs `dmljax[detect]`."""
+"""dlib's HOG detector, then Haar's cascades for what it misses: heads turned beyond about 45 degrees. Needs
+`dmljax[detect]`.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,12 +27,22 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
         import cv2
         import dlib
     except ModuleNotFoundError as error:
-        raise UserError(f"crop.rule=dlib needs {error.name}, which is not installed; install dmljax[detect]") from None
+        raise UserError(
+            f"crop.rule=dlib needs {error.name}, which is not installed; install dmljax[detect]"
+        ) from None
     frontal, otherwise = dlib.get_frontal_face_detector(), haar.build(side=side)
 
     def detect(image: np.ndarray):
         scale = side / max(image.shape[:2])
-        found = frontal(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+        found = frontal(
+            cv2.resize(
+                image,
+                None,
+                fx=scale,
+                fy=scale,
+                interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+            )
+        )
         if not found:
             return otherwise(image)
         face = max(found, key=lambda face: face.area())

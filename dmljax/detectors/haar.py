@@ -1,8 +1,9 @@
 """Haar cascades of OpenCV: the profile cascade on the picture and its mirror image, then the frontal one.
 
-Profile first finds turned heads up to about 75 degrees, which the frontal cascade loses beyond 30. Needs `dmljax[detect]`: OpenCV 4,
-since version 5 no longer has cascades.
+Profile first finds turned heads up to about 75 degrees, which the frontal cascade loses beyond 30. Needs
+`dmljax[detect]`: OpenCV 4, since version 5 no longer has cascades.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -29,10 +30,18 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     try:
         import cv2
     except ModuleNotFoundError:
-        raise UserError("crop.rule=haar needs OpenCV, which is not installed; install dmljax[detect]") from None
+        raise UserError(
+            "crop.rule=haar needs OpenCV, which is not installed; install dmljax[detect]"
+        ) from None
     if not hasattr(cv2, "CascadeClassifier"):
-        raise UserError(f"crop.rule=haar needs the cascades of OpenCV 4, and this is {cv2.__version__}; install dmljax[detect]")
-    profile, frontal = (cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml") for name in ("profileface", "frontalface_default"))
+        raise UserError(
+            f"crop.rule=haar needs the cascades of OpenCV 4, and this is {cv2.__version__}; install"
+            " dmljax[detect]"
+        )
+    profile, frontal = (
+        cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")
+        for name in ("profileface", "frontalface_default")
+    )
 
     def largest(cascade, grey: np.ndarray):
         found = cascade.detectMultiScale(grey, SCALE, NEIGHBOURS, minSize=(LEAST, LEAST))
@@ -41,8 +50,12 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     def detect(image: np.ndarray):
         scale = side / max(image.shape[:2])
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        grey = cv2.copyMakeBorder(cv2.equalizeHist(grey), BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
+        grey = cv2.resize(
+            grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        )
+        grey = cv2.copyMakeBorder(
+            cv2.equalizeHist(grey), BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE
+        )
         straight, mirrored = largest(profile, grey), largest(profile, np.ascontiguousarray(grey[:, ::-1]))
         if mirrored is not None:
             mirrored = (grey.shape[1] - mirrored[0] - mirrored[2], *mirrored[1:])

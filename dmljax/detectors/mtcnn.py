@@ -1,10 +1,12 @@
-"""MTCNN, three small networks in a row (Zhang, Zhang, Li, Qiao, 2016). Needs `dmljax[detect,tensorflow]`; runs on TensorFlow.
+"""MTCNN, three small networks in a row (Zhang, Zhang, Li, Qiao, 2016). Needs `dmljax[detect,tensorflow]`;
+runs on TensorFlow.
 
-A picture without a face is searched again: larger and smaller, mirrored, with its contrast evened out, and with lower thresholds.
-What several of these searches agree on is a face, too. That finds most heads that wear sunglasses, look up or turn away.
-Its boxes reach into the hair; the part above the brows is cut off, as other detectors do, so that eyes and mouth come to lie in the
-outer thirds of a crop.
+A picture without a face is searched again: larger and smaller, mirrored, with its contrast evened out, and
+with lower thresholds. What several of these searches agree on is a face, too. That finds most heads that wear
+sunglasses, look up or turn away. Its boxes reach into the hair; the part above the brows is cut off, as other
+detectors do, so that eyes and mouth come to lie in the outer thirds of a crop.
 """
+
 from __future__ import annotations
 
 import os
@@ -15,7 +17,8 @@ import numpy as np
 
 from dmljax.types import UserError
 
-# scale against `side`, mirrored, contrast evened out: the trio that found most of what the plain search missed on CMU Face Images
+# scale against `side`, mirrored, contrast evened out: the trio that found most of what the plain search
+# missed on CMU Face Images
 AGAIN = ((1.5, False, True), (1.5, True, False), (2 / 3, False, True))
 LENIENT = {"threshold_pnet": 0.4, "threshold_rnet": 0.3, "threshold_onet": 0.3}
 ABOVE = 0.15  # share of a box above the brows
@@ -41,13 +44,19 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
 
             network = MTCNN()
     except ModuleNotFoundError as error:
-        raise UserError(f"crop.rule=mtcnn needs {error.name}, which is not installed; install dmljax[detect,tensorflow]") from None
+        raise UserError(
+            f"crop.rule=mtcnn needs {error.name}, which is not installed; install dmljax[detect,tensorflow]"
+        ) from None
     even_out = cv2.createCLAHE(2.0, (4, 4))
 
-    def search(image: np.ndarray, factor: float, mirrored: bool, evened: bool, thresholds: dict) -> np.ndarray:
+    def search(
+        image: np.ndarray, factor: float, mirrored: bool, evened: bool, thresholds: dict
+    ) -> np.ndarray:
         """float [faces, 4], edges in the image's pixels."""
         scale = factor * side / max(image.shape[:2])
-        shown = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        shown = cv2.resize(
+            image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        )
         if mirrored:
             shown = np.ascontiguousarray(shown[:, ::-1])
         if evened:
@@ -73,7 +82,9 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """TensorFlow warns on the process's stderr, whatever its log level says, as it starts and of every search that leaves no candidate."""
+    """TensorFlow warns on the process's stderr, whatever its log level says, as it starts and of every search
+    that leaves no candidate.
+    """
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -101,7 +112,9 @@ def overlap(one, other) -> float:
 
 
 def agreed(faces: np.ndarray) -> np.ndarray:
-    """The median of the largest group of boxes, float [faces, 4], that overlap one of them by half; of equals, the one with the largest box."""
+    """The median of the largest group of boxes, float [faces, 4], that overlap one of them by half; of
+    equals, the one with the largest box.
+    """
     groups = [[other for other in faces if overlap(face, other) >= 0.5] for face in faces]
     largest = max(range(len(faces)), key=lambda k: (len(groups[k]), area(faces[k])))
     return np.median(groups[largest], 0)

@@ -1,4 +1,7 @@
-"""Whether images of one expression still fall apart into people: identity clusters within an expression, without and with triplets."""
+"""Whether images of one expression still fall apart into people: identity clusters within an expression,
+without and with triplets.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import silhouette_score
 
-from dmljax.compare.members import Member
-from dmljax.experiments import _networks, _runs
 from dmljax.report import probes, statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
+from dmljax.studies import measures as _runs
+from dmljax.studies import networks as _networks
+from dmljax.studies.members import Member
 
 ITEMS = ("fig14",)
 NEEDS = ("evaluation/features.npz",)
@@ -23,7 +27,9 @@ def members(plan: _networks.Plan) -> list[Member]:
 
 
 def show(rows: list[dict], out: Path) -> list[Part]:
-    """Maps of the first run's largest expressions, coloured by person; per run the mean over expressions of silhouette and P@1 by identity."""
+    """Maps of the first run's largest expressions, coloured by person; per run the mean over expressions of
+    silhouette and P@1 by identity.
+    """
     from dmljax.report import plots
 
     panels, found = [], []
@@ -31,28 +37,74 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         for k, row in enumerate(_runs.of(rows, label)):
             embedding, labels, names = _runs.features(row)
             groups = _groups(labels)
-            found.append({"label": label, "seed": row["seed"], "fold": row["fold"]} | _measure(embedding, labels["identity"], groups))
+            found.append(
+                {"label": label, "seed": row["seed"], "fold": row["fold"]}
+                | _measure(embedding, labels["identity"], groups)
+            )
             if k == 0:
-                panels += [plots.Panel(f"{title}: {names['expression'][code]}", plots.tsne(embedding[chosen]), labels["identity"][chosen],
-                                       names["identity"], title) for code, chosen in list(groups.items())[:SHOWN]]
+                panels += [
+                    plots.Panel(
+                        f"{title}: {names['expression'][code]}",
+                        plots.tsne(embedding[chosen]),
+                        labels["identity"][chosen],
+                        names["identity"],
+                        title,
+                    )
+                    for code, chosen in list(groups.items())[:SHOWN]
+                ]
     if not panels:
-        return [Text("no expression has two test people with two images each: there are no clusters to look for", lost=True)]
+        return [
+            Text(
+                "no expression has two test people with two images each: there are no clusters to look for",
+                lost=True,
+            )
+        ]
     picture = out / "clusters.png"
     plots.maps(panels, picture, columns=min(SHOWN, len(panels)))
-    lines = [["network", "runs", "silhouette by identity", "95 %", "nearest is the same person %", "95 %", "chance %"]]
+    lines = [
+        [
+            "network",
+            "runs",
+            "silhouette by identity",
+            "95 %",
+            "nearest is the same person %",
+            "95 %",
+            "chance %",
+        ]
+    ]
     for label, title in NETWORKS.items():
         own = _runs.of(found, label)
-        silhouette = statistics.interval([row["silhouette"] for row in own if "silhouette" in row]) or (np.nan, np.nan)
-        lines.append([title, str(len(own)), "-" if np.isnan(silhouette[0]) else f"{silhouette[0]:.3f}",
-                      "-" if np.isnan(silhouette[1]) else f"± {silhouette[1]:.3f}", *_runs.percent(own, "P@1"), _runs.percent(own, "chance")[0]])
+        silhouette = statistics.interval([row["silhouette"] for row in own if "silhouette" in row]) or (
+            np.nan,
+            np.nan,
+        )
+        lines.append(
+            [
+                title,
+                str(len(own)),
+                "-" if np.isnan(silhouette[0]) else f"{silhouette[0]:.3f}",
+                "-" if np.isnan(silhouette[1]) else f"± {silhouette[1]:.3f}",
+                *_runs.percent(own, "P@1"),
+                _runs.percent(own, "chance")[0],
+            ]
+        )
     both = _runs.pairs(found, "jefl", "hpe", "P@1")
     certain = _runs.certainty(statistics.paired(both))
-    said = f"The nearest image of the same expression is the same person's: both triplets against none {_runs.gain(both)} points"
-    return [Table(lines), Finding(f"{said} ({certain}; less is wanted)."), Picture(picture, "t-SNE within expressions, coloured by person")]
+    said = (
+        "The nearest image of the same expression is the same person's: both triplets against none"
+        f" {_runs.gain(both)} points"
+    )
+    return [
+        Table(lines),
+        Finding(f"{said} ({certain}; less is wanted)."),
+        Picture(picture, "t-SNE within expressions, coloured by person"),
+    ]
 
 
 def _groups(labels: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
-    """expression -> its images whose person is known, the largest first; only expressions that two people show twice."""
+    """expression -> its images whose person is known, the largest first; only expressions that two people
+    show twice.
+    """
     found = {}
     for code in np.unique(labels["expression"][labels["expression"] >= 0]):
         chosen = np.flatnonzero((labels["expression"] == code) & (labels["identity"] >= 0))
@@ -67,5 +119,8 @@ def _measure(embedding: np.ndarray, identity: np.ndarray, groups: dict[int, np.n
         return {}
     parts = [(embedding[chosen], identity[chosen]) for chosen in groups.values()]
     by_chance = [np.mean([(who == person).sum() - 1 for person in who]) / (len(who) - 1) for _, who in parts]
-    return {"silhouette": float(np.mean([silhouette_score(x, who) for x, who in parts])),
-            "P@1": float(np.mean([probes.retrieval(x, who)["P@1"] for x, who in parts])), "chance": float(np.mean(by_chance))}
+    return {
+        "silhouette": float(np.mean([silhouette_score(x, who) for x, who in parts])),
+        "P@1": float(np.mean([probes.retrieval(x, who)["P@1"] for x, who in parts])),
+        "chance": float(np.mean(by_chance)),
+    }

@@ -1,10 +1,15 @@
-"""Comparison with other methods on the same split: hand-made descriptors, one network, other metric losses, another fusion."""
+"""Comparison with other methods on the same split: hand-made descriptors, one network, other metric losses,
+another fusion.
+"""
+
 from __future__ import annotations
 
-from dmljax.compare.members import Member
-from dmljax.experiments import _networks, _published, _runs
 from dmljax.report import statistics
 from dmljax.report.parts import Finding, Part, Table, Text
+from dmljax.studies import measures as _runs
+from dmljax.studies import networks as _networks
+from dmljax.studies import published as _published
+from dmljax.studies.members import Member
 
 ITEMS = ("table2", "table5", "table6", "table7")
 METHODS = ("lbp_svm", "lgbp_svm", "one_resnet", "densenet", "iacnn", "island", "tuplet", "mpcnn", "dynamic")
@@ -16,11 +21,27 @@ def members(plan: _networks.Plan) -> list[Member]:
 
 
 def show(rows: list[dict], out) -> list[Part]:
-    """Accuracies with intervals over runs and a paired t test against DML-Net; then methods of which there are published numbers only."""
+    """Accuracies with intervals over runs and a paired t test against DML-Net; then methods of which there
+    are published numbers only.
+    """
     del out
-    published = {"one_resnet": _published.ABLATION["one_resnet"], OURS: _published.DML_NET} | _published.OTHERS
-    lines = [["method", "whose", "runs", "expression %", "95 %", "DML-Net's gain", "p", "pose %",
-              *(f"published: {name} %" for name in _published.SETS)]]
+    published = {
+        "one_resnet": _published.ABLATION["one_resnet"],
+        OURS: _published.DML_NET,
+    } | _published.OTHERS
+    lines = [
+        [
+            "method",
+            "whose",
+            "runs",
+            "expression %",
+            "95 %",
+            "DML-Net's gain",
+            "p",
+            "pose %",
+            *(f"published: {name} %" for name in _published.SETS),
+        ]
+    ]
     better, worse = [], []
     for label in METHODS:
         network, own = _networks.NETWORKS[label], _runs.of(rows, label)
@@ -28,15 +49,33 @@ def show(rows: list[dict], out) -> list[Part]:
         p = statistics.paired(both)
         if p is not None and p < 0.05:
             (worse if sum(a - b for a, b in both) > 0 else better).append(network.title)
-        lines.append([network.title, network.source, str(len(own)), *_runs.percent(own), _runs.gain(both), statistics.probability(p),
-                      _runs.percent(own, "pose accuracy")[0], *_published.cells(published.get(label, {}))])
+        lines.append(
+            [
+                network.title,
+                network.source,
+                str(len(own)),
+                *_runs.percent(own),
+                _runs.gain(both),
+                statistics.probability(p),
+                _runs.percent(own, "pose accuracy")[0],
+                *_published.cells(published.get(label, {})),
+            ]
+        )
     for name, values in _published.OTHERS.items():
         if name not in METHODS:
             lines.append([name, "published only", "-", "-", "-", "-", "-", "-", *_published.cells(values)])
-    said = [Finding(f"DML-Net is better than {_listed(worse)}; better than DML-Net: {_listed(better)} (paired, p < 0.05).")]
-    note = ("Columns named published: expression accuracy as each method's authors or the paper give it, on other pictures, people and sizes; not "
-            "comparable with ours; those of other authors are quoted, look them up before citing them. IACNN, island and tuplet here: the loss of "
-            "that name on one ResNet, its hyperparameters not searched. p values are not corrected for the number of methods.")
+    said = [
+        Finding(
+            f"DML-Net is better than {_listed(worse)}; better than DML-Net: {_listed(better)} (paired, p <"
+            " 0.05)."
+        )
+    ]
+    note = (
+        "Columns named published: expression accuracy as each method's authors or the paper give it, on other"
+        " pictures, people and sizes; not comparable with ours; those of other authors are quoted, look them"
+        " up before citing them. IACNN, island and tuplet here: the loss of that name on one ResNet, its"
+        " hyperparameters not searched. p values are not corrected for the number of methods."
+    )
     return [Table(lines), *said, Text(note)]
 
 

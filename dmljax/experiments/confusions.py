@@ -1,13 +1,16 @@
 """Confusion matrices of DML-Net, expression and pose."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
 
-from dmljax.compare.members import Member
-from dmljax.experiments import _networks, _published, _runs
 from dmljax.report.parts import Finding, Part, Picture, Text
+from dmljax.studies import measures as _runs
+from dmljax.studies import networks as _networks
+from dmljax.studies import published as _published
+from dmljax.studies.members import Member
 
 ITEMS = ("fig6", "fig7", "fig8", "fig9")
 
@@ -26,7 +29,10 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         names, picture = whole["names"][head], out / f"confusion_{head}.png"
         plots.confusion(counts, names, picture, title=f"DML-Net: {head}, {len(rows)} runs")
         parts += [Picture(picture, f"confusion of {head}"), Finding(_mistakes(counts, names, head))]
-    numbers = ", ".join(f"{name} {_published.DML_NET[name]:g} / {_published.DML_NET_POSE[name]:g} %" for name in _published.SETS)
+    numbers = ", ".join(
+        f"{name} {_published.DML_NET[name]:g} / {_published.DML_NET_POSE[name]:g} %"
+        for name in _published.SETS
+    )
     return [*parts, Text(f"The paper's, expression / pose: {numbers}.")]
 
 
@@ -34,7 +40,11 @@ def _mistakes(counts: np.ndarray, names: list[str], head: str, most: int = 3) ->
     total = counts.sum(1, keepdims=True)
     share = np.where(np.eye(len(names), dtype=bool), 0.0, counts / np.maximum(total, 1))
     order = [divmod(int(k), len(names)) for k in np.argsort(-share, axis=None)[:most]]
-    said = [f"{names[t]} taken for {names[p]} ({100 * share[t, p]:.0f} %)" for t, p in order if share[t, p] >= 0.005]
+    said = [
+        f"{names[t]} taken for {names[p]} ({100 * share[t, p]:.0f} %)"
+        for t, p in order
+        if share[t, p] >= 0.005
+    ]
     lacking = [name for name, count in zip(names, total[:, 0]) if not count]
     absent = f" No test image of {', '.join(lacking)}." if lacking else ""
     return f"Most frequent mistakes of {head}: {'; '.join(said) if said else 'none'}.{absent}"

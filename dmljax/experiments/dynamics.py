@@ -1,14 +1,16 @@
 """The three losses and their weights over the training, with equal and with dynamic weights."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
 
-from dmljax.compare.members import Member
-from dmljax.experiments import _networks, _runs
 from dmljax.report import statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
+from dmljax.studies import measures as _runs
+from dmljax.studies import networks as _networks
+from dmljax.studies.members import Member
 from dmljax.types import TASKS
 
 ITEMS = ("fig15",)
@@ -26,29 +28,63 @@ def show(rows: list[dict], out: Path) -> list[Part]:
     """Curves, means over the runs; losses at the end and the range of the weights."""
     from dmljax.report import plots
 
-    kept = {label: [(row["seed"], row["fold"], _runs.log(row)) for row in _runs.of(rows, label)] for label in NETWORKS}
+    kept = {
+        label: [(row["seed"], row["fold"], _runs.log(row)) for row in _runs.of(rows, label)]
+        for label in NETWORKS
+    }
     logs = {title: [log for *_, log in kept[label]] for label, title in NETWORKS.items() if kept[label]}
-    pictures = [Picture(out / f"{kind}.png", f"{kind} over the steps") for prefix, kind in (("loss", "losses"), ("weight", "weights"))
-                if plots.small_multiples(logs, prefix, out / f"{kind}.png")]
-    lines = [["weights", "runs", *(text for task in TASKS for text in (f"{task} loss at the end", "95 %", f"{task} weight: mean", "least to most"))]]
-    lines += [[title, str(len(runs)), *(cell for task in TASKS for cell in _cells(runs, task))] for title, runs in logs.items()]
+    pictures = [
+        Picture(out / f"{kind}.png", f"{kind} over the steps")
+        for prefix, kind in (("loss", "losses"), ("weight", "weights"))
+        if plots.small_multiples(logs, prefix, out / f"{kind}.png")
+    ]
+    lines = [
+        [
+            "weights",
+            "runs",
+            *(
+                text
+                for task in TASKS
+                for text in (f"{task} loss at the end", "95 %", f"{task} weight: mean", "least to most")
+            ),
+        ]
+    ]
+    lines += [
+        [title, str(len(runs)), *(cell for task in TASKS for cell in _cells(runs, task))]
+        for title, runs in logs.items()
+    ]
     said = []
     for task in TASKS:
-        ends = [{"label": label, "seed": seed, "fold": fold, "end": _end(log, task)} for label in NETWORKS for seed, fold, log in kept[label]]
+        ends = [
+            {"label": label, "seed": seed, "fold": fold, "end": _end(log, task)}
+            for label in NETWORKS
+            for seed, fold, log in kept[label]
+        ]
         both = _runs.pairs(ends, "dynamic", "jefl", "end")
         if both:
             difference = np.mean([a - b for a, b in both])
             certain = _runs.certainty(statistics.paired(both))
-            said.append(Finding(f"{task} loss at the end, dynamic against equal weights: {difference:+.3f} ({certain})."))
-    note = f"Losses on training batches, unweighted; the end is the last {100 * LAST:.0f} % of the logged steps."
+            said.append(
+                Finding(
+                    f"{task} loss at the end, dynamic against equal weights: {difference:+.3f} ({certain})."
+                )
+            )
+    note = (
+        f"Losses on training batches, unweighted; the end is the last {100 * LAST:.0f} % of the logged steps."
+    )
     return [Table(lines), *said, *pictures, Text(note)]
 
 
 def _cells(runs: list[list[dict]], task: str) -> list[str]:
     mean, half = statistics.interval([_end(log, task) for log in runs])
     weights = np.array([line[f"weight/{task}"] for log in runs for line in log])
-    return [f"{mean:.3f}", "-" if np.isnan(half) else f"± {half:.3f}", f"{weights.mean():.3f}", f"{weights.min():.3f} to {weights.max():.3f}"]
+    return [
+        f"{mean:.3f}",
+        "-" if np.isnan(half) else f"± {half:.3f}",
+        f"{weights.mean():.3f}",
+        f"{weights.min():.3f} to {weights.max():.3f}",
+    ]
 
 
 def _end(log: list[dict], task: str) -> float:
-    return float(np.mean([line[f"loss/{task}"] for line in log[-max(1, round(LAST * len(log))):]]))
+    return float(np.mean([line[f"loss/{task}"] for line in log[-max(1, round(LAST * len(log))) :]]))

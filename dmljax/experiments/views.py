@@ -1,12 +1,15 @@
 """Accuracy by pose, by expression and on frontal faces, of all methods."""
+
 from __future__ import annotations
 
 import numpy as np
 
-from dmljax.compare.members import Member
-from dmljax.experiments import _networks, _runs, comparison
+from dmljax.experiments import comparison
 from dmljax.report.parts import Finding, Part, Table
 from dmljax.report.tables import percent
+from dmljax.studies import measures as _runs
+from dmljax.studies import networks as _networks
+from dmljax.studies.members import Member
 
 ITEMS = ("table4",)
 
@@ -25,13 +28,30 @@ def show(rows: list[dict], out) -> list[Part]:
     by_expression = [["method", *first["names"]["expression"], "all"]]
     front, side = {}, {}
     for label, found in whole.items():
-        title, hits, counts = _networks.NETWORKS[label].title, *(found["cells"][key].sum(0) for key in ("hits", "counts"))
-        front[title], side[title] = (_share(hits[k], counts[k]) for k in (frontal, [k for k in range(len(counts)) if k not in frontal]))
-        by_pose.append([title, *map(percent, map(_share, hits, counts)), percent(front[title]), percent(_share(hits, counts))])
+        title, hits, counts = (
+            _networks.NETWORKS[label].title,
+            *(found["cells"][key].sum(0) for key in ("hits", "counts")),
+        )
+        front[title], side[title] = (
+            _share(hits[k], counts[k]) for k in (frontal, [k for k in range(len(counts)) if k not in frontal])
+        )
+        by_pose.append(
+            [
+                title,
+                *map(percent, map(_share, hits, counts)),
+                percent(front[title]),
+                percent(_share(hits, counts)),
+            ]
+        )
         confusion = found["confusion"]["expression"]
         right, total = np.diag(confusion), confusion.sum(1)
         by_expression.append([title, *map(percent, map(_share, right, total)), percent(_share(right, total))])
-    return [Table(by_pose, "By pose"), Table(by_expression, "By expression"), *_best(front, "on frontal faces"), *_best(side, "on all other poses")]
+    return [
+        Table(by_pose, "By pose"),
+        Table(by_expression, "By expression"),
+        *_best(front, "on frontal faces"),
+        *_best(side, "on all other poses"),
+    ]
 
 
 def _best(shares: dict[str, float | None], where: str) -> list[Finding]:

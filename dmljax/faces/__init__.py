@@ -1,1 +1,3 @@
-"""The face generator: geometry, action units, skin and light, camera and rasteriser; NumPy alone, headless."""
+"""The face generator: geometry, action units, skin and light, camera and rasteriser; NumPy alone,
+headless.
+"""

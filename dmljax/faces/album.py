@@ -1,8 +1,11 @@
-"""The album: pictures that are made once, in parallel, and kept on disk; made again only where they are missing.
+"""The album: pictures that are made once, in parallel, and kept on disk; made again only where they are
+missing.
 
-A picture is a function of its number, so an album comes out the same from one process or several, stopped or not. It lies
+A picture is a function of its number, so an album comes out the same from one process or several, stopped or
+not. It lies
 in a folder of shards, each written aside and then renamed: a shard is whole or not there.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -23,7 +26,10 @@ _FEW = 32  # so many are not worth keeping
 
 def default_folder() -> Path:
     """Where albums lie: $DMLJAX_CACHE, or the user's cache folder."""
-    root = os.environ.get("DMLJAX_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmljax"
+    root = (
+        os.environ.get("DMLJAX_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmljax"
+    )
     return Path(root)
 
 
@@ -43,10 +49,22 @@ class Album:
       folder: where the shards lie; its name holds a hash of `key` and of the generator's code.
     """
 
-    def __init__(self, name: str, key: dict, make: Callable[[int], np.ndarray], count: int, side: int, *, shard: int, folder: str | Path = ""):
-        """An album of `count` pictures, `shard` of them in a file; with more pictures later, whole shards are used again.
+    def __init__(
+        self,
+        name: str,
+        key: dict,
+        make: Callable[[int], np.ndarray],
+        count: int,
+        side: int,
+        *,
+        shard: int,
+        folder: str | Path = "",
+    ):
+        """An album of `count` pictures, `shard` of them in a file; with more pictures later, whole shards are
+        used again.
 
-        `make` is called in other processes, so it has to be picklable; a ValueError of it marks the picture as defective.
+        `make` is called in other processes, so it has to be picklable; a ValueError of it marks the picture
+        as defective.
         """
         self._make, self._count, self._side, self._per_shard = make, count, side, shard
         self._key = key | {"shard": shard, "side": side, "code": _code()}
@@ -54,7 +72,8 @@ class Album:
         self.folder = Path(folder or default_folder()) / f"{name}-{mark}"
 
     def prepare(self, numbers: Iterable[int], *, progress: bool = True, workers: int = 0) -> Path:
-        """Makes the shards of the pictures `numbers` that are missing, with `workers` processes (0: one for each core).
+        """Makes the shards of the pictures `numbers` that are missing, with `workers` processes (0: one for
+        each core).
 
         A handful of pictures is left alone: they are made when they are read.
 
@@ -74,10 +93,13 @@ class Album:
             (self.folder / "album.json").write_text(json.dumps(self._key, indent=1) + "\n")
         except OSError as error:
             raise UserError(
-                f"pictures cannot be kept in '{self.folder}': {error.strerror}; set DMLJAX_CACHE to a folder that can be written"
+                f"pictures cannot be kept in '{self.folder}': {error.strerror}; set DMLJAX_CACHE to a folder"
+                " that can be written"
             ) from None
         total = sum(len(self._numbers(k)) for k in missing)
-        with tqdm(total=total, desc=f"making {self.folder.name}", unit="image", disable=not progress, leave=False) as bar:
+        with tqdm(
+            total=total, desc=f"making {self.folder.name}", unit="image", disable=not progress, leave=False
+        ) as bar:
             each(self._write, missing, bar, workers=workers, doing=f"making pictures in '{self.folder}'")
         return self.folder
 
@@ -113,7 +135,9 @@ class Album:
                 np.savez(file, pictures=pictures, failed=json.dumps(failed))
             part.replace(self.folder / _name(shard))
         except OSError as error:
-            raise UserError(f"'{self.folder}' cannot be written: {error.strerror}; set DMLJAX_CACHE to a folder with room") from None
+            raise UserError(
+                f"'{self.folder}' cannot be written: {error.strerror}; set DMLJAX_CACHE to a folder with room"
+            ) from None
         finally:
             part.unlink(missing_ok=True)
 

@@ -1,4 +1,5 @@
 """The camera: turns a head, and projects its vertices onto the screen."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -9,7 +10,9 @@ from dmljax.types import UserError
 
 
 class Window(NamedTuple):
-    """What of a head a picture shows: `centre` float [3], which it turns about and which stays in the middle; `extent`, see `Camera`."""
+    """What of a head a picture shows: `centre` float [3], which it turns about and which stays in the middle;
+    `extent`, see `Camera`.
+    """
 
     centre: tuple[float, float, float]
     extent: float
@@ -38,7 +41,9 @@ class Camera(NamedTuple):
 
 
 def rotation(camera: Camera) -> np.ndarray:
-    """Rotation matrix float64 [3, 3]: pitch about the head's own left-right axis first, then yaw, then roll."""
+    """Rotation matrix float64 [3, 3]: pitch about the head's own left-right axis first, then yaw, then
+    roll.
+    """
     yaw, pitch, roll = np.deg2rad([camera.yaw, camera.pitch, camera.roll])
     about_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
     about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
@@ -54,13 +59,17 @@ def turn(vertices: np.ndarray, camera: Camera) -> np.ndarray:
 def project(turned: np.ndarray, camera: Camera, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Turned vertices [V, 3] -> (screen [V, 2] in pixels of a square picture of `side`, depth [V]).
 
-    Depth is the distance along the line of sight in units of `extent`; in an orthographic view it is shifted to be above 0.
+    Depth is the distance along the line of sight in units of `extent`; in an orthographic view it is shifted
+    to be above 0.
 
     Raises:
       UserError: the extent is not above zero, or the distance is negative.
     """
     if camera.extent <= 0 or camera.distance < 0:
-        raise UserError(f"camera: extent must be above 0 and distance at least 0; got {camera.extent} and {camera.distance}")
+        raise UserError(
+            f"camera: extent must be above 0 and distance at least 0; got {camera.extent} and"
+            f" {camera.distance}"
+        )
     scaled = turned / camera.extent
     if camera.distance == 0:
         depth = scaled[:, 2].max() + 1.0 - scaled[:, 2]

@@ -3,6 +3,7 @@
 Prototypes after Ekman & Friesen's FACS as the literature combines them: anger 4+5+7+23, disgust 9+15+16,
 fear 1+2+4+5+20+26, happiness 6+12, sadness 1+4+15, surprise 1+2+5+26; neutral: none.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -49,8 +50,11 @@ def draw_manner(rng: np.random.Generator, difficulty: float) -> Manner:
     )
 
 
-def draw_action(rng: np.random.Generator, expression: str, manner: Manner, *, level: float, difficulty: float) -> np.ndarray:
-    """Strengths of the units in one picture, float [2, U]: the person's left side, then the right; 0 at rest, about 1 at the top.
+def draw_action(
+    rng: np.random.Generator, expression: str, manner: Manner, *, level: float, difficulty: float
+) -> np.ndarray:
+    """Strengths of the units in one picture, float [2, U]: the person's left side, then the right; 0 at rest,
+    about 1 at the top.
 
     Args:
       level: intensity 0..1 of the expression.

@@ -1,4 +1,5 @@
 """Glasses: frames of a shape drawn at random, with clear or with dark lenses, on the eyes of a head."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -68,8 +69,12 @@ def _plane(glasses: Glasses, x, eye: np.ndarray):
 
 def _lens(glasses: Glasses, eye: np.ndarray) -> Mesh:
     rings = 6
-    radius, turn = np.meshgrid(np.linspace(max(1 - glasses.rim, 0.001), 1, rings), 2 * np.pi * np.arange(_AROUND) / _AROUND, indexing="ij")
-    corner = lambda t: np.sign(t) * np.abs(t) ** (2 / glasses.square)  # noqa: E731  a superellipse
+    radius, turn = np.meshgrid(
+        np.linspace(max(1 - glasses.rim, 0.001), 1, rings),
+        2 * np.pi * np.arange(_AROUND) / _AROUND,
+        indexing="ij",
+    )
+    corner = lambda t: np.sign(t) * np.abs(t) ** (2 / glasses.square)
     x = eye[0] + glasses.half_width * radius * corner(np.cos(turn))
     y = eye[1] - glasses.drop + glasses.half_height * radius * corner(np.sin(turn))
     return _both_sides(glasses, np.stack([x, y, _plane(glasses, x, eye)], -1), wrap=True)
@@ -88,15 +93,21 @@ def _arm(glasses: Glasses, eye: np.ndarray, side: int) -> Mesh:
 def _bridge(glasses: Glasses, eyes: tuple[np.ndarray, np.ndarray]) -> Mesh:
     x = np.linspace(eyes[1][0] + 0.8 * glasses.half_width, eyes[0][0] - 0.8 * glasses.half_width, 5)
     y = eyes[0][1] - glasses.drop + 0.3 * glasses.half_height
-    edge = lambda up: np.stack([x, np.full_like(x, y + up), _plane(glasses, x, eyes[0])], -1)  # noqa: E731
+    edge = lambda up: np.stack([x, np.full_like(x, y + up), _plane(glasses, x, eyes[0])], -1)
     return _both_sides(glasses, np.stack([edge(0.02), edge(-0.02)]))
 
 
 def _both_sides(glasses: Glasses, grid: np.ndarray, *, wrap: bool = False) -> Mesh:
-    """A thin sheet over a grid of points [rows, columns, 3]; two of them back to back, as one alone is not seen from behind."""
+    """A thin sheet over a grid of points [rows, columns, 3]; two of them back to back, as one alone is not
+    seen from behind.
+    """
     rows, columns = grid.shape[:2]
     triangles = grid_triangles(rows, columns, wrap=wrap)
     count = rows * columns
     vertices = np.concatenate([grid.reshape(-1, 3)] * 2).astype(np.float32)
-    return Mesh(vertices, np.concatenate([triangles, triangles[:, ::-1] + count]), np.full((2 * count, 3), glasses.shade, np.float32),
-                np.full(2 * count, glasses.gloss, np.float32))
+    return Mesh(
+        vertices,
+        np.concatenate([triangles, triangles[:, ::-1] + count]),
+        np.full((2 * count, 3), glasses.shade, np.float32),
+        np.full(2 * count, glasses.gloss, np.float32),
+    )

@@ -1,9 +1,10 @@
 """The ICT Face Model Light (MIT licence): a morphable head of 26,719 vertices -> a mesh with made-up colours.
 
-It comes as one .npz file (arrays `neutral`, `quads`, `identity`, `expression`, `expression_names`) or as the published
-folder of OBJ files (generic_neutral_mesh.obj, identity000.obj, ..., one per expression). It has no texture, so skin,
-lips, brows, eyes, teeth and hair are painted by vertex part and by its facial landmarks.
+It comes as one .npz file (arrays `neutral`, `quads`, `identity`, `expression`, `expression_names`) or as the
+published folder of OBJ files (generic_neutral_mesh.obj, identity000.obj, ..., one per expression). It has no
+texture, so skin, lips, brows, eyes, teeth and hair are painted by vertex part and by its facial landmarks.
 """
+
 from __future__ import annotations
 
 import zipfile
@@ -25,22 +26,52 @@ WINDOWS = {"head": Window((0.0, 1.5, 1.0), 30.0), "face": Window((0.0, -0.1, 6.0
 
 # First and last vertex of each part, as published with the model.
 PARTS = {
-    "face": (0, 9408), "neck": (9409, 11247), "mouth": (11248, 13293), "sockets": (13294, 14061), "gums": (14062, 17038),
-    "teeth": (17039, 21450), "left_eye": (21451, 23020), "right_eye": (23021, 24590),
+    "face": (0, 9408),
+    "neck": (9409, 11247),
+    "mouth": (11248, 13293),
+    "sockets": (13294, 14061),
+    "gums": (14062, 17038),
+    "teeth": (17039, 21450),
+    "left_eye": (21451, 23020),
+    "right_eye": (23021, 24590),
 }
 _OPAQUE = 24591  # from here on: tears, shadows and lashes, which need transparency and are left out
 
 # Brows and lips on the neutral face, read off the published 68 landmarks.
 _BROW = ((-5.8, 5.2), (-4.9, 6.0), (-3.8, 6.3), (-2.4, 6.2), (-1.2, 5.9))
-_OUTER_LIPS = ((-2.5, -3.5), (-1.7, -2.8), (-0.7, -2.4), (0.0, -2.5), (0.7, -2.4), (1.7, -2.8), (2.5, -3.5), (1.8, -4.1), (1.0, -4.3), (0.0, -4.4),
-               (-1.0, -4.3), (-1.8, -4.1))
+_OUTER_LIPS = (
+    (-2.5, -3.5),
+    (-1.7, -2.8),
+    (-0.7, -2.4),
+    (0.0, -2.5),
+    (0.7, -2.4),
+    (1.7, -2.8),
+    (2.5, -3.5),
+    (1.8, -4.1),
+    (1.0, -4.3),
+    (0.0, -4.4),
+    (-1.0, -4.3),
+    (-1.8, -4.1),
+)
 
 # How the model's expression shapes make up the action units at full strength; each shape comes as _L and _R.
 UNIT_SHAPES = {
-    1: {"browInnerUp": 1.0}, 2: {"browOuterUp": 1.0}, 4: {"browDown": 1.6}, 5: {"eyeWide": 1.0}, 6: {"cheekSquint": 1.0, "cheekRaiser": 0.6},
-    7: {"eyeSquint": 0.9}, 9: {"noseSneer": 1.0}, 10: {"mouthUpperUp": 0.8}, 12: {"mouthSmile": 1.0}, 15: {"mouthFrown": 1.0},
-    16: {"mouthLowerDown": 0.8}, 17: {"mouthShrugLower": 0.8}, 20: {"mouthStretch": 1.0}, 23: {"mouthPress": 1.2},
-    25: {"mouthUpperUp": 0.3, "mouthLowerDown": 0.4}, 26: {"jawOpen": 0.75},
+    1: {"browInnerUp": 1.0},
+    2: {"browOuterUp": 1.0},
+    4: {"browDown": 1.6},
+    5: {"eyeWide": 1.0},
+    6: {"cheekSquint": 1.0, "cheekRaiser": 0.6},
+    7: {"eyeSquint": 0.9},
+    9: {"noseSneer": 1.0},
+    10: {"mouthUpperUp": 0.8},
+    12: {"mouthSmile": 1.0},
+    15: {"mouthFrown": 1.0},
+    16: {"mouthLowerDown": 0.8},
+    17: {"mouthShrugLower": 0.8},
+    20: {"mouthStretch": 1.0},
+    23: {"mouthPress": 1.2},
+    25: {"mouthUpperUp": 0.3, "mouthLowerDown": 0.4},
+    26: {"jawOpen": 0.75},
 }
 
 
@@ -50,7 +81,8 @@ class Model(NamedTuple):
     Attributes:
       neutral: float32 [V, 3]; triangles: int32 [T, 3], opaque parts alone.
       identity: float32 [100, V, 3], per standard deviation.
-      units: float32 [2, U, V, 3], the person's left and right share of each action unit of `expressions.UNITS`.
+      units: float32 [2, U, V, 3], the person's left and right share of each action unit of
+        `expressions.UNITS`.
     """
 
     neutral: np.ndarray
@@ -71,27 +103,44 @@ def load(path: str) -> Model:
         archives = sorted(place.glob("*.npz"))
         if len(archives) != 1 and not (place / "generic_neutral_mesh.obj").is_file():
             raise UserError(
-                f"ICT face model: '{place}' holds neither one .npz file nor generic_neutral_mesh.obj (there are {len(archives)} .npz files)"
+                f"ICT face model: '{place}' holds neither one .npz file nor generic_neutral_mesh.obj (there"
+                f" are {len(archives)} .npz files)"
             )
         parts = _from_archive(archives[0]) if len(archives) == 1 else _from_objects(place)
     elif place.is_file():
         parts = _from_archive(place)
     else:
-        raise UserError(f"ICT face model: nothing at '{place}'; give the .npz file or the folder FaceXModel of OBJ files")
+        raise UserError(
+            f"ICT face model: nothing at '{place}'; give the .npz file or the folder FaceXModel of OBJ files"
+        )
     return _model(place, *parts)
 
 
 def _model(place: Path, neutral, quads, identity, expression, names) -> Model:
     count = len(neutral)
-    if count != 26719 or identity.shape[1:] != (count, 3) or expression.shape != (len(names), count, 3) or quads.max() >= count:
+    if (
+        count != 26719
+        or identity.shape[1:] != (count, 3)
+        or expression.shape != (len(names), count, 3)
+        or quads.max() >= count
+    ):
         raise UserError(
-            f"'{place}' is not the ICT Face Model Light: expected 26719 vertices with offsets of that many, got neutral {neutral.shape}, "
-            f"identity {identity.shape}, expression {expression.shape}, {len(names)} expression names"
+            f"'{place}' is not the ICT Face Model Light: expected 26719 vertices with offsets of that many,"
+            f" got neutral {neutral.shape}, identity {identity.shape}, expression {expression.shape},"
+            f" {len(names)} expression names"
         )
     shapes = dict(zip(names, expression.astype(np.float32)))
 
     def side(suffix: str) -> np.ndarray:
-        return np.stack([sum(share * _share(shapes, name, suffix, neutral, place) for name, share in UNIT_SHAPES[unit].items()) for unit in UNITS])
+        return np.stack(
+            [
+                sum(
+                    share * _share(shapes, name, suffix, neutral, place)
+                    for name, share in UNIT_SHAPES[unit].items()
+                )
+                for unit in UNITS
+            ]
+        )
 
     triangles = triangulate(quads)
     triangles = triangles[(triangles < _OPAQUE).all(1)]
@@ -100,14 +149,19 @@ def _model(place: Path, neutral, quads, identity, expression, names) -> Model:
     for part, offsets in (("identity", identity), ("expression", expression)):
         if not np.isfinite(offsets).all():
             raise UserError(f"'{place}': offsets of {part} are not finite")
-    return Model(neutral.astype(np.float32), triangles, identity.astype(np.float32), np.stack([side("_L"), side("_R")]))
+    return Model(
+        neutral.astype(np.float32), triangles, identity.astype(np.float32), np.stack([side("_L"), side("_R")])
+    )
 
 
 def _share(shapes: dict, name: str, suffix: str, neutral: np.ndarray, place: Path) -> np.ndarray:
     if name + suffix in shapes:
         return shapes[name + suffix]
     if name not in shapes:
-        raise UserError(f"'{place}' lacks the expression '{name}' (or '{name}{suffix}'); it has {', '.join(sorted(shapes))}")
+        raise UserError(
+            f"'{place}' lacks the expression '{name}' (or '{name}{suffix}'); it has"
+            f" {', '.join(sorted(shapes))}"
+        )
     half = step(neutral[:, :1], -0.8, 0.8)  # a shape of both sides: blended in the middle
     return (shapes[name] * (half if suffix == "_L" else 1 - half)).astype(np.float32)
 
@@ -118,7 +172,10 @@ def _from_archive(path: Path):
         with open(path, "rb") as file, np.load(file) as content:
             missing = [key for key in needed if key not in content]
             if missing:
-                raise UserError(f"'{path}' is not the ICT Face Model Light: it lacks {', '.join(missing)}; it has {', '.join(content.files)}")
+                raise UserError(
+                    f"'{path}' is not the ICT Face Model Light: it lacks {', '.join(missing)}; it has"
+                    f" {', '.join(content.files)}"
+                )
             neutral, quads, identity, expression, names = (content[key] for key in needed)
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"'{path}' cannot be read as .npz: {error}") from None
@@ -128,29 +185,49 @@ def _from_archive(path: Path):
 def _from_objects(folder: Path):
     neutral, quads = read_obj(folder / "generic_neutral_mesh.obj", faces=True)
     identities = sorted(folder.glob("identity*.obj"))
-    others = sorted(p for p in folder.glob("*.obj") if p not in identities and p.stem != "generic_neutral_mesh")
+    others = sorted(
+        p for p in folder.glob("*.obj") if p not in identities and p.stem != "generic_neutral_mesh"
+    )
     if not identities or not others:
-        raise UserError(f"ICT face model: '{folder}' holds {len(identities)} identity*.obj and {len(others)} expressions; both are needed")
+        raise UserError(
+            f"ICT face model: '{folder}' holds {len(identities)} identity*.obj and {len(others)} expressions;"
+            " both are needed"
+        )
 
     def offsets(path: Path) -> np.ndarray:
         vertices, _ = read_obj(path)
         if vertices.shape != neutral.shape:
-            raise UserError(f"'{path}' has {len(vertices)} vertices; generic_neutral_mesh.obj has {len(neutral)}")
+            raise UserError(
+                f"'{path}' has {len(vertices)} vertices; generic_neutral_mesh.obj has {len(neutral)}"
+            )
         return vertices - neutral
 
-    return neutral, quads, np.stack([offsets(p) for p in identities]), np.stack([offsets(p) for p in others]), [p.stem for p in others]
+    return (
+        neutral,
+        quads,
+        np.stack([offsets(p) for p in identities]),
+        np.stack([offsets(p) for p in others]),
+        [p.stem for p in others],
+    )
 
 
 def read_obj(path: Path, *, faces: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """(vertices float32 [V, 3], polygons int32 [Q, 4], -1 where they are triangles; empty unless `faces`) of a Wavefront file.
+    """(vertices float32 [V, 3], polygons int32 [Q, 4], -1 where they are triangles; empty unless `faces`) of
+    a Wavefront file.
 
     Raises:
       UserError: it cannot be read.
     """
     try:
         lines = path.read_text().splitlines()
-        vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], np.float32).reshape(-1, 3)
-        polygons = [[int(corner.split("/")[0]) - 1 for corner in line.split()[1:5]] for line in lines if faces and line.startswith("f ")]
+        vertices = np.array(
+            [line.split()[1:4] for line in lines if line.startswith("v ")], np.float32
+        ).reshape(-1, 3)
+        polygons = [
+            [int(corner.split("/")[0]) - 1 for corner in line.split()[1:5]]
+            for line in lines
+            if faces and line.startswith("f ")
+        ]
     except (OSError, ValueError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' cannot be read as OBJ: {error}") from None
     return vertices, np.array([p + [-1] * (4 - len(p)) for p in polygons], np.int32).reshape(-1, 4)
@@ -164,11 +241,16 @@ def sculpt(model: Model, shape: np.ndarray, look: Look) -> Mesh:
 
 
 def act(model: Model, bust: Mesh, action: np.ndarray) -> Mesh:
-    """The head in an action, float [2, U]: strengths of `expressions.UNITS` on the person's left and right side."""
+    """The head in an action, float [2, U]: strengths of `expressions.UNITS` on the person's left and right
+    side.
+    """
     moved = np.einsum("su,suvc->vc", action.astype(np.float32), model.units)
     side, y, z = np.abs(model.neutral[:, 0]), model.neutral[:, 1], model.neutral[:, 2]
     furrow = 0.7 * float(action[:, UNITS.index(4)].mean()) * bump(side, y, (0.45, 5.6), (0.22, 0.8)) * (z > 8)
-    return bust._replace(vertices=bust.vertices + moved, colour=bust.colour * (1 - np.clip(furrow, 0, 1))[:, None].astype(np.float32))
+    return bust._replace(
+        vertices=bust.vertices + moved,
+        colour=bust.colour * (1 - np.clip(furrow, 0, 1))[:, None].astype(np.float32),
+    )
 
 
 def paint(model: Model, look: Look) -> tuple[np.ndarray, np.ndarray]:
@@ -181,8 +263,16 @@ def paint(model: Model, look: Look) -> tuple[np.ndarray, np.ndarray]:
         colour[:] += np.clip(share, 0, 1)[:, None] * (np.asarray(towards) - colour)
 
     ahead = step(z, 2.0, 6.0)
-    mix(look.skin * [1.05, 0.72, 0.70], look.blush * ahead * (bump(side, y, (4.2, 0.4), (1.7, 1.5)) + bump(x, y, (0, 0.2), (1.2, 1.0))))
-    stubble = step(-y, 1.6, 2.6) * (1 - step(-y, 8.0, 9.5)) * step(z, 3.0, 6.0) * (1 - bump(x, y, (0, -3.4), (2.9, 1.1)) ** 2)
+    mix(
+        look.skin * [1.05, 0.72, 0.70],
+        look.blush * ahead * (bump(side, y, (4.2, 0.4), (1.7, 1.5)) + bump(x, y, (0, 0.2), (1.2, 1.0))),
+    )
+    stubble = (
+        step(-y, 1.6, 2.6)
+        * (1 - step(-y, 8.0, 9.5))
+        * step(z, 3.0, 6.0)
+        * (1 - bump(x, y, (0, -3.4), (2.9, 1.1)) ** 2)
+    )
     stubble = stubble * (1 - 0.95 * bump(side, y, (4.6, -1.6), (2.6, 1.8)))
     mix(look.hair, look.beard * stubble)
     lips = _inside(np.stack([x, y], -1), np.array(_OUTER_LIPS) * [1.02, 1.0]) * step(z, 8.0, 9.0)
@@ -190,8 +280,20 @@ def paint(model: Model, look: Look) -> tuple[np.ndarray, np.ndarray]:
     brow = np.array(_BROW) * [-1, 1]
     distance = _to_line(np.stack([side, y], -1), brow + [0, 0.1])
     mix(look.hair * 0.7, look.brow[1] * np.exp(-((distance / (11.0 * look.brow[0])) ** 4)) * ahead)
-    edge = np.interp(np.arctan2(side, z - 1.0), [0, 0.45, 0.9, 1.2, 1.4, 1.75, 2.0, np.pi],
-                     [11.5 * look.hairline + 3.0, 11.5 * look.hairline + 2.6, 8.5, 6.0 - 4 * look.sides, 6.0, 5.5, -1.0, -4.0])
+    edge = np.interp(
+        np.arctan2(side, z - 1.0),
+        [0, 0.45, 0.9, 1.2, 1.4, 1.75, 2.0, np.pi],
+        [
+            11.5 * look.hairline + 3.0,
+            11.5 * look.hairline + 2.6,
+            8.5,
+            6.0 - 4 * look.sides,
+            6.0,
+            5.5,
+            -1.0,
+            -4.0,
+        ],
+    )
     mix(look.hair, step(y - edge, -0.2, 0.5))
 
     for name in ("mouth", "gums"):

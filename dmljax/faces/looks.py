@@ -1,4 +1,7 @@
-"""Looks: a person's colours, hair and other appearance, drawn at random; shared by all heads that have no texture."""
+"""Looks: a person's colours, hair and other appearance, drawn at random; shared by all heads that have no
+texture.
+"""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -11,8 +14,10 @@ class Look(NamedTuple):
 
     Attributes:
       skin, hair, lips, iris, cloth: float [3].
-      brow: (thickness, darkness); hairline: height of the hair's edge on the forehead; volume: thickness of the hair;
-      sides: how far the hair covers the temples, 0..1; curl: its roughness; beard: darkness of the beard's shadow, 0..1;
+      brow: (thickness, darkness); hairline: height of the hair's edge on the forehead; volume: thickness of
+        the hair;
+      sides: how far the hair covers the temples, 0..1; curl: its roughness; beard: darkness of the beard's
+        shadow, 0..1;
       ears: (size, radians that they stand off); blush: redness of cheeks and nose; teeth: their whiteness.
         Lengths are in the unit of the embedded head, half the height of a head.
     """
@@ -33,16 +38,31 @@ class Look(NamedTuple):
     teeth: float
 
 
-_SKINS = np.array([(0.66, 0.43, 0.33), (0.58, 0.36, 0.26), (0.47, 0.28, 0.19), (0.32, 0.18, 0.115), (0.17, 0.090, 0.058)])
-_HAIRS = np.array([(0.015, 0.012, 0.010), (0.05, 0.028, 0.018), (0.13, 0.07, 0.035), (0.36, 0.23, 0.10), (0.22, 0.07, 0.025), (0.38, 0.37, 0.36)])
-_IRISES = np.array([(0.06, 0.03, 0.015), (0.13, 0.07, 0.03), (0.10, 0.14, 0.07), (0.12, 0.22, 0.36), (0.17, 0.20, 0.22)])
+_SKINS = np.array(
+    [(0.66, 0.43, 0.33), (0.58, 0.36, 0.26), (0.47, 0.28, 0.19), (0.32, 0.18, 0.115), (0.17, 0.090, 0.058)]
+)
+_HAIRS = np.array(
+    [
+        (0.015, 0.012, 0.010),
+        (0.05, 0.028, 0.018),
+        (0.13, 0.07, 0.035),
+        (0.36, 0.23, 0.10),
+        (0.22, 0.07, 0.025),
+        (0.38, 0.37, 0.36),
+    ]
+)
+_IRISES = np.array(
+    [(0.06, 0.03, 0.015), (0.13, 0.07, 0.03), (0.10, 0.14, 0.07), (0.12, 0.22, 0.36), (0.17, 0.20, 0.22)]
+)
 
 
 def draw_look(rng: np.random.Generator) -> Look:
     """A look at random."""
     tone = rng.uniform(0, len(_SKINS) - 1)
     low = int(min(tone, len(_SKINS) - 2))
-    skin = (_SKINS[low] * (low + 1 - tone) + _SKINS[low + 1] * (tone - low)) * (1 + 0.06 * rng.standard_normal(3)).clip(0.85, 1.15)
+    skin = (_SKINS[low] * (low + 1 - tone) + _SKINS[low + 1] * (tone - low)) * (
+        1 + 0.06 * rng.standard_normal(3)
+    ).clip(0.85, 1.15)
     hair = _HAIRS[rng.integers(len(_HAIRS))] * rng.uniform(0.7, 1.3)
     man = rng.random() < 0.5
     return Look(

@@ -1,4 +1,5 @@
 """Triangle meshes: vertices, triangles and what is attached to each vertex; checks, normals, joining."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -29,15 +30,18 @@ class Mesh(NamedTuple):
 
 
 def triangulate(polygons: np.ndarray) -> np.ndarray:
-    """Quadrilaterals [Q, 4], their fourth index negative where they are triangles -> triangles int32 [T, 3]."""
+    """Quadrilaterals [Q, 4], their fourth index negative where they are triangles -> triangles int32 [T,
+    3].
+    """
     quads = np.asarray(polygons, np.int32)
     real = quads[:, 3] >= 0
     return np.concatenate([quads[:, :3], quads[real][:, [0, 2, 3]]])
 
 
 def grid_triangles(rows: int, columns: int, *, wrap: bool = False) -> np.ndarray:
-    """Triangles of a rows x columns grid of vertices (row-major), counter-clockwise where columns go to the right and
-    rows go down; `wrap` joins the last column to the first."""
+    """Triangles of a rows x columns grid of vertices (row-major), counter-clockwise where columns go to the
+    right and rows go down; `wrap` joins the last column to the first.
+    """
     last = columns if wrap else columns - 1
     row, column = np.meshgrid(np.arange(rows - 1), np.arange(last), indexing="ij")
     a, b = row * columns + column, row * columns + (column + 1) % columns
@@ -46,13 +50,21 @@ def grid_triangles(rows: int, columns: int, *, wrap: bool = False) -> np.ndarray
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals float32 [V, 3]: means of the triangles around a vertex, weighted by their areas; zero for loose vertices."""
+    """Unit normals float32 [V, 3]: means of the triangles around a vertex, weighted by their areas; zero for
+    loose vertices.
+    """
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     faces = np.cross(b - a, c - a)
-    normals = np.stack([
-        sum(np.bincount(triangles[:, corner], weights=faces[:, axis], minlength=len(vertices)) for corner in range(3))
-        for axis in range(3)
-    ], -1)
+    normals = np.stack(
+        [
+            sum(
+                np.bincount(triangles[:, corner], weights=faces[:, axis], minlength=len(vertices))
+                for corner in range(3)
+            )
+            for axis in range(3)
+        ],
+        -1,
+    )
     return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
@@ -71,15 +83,24 @@ def checked(mesh: Mesh, name: str) -> Mesh:
     """The mesh without triangles that have no area.
 
     Raises:
-      UserError: it is broken (no triangles, an index out of range, a coordinate that is not finite); the text names `name`.
+      UserError: it is broken (no triangles, an index out of range, a coordinate that is not finite); the text
+      names `name`.
     """
     if not len(mesh.vertices) or not len(mesh.triangles):
-        raise UserError(f"{name}: the mesh is empty ({len(mesh.vertices)} vertices, {len(mesh.triangles)} triangles)")
+        raise UserError(
+            f"{name}: the mesh is empty ({len(mesh.vertices)} vertices, {len(mesh.triangles)} triangles)"
+        )
     low, high = int(mesh.triangles.min()), int(mesh.triangles.max())
     if low < 0 or high >= len(mesh.vertices):
-        raise UserError(f"{name}: a triangle names vertex {high if high >= len(mesh.vertices) else low}; there are {len(mesh.vertices)}")
+        raise UserError(
+            f"{name}: a triangle names vertex {high if high >= len(mesh.vertices) else low}; there are"
+            f" {len(mesh.vertices)}"
+        )
     if not np.isfinite(mesh.vertices).all():
-        raise UserError(f"{name}: {int((~np.isfinite(mesh.vertices)).any(1).sum())} vertices have coordinates that are not finite")
+        raise UserError(
+            f"{name}: {int((~np.isfinite(mesh.vertices)).any(1).sum())} vertices have coordinates that are"
+            " not finite"
+        )
     a, b, c = (mesh.vertices[mesh.triangles[:, k]].astype(np.float64) for k in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
     solid = area > 1e-12 * np.ptp(mesh.vertices, axis=0).max() ** 2

@@ -1,8 +1,11 @@
-"""The rasteriser: triangles on the screen -> which one each pixel shows, and where in it; a z-buffer in plain NumPy.
+"""The rasteriser: triangles on the screen -> which one each pixel shows, and where in it; a z-buffer in plain
+NumPy.
 
-Triangles are sorted into classes by the size of their bounding boxes, and all pixels of all boxes of a class are tested
-at once. For dense meshes nearly every box is one to four pixels wide, so that little is tested in vain.
+Triangles are sorted into classes by the size of their bounding boxes, and all pixels of all boxes of a class
+are tested at once. For dense meshes nearly every box is one to four pixels wide, so that little is tested in
+vain.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -26,12 +29,15 @@ class Fragments(NamedTuple):
     weights: np.ndarray
 
 
-def rasterise(screen: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: tuple[int, int], *, cull: bool = True) -> Fragments:
+def rasterise(
+    screen: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size: tuple[int, int], *, cull: bool = True
+) -> Fragments:
     """The nearest triangle at every pixel centre.
 
     Args:
       screen: float [V, 2], column and row of each vertex in pixels; pixel k spans k..k+1, rows go down.
-      depth: float [V], distance along the line of sight, above 0; vertices at or behind the camera hide their triangles.
+      depth: float [V], distance along the line of sight, above 0; vertices at or behind the camera hide their
+        triangles.
       triangles: int [T, 3], counter-clockwise seen from outside.
       size: (H, W).
       cull: leave out triangles that are seen from behind.
@@ -56,7 +62,8 @@ def rasterise(screen: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
     for k, members in _classes(extent):
         found = _cover(chosen[members], k, corners, inverse, area, low, high, width)
         order = np.arange(first, first + len(found[0]), dtype=np.uint64)
-        # Nearest first: 1 / depth is positive, so its bits order as numbers do; the fragment's number breaks ties.
+        # Nearest first: 1 / depth is positive, so its bits order as numbers do; the fragment's number breaks
+        # ties.
         key = (~found[3].view(np.uint32)).astype(np.uint64) << np.uint64(32) | order
         np.minimum.at(buffer, found[0], key)
         first += len(order)
@@ -72,7 +79,9 @@ def rasterise(screen: np.ndarray, depth: np.ndarray, triangles: np.ndarray, size
 
 
 def _classes(extent: np.ndarray):
-    """(box (columns, rows), members) for boxes of one size class; sides are rounded up to 1, 2, 3, 4, 6, 8, 12, 16, 24, ..."""
+    """(box (columns, rows), members) for boxes of one size class; sides are rounded up to 1, 2, 3, 4, 6, 8,
+    12, 16, 24, ...
+    """
     sides = np.array([1, 2, 3, 4, 6, 8, *(m * 2**k for k in range(2, 13) for m in (3, 4))])
     columns = sides[np.searchsorted(sides, extent[:, 0])]
     rows = sides[np.searchsorted(sides, extent[:, 1])]
@@ -90,13 +99,15 @@ def _cover(triangles, box, corners, inverse, area, low, high, width):
     """(pixel, triangle, linear weights, 1 / depth) of all pixel centres inside the triangles."""
     columns, rows = box
     corner, base = corners[triangles], low[triangles]
-    across = (base[:, :1] + np.arange(columns, dtype=np.int32))
-    down = (base[:, 1:] + np.arange(rows, dtype=np.int32))
+    across = base[:, :1] + np.arange(columns, dtype=np.int32)
+    down = base[:, 1:] + np.arange(rows, dtype=np.int32)
     scale = 1.0 / area[triangles]
     x, y = across.astype(np.float32) + np.float32(0.5), down.astype(np.float32) + np.float32(0.5)
 
     def share(a: int, b: int):
-        """Weight of the third corner: the edge function of the side a -> b over twice the area, [T, rows, columns]."""
+        """Weight of the third corner: the edge function of the side a -> b over twice the area, [T, rows,
+        columns].
+        """
         (ax, ay), (bx, by) = corner[:, a].T, corner[:, b].T
         sx, sy = (by - ay) * scale, (bx - ax) * scale
         return (sx[:, None] * (x - ax[:, None]))[:, None, :] - (sy[:, None] * (y - ay[:, None]))[:, :, None]

@@ -1,4 +1,5 @@
 """A mesh under lights -> a picture: turn, light, rasterise, interpolate, average the samples of a pixel."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -31,10 +32,24 @@ class Light(NamedTuple):
 
 def standard_light() -> Light:
     """A key light from the upper left, a weaker fill from the right, a bright sky."""
-    return Light(np.array([[-0.5, 0.6, 0.8], [0.7, 0.1, 0.6]]), np.array([[0.62] * 3, [0.22] * 3]), np.full(3, 0.34), np.full(3, 0.18))
+    return Light(
+        np.array([[-0.5, 0.6, 0.8], [0.7, 0.1, 0.6]]),
+        np.array([[0.62] * 3, [0.22] * 3]),
+        np.full(3, 0.34),
+        np.full(3, 0.18),
+    )
 
 
-def render(mesh: Mesh, camera: Camera, light: Light, background: np.ndarray, side: int, *, samples: int = 2, cull: bool = True) -> np.ndarray:
+def render(
+    mesh: Mesh,
+    camera: Camera,
+    light: Light,
+    background: np.ndarray,
+    side: int,
+    *,
+    samples: int = 2,
+    cull: bool = True,
+) -> np.ndarray:
     """A picture, uint8 [side, side, 3], sRGB.
 
     Args:
@@ -61,7 +76,9 @@ def render(mesh: Mesh, camera: Camera, light: Light, background: np.ndarray, sid
 
 
 def shade(normals: np.ndarray, light: Light, *, two_sided: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """(diffuse [V, 3], mirror [V, 3]) light that leaves a white surface: Lambert with wrap, and Blinn-Phong."""
+    """(diffuse [V, 3], mirror [V, 3]) light that leaves a white surface: Lambert with wrap, and
+    Blinn-Phong.
+    """
     if two_sided:
         normals = np.where(normals[:, 2:] < 0, -normals, normals)
     up = 0.5 + 0.5 * normals[:, 1:2]
@@ -99,4 +116,6 @@ def _texture(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
     left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
     fx, fy = (x - left)[:, None], (y - top)[:, None]
     picked = [[decode(texture[top + dy, left + dx]) for dx in (0, 1)] for dy in (0, 1)]
-    return sum(picked[dy][dx] * (fy if dy else 1 - fy) * (fx if dx else 1 - fx) for dy in (0, 1) for dx in (0, 1))
+    return sum(
+        picked[dy][dx] * (fy if dy else 1 - fy) * (fx if dx else 1 - fx) for dy in (0, 1) for dx in (0, 1)
+    )

@@ -1,4 +1,7 @@
-"""Textured scans in VRML 2.0, as BU-3DFE has them: a .wrl file of one mesh and the picture it names or that lies beside it."""
+"""Textured scans in VRML 2.0, as BU-3DFE has them: a .wrl file of one mesh and the picture it names or that
+lies beside it.
+"""
+
 from __future__ import annotations
 
 import re
@@ -37,7 +40,9 @@ def read(scan: Path, texture: Path) -> Mesh:
     corners = index["coordIndex"]
     uv_corners = index.get("texCoordIndex", corners)
     if len(uv_corners) != len(corners):
-        raise ValueError(f"{scan.name}: {len(corners)} entries in coordIndex but {len(uv_corners)} in texCoordIndex")
+        raise ValueError(
+            f"{scan.name}: {len(corners)} entries in coordIndex but {len(uv_corners)} in texCoordIndex"
+        )
     vertices, uv = _grouped(points["Coordinate"], 3, scan), _grouped(points["TextureCoordinate"], 2, scan)
     triangles = _fans(corners)
     if not len(triangles):
@@ -46,10 +51,18 @@ def read(scan: Path, texture: Path) -> Mesh:
     for kind, named, count in (("vertex", used[:, 0], len(vertices)), ("texture point", used[:, 1], len(uv))):
         low, high = named.min(), named.max()
         if low < 0 or high >= count:
-            raise ValueError(f"{scan.name}: a triangle names {kind} {high if high >= count else low}; there are {count}")
+            raise ValueError(
+                f"{scan.name}: a triangle names {kind} {high if high >= count else low}; there are {count}"
+            )
     pairs, corner = np.unique(used, axis=0, return_inverse=True)
-    mesh = Mesh(vertices[pairs[:, 0]], corner.reshape(-1, 3).astype(np.int32), np.ones((len(pairs), 3), np.float32), np.zeros(len(pairs), np.float32),
-                uv[pairs[:, 1]], picture)
+    mesh = Mesh(
+        vertices[pairs[:, 0]],
+        corner.reshape(-1, 3).astype(np.int32),
+        np.ones((len(pairs), 3), np.float32),
+        np.zeros(len(pairs), np.float32),
+        uv[pairs[:, 1]],
+        picture,
+    )
     try:
         return checked(mesh, scan.name)
     except UserError as error:

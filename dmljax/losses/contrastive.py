@@ -1,4 +1,7 @@
-"""Contrastive losses for expression and for identity, each on its half of the embedding (IACNN), a rival of the triplets."""
+"""Contrastive losses for expression and for identity, each on its half of the embedding (IACNN), a rival of
+the triplets.
+"""
+
 from __future__ import annotations
 
 import jax
@@ -8,13 +11,15 @@ from dmljax.losses.distances import normalise, squared_distances
 from dmljax.losses.reduce import masked_mean
 
 
-def contrastive(distances: jax.Array, same: jax.Array, other: jax.Array, *, margin: float,
-                axis_name: str | None = None) -> tuple[jax.Array, jax.Array]:
+def contrastive(
+    distances: jax.Array, same: jax.Array, other: jax.Array, *, margin: float, axis_name: str | None = None
+) -> tuple[jax.Array, jax.Array]:
     """Pairs of one class are drawn together, others apart up to a margin (Hadsell, Chopra & LeCun 2006).
 
         L = 1/2 mean_same D + 1/2 mean_other max(0, m - sqrt(D))^2
 
-    DIFFERS: means over each kind of pair, not one sum, so that the many unlike pairs do not drown the few alike.
+    DIFFERS: means over each kind of pair, not one sum, so that the many unlike pairs do not drown the few
+    alike.
 
     Args:
       distances: squared, float32 [A, R].
@@ -24,24 +29,34 @@ def contrastive(distances: jax.Array, same: jax.Array, other: jax.Array, *, marg
     Returns:
       (this device's share, whether there was any pair).
     """
-    far = distances > 1e-12  # the root's gradient is infinite at 0; a pair in one point has no direction to part in
+    # the root's gradient is infinite at 0; a pair in one point has no direction to part in
+    far = distances > 1e-12
     root = jnp.where(far, jnp.sqrt(jnp.where(far, distances, 1.0)), 0.0)
     alike, count = masked_mean(distances, same, axis_name=axis_name)
     unlike, others = masked_mean(jnp.square(jax.nn.relu(margin - root)), other, axis_name=axis_name)
     return 0.5 * (alike + unlike), count + others > 0
 
 
-def identity_aware(embedding: jax.Array, references: jax.Array, relations, *, margin: float, normalised: bool,
-                   axis_name: str | None = None) -> tuple[jax.Array, jax.Array]:
-    """The sum of two contrastive losses: expression on the first half of the embedding, identity on the second.
+def identity_aware(
+    embedding: jax.Array,
+    references: jax.Array,
+    relations,
+    *,
+    margin: float,
+    normalised: bool,
+    axis_name: str | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """The sum of two contrastive losses: expression on the first half of the embedding, identity on the
+    second.
 
-    After Meng, Liu, Cai, Han & Tong: "Identity-aware convolutional neural network for facial expression recognition", FG 2017;
-    the heads read both halves, as there the joint layer does. DIFFERS: one trunk for all pairs of the mini-batch, and no softmax of the
-    expression half alone.
+    After Meng, Liu, Cai, Han & Tong: "Identity-aware convolutional neural network for facial expression
+    recognition", FG 2017; the heads read both halves, as there the joint layer does. DIFFERS: one trunk for
+    all pairs of the mini-batch, and no softmax of the expression half alone.
 
     Args:
       embedding, references: float32 [A, E] and [R, E], this device's rows and all.
-      relations: (same, other) for expression, then for identity, bool [A, R] each; the pair of a row with itself is neither.
+      relations: (same, other) for expression, then for identity, bool [A, R] each; the pair of a row with
+        itself is neither.
       normalised: take each half to unit length.
 
     Returns:

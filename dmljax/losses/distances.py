@@ -1,4 +1,5 @@
 """Distances between embeddings (eq. 1 of the paper)."""
+
 from __future__ import annotations
 
 import jax
@@ -16,8 +17,8 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
       b: float [R, D].
 
     Returns:
-      float32 [A, R], not negative. Large inputs go through a matrix product at the highest precision, whose rounding
-      error is relative to the norms; small ones do not.
+      float32 [A, R], not negative. Large inputs go through a matrix product at the highest precision, whose
+      rounding error is relative to the norms; small ones do not.
     """
     a, b = a.astype(jnp.float32), b.astype(jnp.float32)
     if a.shape[0] * b.shape[0] * a.shape[1] <= _EXPLICIT:

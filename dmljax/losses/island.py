@@ -1,4 +1,7 @@
-"""Island loss: embeddings gather around a learnt centre for each class, and the centres part; a rival of the triplets."""
+"""Island loss: embeddings gather around a learnt centre for each class, and the centres part; a rival of the
+triplets.
+"""
+
 from __future__ import annotations
 
 import jax
@@ -8,12 +11,19 @@ from dmljax.losses.distances import normalise
 from dmljax.losses.reduce import masked_mean
 
 
-def island(embedding: jax.Array, labels: jax.Array, centres: jax.Array, *, between: float,
-           axis_name: str | None = None) -> tuple[jax.Array, jax.Array]:
+def island(
+    embedding: jax.Array,
+    labels: jax.Array,
+    centres: jax.Array,
+    *,
+    between: float,
+    axis_name: str | None = None,
+) -> tuple[jax.Array, jax.Array]:
     """L = 1/2 mean_i ||e_i - c_{y_i}||^2 + between * sum_{j != k} (cos(c_j, c_k) + 1).
 
-    Cai, Meng, Khan, Li, O'Reilly & Tong: "Island loss for learning discriminative features in facial expression recognition",
-    FG 2018. DIFFERS: a mean over the rows instead of a sum, and centres that the optimizer learns by the loss's own gradient.
+    Cai, Meng, Khan, Li, O'Reilly & Tong: "Island loss for learning discriminative features in facial
+    expression recognition", FG 2018. DIFFERS: a mean over the rows instead of a sum, and centres that the
+    optimizer learns by the loss's own gradient.
 
     Args:
       embedding: float32 [N, E], this device's rows.

@@ -1,9 +1,10 @@
 """Reductions that do not depend on how many devices share a batch.
 
-A function here returns a device's *share* of a global value: the mean of the shares over the devices is the value, so
-the mean of the devices' gradients is the gradient. Counts are summed over the devices; they carry no gradient. A sum
-over devices inside a differentiated loss would be counted once per device instead.
+A function here returns a device's *share* of a global value: the mean of the shares over the devices is the
+value, so the mean of the devices' gradients is the gradient. Counts are summed over the devices; they carry
+no gradient. A sum over devices inside a differentiated loss would be counted once per device instead.
 """
+
 from __future__ import annotations
 
 import jax

@@ -1,4 +1,5 @@
 """Batch-hard mining and the triplet loss (eq. 2-5 of the paper)."""
+
 from __future__ import annotations
 
 import jax
@@ -7,7 +8,9 @@ import jax.numpy as jnp
 LINKS = ("hinge", "softplus", "none")
 
 
-def hardest(distances: jax.Array, positive: jax.Array, negative: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def hardest(
+    distances: jax.Array, positive: jax.Array, negative: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """D+ = max over the positives, D- = min over the negatives (eq. 2-3).
 
     Args:
@@ -15,8 +18,8 @@ def hardest(distances: jax.Array, positive: jax.Array, negative: jax.Array) -> t
       positive, negative: bool [A, R].
 
     Returns:
-      D+ [A], D- [A] and valid [A]: the anchor has at least one positive and one negative. Both distances are 0 where
-      it has not. Of equal distances the first counts, so the gradient goes to one pair.
+      D+ [A], D- [A] and valid [A]: the anchor has at least one positive and one negative. Both distances are
+      0 where it has not. Of equal distances the first counts, so the gradient goes to one pair.
     """
     valid = positive.any(1) & negative.any(1)
     farthest = jnp.argmax(jnp.where(positive, distances, -jnp.inf), axis=1)
@@ -31,8 +34,8 @@ def hardest(distances: jax.Array, positive: jax.Array, negative: jax.Array) -> t
 def violation(gap: jax.Array, *, margin: float, link: str) -> jax.Array:
     """The loss of a gap D+ - D-, by its link.
 
-    'hinge': max(0, m + gap). 'softplus': log(1 + exp(m + gap)). 'none': m + gap as eq. 4-5 are printed; it has no
-    lower bound, so use it with normalised embeddings. DIFFERS: the default elsewhere is 'hinge'.
+    'hinge': max(0, m + gap). 'softplus': log(1 + exp(m + gap)). 'none': m + gap as eq. 4-5 are printed; it
+    has no lower bound, so use it with normalised embeddings. DIFFERS: the default elsewhere is 'hinge'.
     """
     if link == "hinge":
         return jax.nn.relu(margin + gap)
@@ -43,8 +46,9 @@ def violation(gap: jax.Array, *, margin: float, link: str) -> jax.Array:
     raise ValueError(f"link must be one of {', '.join(LINKS)}, got '{link}'")
 
 
-def batch_hard(distances: jax.Array, positive: jax.Array, negative: jax.Array, *, margin: float,
-               link: str = "hinge") -> tuple[jax.Array, jax.Array]:
+def batch_hard(
+    distances: jax.Array, positive: jax.Array, negative: jax.Array, *, margin: float, link: str = "hinge"
+) -> tuple[jax.Array, jax.Array]:
     """The batch-hard triplet loss of every anchor (summands of eq. 4-5).
 
     Args:

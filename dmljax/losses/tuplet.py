@@ -1,4 +1,7 @@
-"""(N+M)-tuplet clusters loss: M positives around their centre, N negatives of the same person away from it; a rival of the triplets."""
+"""(N+M)-tuplet clusters loss: M positives around their centre, N negatives of the same person away from it; a
+rival of the triplets.
+"""
+
 from __future__ import annotations
 
 import jax
@@ -8,14 +11,25 @@ from dmljax.losses.distances import squared_distances
 from dmljax.losses.reduce import masked_mean
 
 
-def clusters(points: jax.Array, references: jax.Array, positive: jax.Array, negative: jax.Array, *, threshold: float, margin: float,
-             axis_name: str | None = None) -> tuple[jax.Array, jax.Array]:
+def clusters(
+    points: jax.Array,
+    references: jax.Array,
+    positive: jax.Array,
+    negative: jax.Array,
+    *,
+    threshold: float,
+    margin: float,
+    axis_name: str | None = None,
+) -> tuple[jax.Array, jax.Array]:
     """For an anchor with its M positives P and N negatives Q, around the centre c of P and the anchor:
 
-        L = mean_{i in P and anchor} max(0, D(i, c) - T + m/2) + mean_{j in Q} max(0, T + m/2 - D(j, c)),   a mean over the anchors.
+        L = mean_{i in P and anchor} max(0, D(i, c) - T + m/2) + mean_{j in Q} max(0, T + m/2 - D(j, c)),
 
-    Liu, Kumar, Jia & You: "Adaptive deep metric learning for identity-aware facial expression recognition", CVPR workshops 2017. As there, the
-    negatives are the same person's other expressions (the identity relation). DIFFERS: T is a field, not learnt.
+    a mean over the anchors.
+
+    Liu, Kumar, Jia & You: "Adaptive deep metric learning for identity-aware facial expression recognition",
+    CVPR workshops 2017. As there, the negatives are the same person's other expressions (the identity
+    relation). DIFFERS: T is a field, not learnt.
 
     Args:
       points, references: float32 [A, E] and [R, E], this device's anchors and all rows.
@@ -30,9 +44,11 @@ def clusters(points: jax.Array, references: jax.Array, positive: jax.Array, nega
     count = members.sum(1) + 1.0
     centre = (points + jnp.matmul(members, references, precision=jax.lax.Precision.HIGHEST)) / count[:, None]
     distances = squared_distances(centre, references)
-    outside = lambda d: jax.nn.relu(d - threshold + margin / 2)  # noqa: E731
+    outside = lambda d: jax.nn.relu(d - threshold + margin / 2)
     own = outside(jnp.square(points - centre).sum(1))
     gathered = (own + (members * outside(distances)).sum(1)) / count
-    parted = (rivals * jax.nn.relu(threshold + margin / 2 - distances)).sum(1) / jnp.maximum(rivals.sum(1), 1.0)
+    parted = (rivals * jax.nn.relu(threshold + margin / 2 - distances)).sum(1) / jnp.maximum(
+        rivals.sum(1), 1.0
+    )
     share, anchors = masked_mean(gathered + parted, valid, axis_name=axis_name)
     return share, anchors > 0

@@ -1,4 +1,5 @@
 """Fusion of the three branches (Algorithm 2 of the paper)."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

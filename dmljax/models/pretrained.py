@@ -1,4 +1,7 @@
-"""Parts of a trained network as the start of another one, whose classes may differ; what was taken and what was left is told."""
+"""Parts of a trained network as the start of another one, whose classes may differ; what was taken and what
+was left is told.
+"""
+
 from __future__ import annotations
 
 import numpy as np
@@ -18,7 +21,8 @@ PARTS = {
 
 
 def take(variables: dict, source: dict, parts: tuple[str, ...]) -> tuple[dict, list[str]]:
-    """The variables with those of `source` where the parts are asked for; a module is taken whole or not at all.
+    """The variables with those of `source` where the parts are asked for; a module is taken whole or not at
+    all.
 
     Args:
       variables, source: {'params', 'batch_stats'}, nested dicts of arrays.

@@ -1,4 +1,5 @@
 """From pixels to the inputs of the branches: standardised face, eyes and mouth."""
+
 from __future__ import annotations
 
 import jax
@@ -30,7 +31,8 @@ def cut(images: jax.Array, region: str, *, stretch: bool = False) -> jax.Array:
     Args:
       images: float [N, H, W, C].
       region: 'face' (all), 'eyes' (the uppermost third of the rows) or 'mouth' (the lowest third).
-      stretch: resize the third back to H x W. DIFFERS: the paper does not say; kept at a third of the height by default.
+      stretch: resize the third back to H x W. DIFFERS: the paper does not say; kept at a third of the height
+        by default.
 
     Returns:
       float [N, H or H // 3, W, C].

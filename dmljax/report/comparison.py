@@ -1,4 +1,7 @@
-"""The report of a comparison of weighting strategies: a table (CSV, Markdown), plots of losses and weights, one HTML page."""
+"""The report of a comparison of weighting strategies: a table (CSV, Markdown), plots of losses and weights,
+one HTML page.
+"""
+
 from __future__ import annotations
 
 import json
@@ -9,17 +12,31 @@ import numpy as np
 from dmljax.report import page, parts, statistics
 
 HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
-COLUMNS = ("strategy", "runs", "expression %", "95 %", "pose %", "95 %", "delta-m %", "95 %", "p, equal", "step x", "memory x")
+COLUMNS = (
+    "strategy",
+    "runs",
+    "expression %",
+    "95 %",
+    "pose %",
+    "95 %",
+    "delta-m %",
+    "95 %",
+    "p, equal",
+    "step x",
+    "memory x",
+)
 
 
 def summarise(rows: list[dict]) -> list[dict]:
     """One entry a strategy, best delta-m first.
 
-    Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the same seed and fold,
-    in per cent of the latter: lower is better, negative where training together helps. Intervals are Student's over the runs;
-    runs of several folds of one seed share people and are counted as if they did not. The p value is of a paired t test of the
-    expression accuracy against equal weights, two-sided and not corrected for the number of strategies. Step time and peak
-    memory are ratios to equal weights, medians over the runs.
+    Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the same
+    seed and fold,
+    in per cent of the latter: lower is better, negative where training together helps. Intervals are
+    Student's over the runs; runs of several folds of one seed share people and are counted as if they did
+    not. The p value is of a paired t test of the expression accuracy against equal weights, two-sided and not
+    corrected for the number of strategies. Step time and peak memory are ratios to equal weights, medians
+    over the runs.
     """
     by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
     found = []
@@ -52,20 +69,38 @@ def _delta(row: dict, by: dict) -> float | None:
 
 def table(entries: list[dict]) -> list[list[str]]:
     """Rows of text, the header first; '-' where there is nothing to say."""
-    text = lambda value, form: "-" if value is None else format(value, form)  # noqa: E731
-    return [list(COLUMNS), *(
-        [e["label"], str(e["runs"]), *statistics.cell(e.get("expression"), 100), *statistics.cell(e.get("pose"), 100),
-         *statistics.cell(e.get("delta")), statistics.probability(e["p"]), text(e["step_s"], ".2f"), text(e["peak_bytes"], ".2f")] for e in entries
-    )]
+    text = lambda value, form: "-" if value is None else format(value, form)
+    return [
+        list(COLUMNS),
+        *(
+            [
+                e["label"],
+                str(e["runs"]),
+                *statistics.cell(e.get("expression"), 100),
+                *statistics.cell(e.get("pose"), 100),
+                *statistics.cell(e.get("delta")),
+                statistics.probability(e["p"]),
+                text(e["step_s"], ".2f"),
+                text(e["peak_bytes"], ".2f"),
+            ]
+            for e in entries
+        ),
+    ]
 
 
 def write(folder: Path, rows: list[dict], lost: list[str], planned: int) -> str:
-    """Writes comparison.csv, .md, .html and the plots; returns the table for the terminal. `lost`: lines about what failed or is mixed."""
+    """Writes comparison.csv, .md, .html and the plots; returns the table for the terminal. `lost`: lines
+    about what failed or is mixed.
+    """
     entries = summarise(rows)
     title = f"Loss weightings on {rows[0]['dataset']}: {len(rows)} of {planned} runs"
     note = " ".join(summarise.__doc__.split("\n\n")[1].split())
-    shown = [parts.Table(table(entries)), parts.Text(note), *(parts.Text(line, lost=True) for line in lost),
-             *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries))]
+    shown = [
+        parts.Table(table(entries)),
+        parts.Text(note),
+        *(parts.Text(line, lost=True) for line in lost),
+        *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries)),
+    ]
     parts.write_csv(shown, folder / "comparison.csv")
     (folder / "comparison.md").write_text(f"# {title}\n\n{parts.markdown(shown, folder)}\n", encoding="utf-8")
     page.write(folder / "comparison.html", title, *parts.html(shown))
@@ -78,8 +113,16 @@ def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:
 
     series = {}
     for row in rows:
-        lines = [line for line in map(json.loads, (Path(row["folder"]) / "train.jsonl").read_text().splitlines()) if "loss/total" in line]
+        lines = [
+            line
+            for line in map(json.loads, (Path(row["folder"]) / "train.jsonl").read_text().splitlines())
+            if "loss/total" in line
+        ]
         series.setdefault(row["label"], []).append(lines)
     shown = [entry["label"] for entry in entries]
     wanted = {"loss": folder / "losses.png", "weight": folder / "weights.png"}
-    return [path for prefix, path in wanted.items() if plots.small_multiples({label: series[label] for label in shown}, prefix, path)]
+    return [
+        path
+        for prefix, path in wanted.items()
+        if plots.small_multiples({label: series[label] for label in shown}, prefix, path)
+    ]

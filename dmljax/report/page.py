@@ -1,4 +1,5 @@
 """Pages: one HTML file that needs nothing else, readable on a phone and in the dark."""
+
 from __future__ import annotations
 
 import base64
@@ -10,10 +11,12 @@ STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 h2{margin-top:2.2rem;border-bottom:1px solid #8884}
 .wide{overflow-x:auto}
-table{border-collapse:collapse;white-space:nowrap} td,th{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #8884}
+table{border-collapse:collapse;white-space:nowrap}
+td,th{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #8884}
 td:first-child,th:first-child{text-align:left}
 img.plot{max-width:100%;background:#fff;border-radius:6px;margin-top:1rem}
-.faces{display:flex;flex-wrap:wrap;gap:.6rem} figure{margin:0;width:7rem;font-size:.75rem;line-height:1.3;overflow-wrap:anywhere}
+.faces{display:flex;flex-wrap:wrap;gap:.6rem}
+figure{margin:0;width:7rem;font-size:.75rem;line-height:1.3;overflow-wrap:anywhere}
 figure img{width:7rem;border-radius:4px;display:block}
 .lost{color:#c33} .said{font-weight:600} pre{overflow-x:auto;font-size:.8rem} summary{cursor:pointer}
 """
@@ -21,20 +24,27 @@ figure img{width:7rem;border-radius:4px;display:block}
 
 def write(path: Path, title: str, *parts: str) -> Path:
     """Writes a page of parts that the functions below made."""
-    path.write_text(f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
+    path.write_text(
+        f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>
 {"".join(parts)}</html>
-""", encoding="utf-8")
+""",
+        encoding="utf-8",
+    )
     return path
 
 
 def heading(text: str, *, level: int = 2) -> str:
-    return f"<h{level} id=\"{_anchor(text)}\">{html.escape(text)}</h{level}>"
+    return f'<h{level} id="{_anchor(text)}">{html.escape(text)}</h{level}>'
 
 
 def contents(texts: list[str]) -> str:
     """Links to the headings with these texts."""
-    return "<ul>" + "".join(f'<li><a href="#{_anchor(text)}">{html.escape(text)}</a></li>' for text in texts) + "</ul>"
+    return (
+        "<ul>"
+        + "".join(f'<li><a href="#{_anchor(text)}">{html.escape(text)}</a></li>' for text in texts)
+        + "</ul>"
+    )
 
 
 def paragraph(text: str, *, lost: bool = False, strong: bool = False) -> str:
@@ -44,7 +54,7 @@ def paragraph(text: str, *, lost: bool = False, strong: bool = False) -> str:
 
 def table(rows: list[list[str]]) -> str:
     """A table of texts; the first row is the header."""
-    cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)  # noqa: E731
+    cells = lambda row, tag: "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows[1:])
     return f"<div class=wide><table><tr>{cells(rows[0], 'th')}</tr>{body}</table></div>"
 
@@ -58,9 +68,15 @@ def plot(path: Path, alt: str) -> str:
 
 def faces(shown: list[tuple[bytes, str]]) -> str:
     """Small pictures (PNG) with a line of text each."""
-    return "<div class=faces>" + "".join(
-        f'<figure><img alt="{html.escape(text)}" src="{_data(png)}"><figcaption>{html.escape(text)}</figcaption></figure>' for png, text in shown
-    ) + "</div>"
+    return (
+        "<div class=faces>"
+        + "".join(
+            f'<figure><img alt="{html.escape(text)}"'
+            f' src="{_data(png)}"><figcaption>{html.escape(text)}</figcaption></figure>'
+            for png, text in shown
+        )
+        + "</div>"
+    )
 
 
 def folded(title: str, text: str) -> str:

@@ -1,4 +1,7 @@
-"""What is shown, in parts: headings, tables, sentences and pictures; as Markdown, CSV, a page and lines of a terminal."""
+"""What is shown, in parts: headings, tables, sentences and pictures; as Markdown, CSV, a page and lines of a
+terminal.
+"""
+
 from __future__ import annotations
 
 import csv
@@ -29,7 +32,9 @@ class Text(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A sentence that says what the numbers mean; findings are also put at the top of a page of many sections."""
+    """A sentence that says what the numbers mean; findings are also put at the top of a page of many
+    sections.
+    """
 
     text: str
 
@@ -85,7 +90,12 @@ def terminal(parts: list[Part]) -> str:
         if isinstance(part, Table):
             widths = [max(len(line[k]) for line in part.lines) for k in range(len(part.lines[0]))]
             lines += [part.title] if part.title else []
-            lines += ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:]))]) for line in part.lines]
+            lines += [
+                "  ".join(
+                    [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:]))]
+                )
+                for line in part.lines
+            ]
         elif not isinstance(part, Picture):
             lines.append(part.text)
     return "\n".join(lines)

@@ -1,4 +1,5 @@
 """Plots of a run, as PNG, from its files."""
+
 from __future__ import annotations
 
 import json
@@ -11,8 +12,14 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 
-STYLE = {"figure.dpi": 130, "savefig.bbox": "tight", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
-         "legend.frameon": False}
+STYLE = {
+    "figure.dpi": 130,
+    "savefig.bbox": "tight",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
 COLOURS = {"expression": "#2563a8", "pose": "#d97706", "triplet": "#15803d"}
 
 
@@ -25,13 +32,23 @@ def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str)
         figure, axes = plt.subplots(figsize=(2.0 + 0.62 * len(columns), 1.5 + 0.46 * len(rows)))
         axes.imshow(share, vmin=0, vmax=1, cmap="Blues", aspect="auto")
         long = max(map(len, columns)) > 4
-        axes.set_xticks(range(len(columns)), columns, rotation=45 if long else 0, ha="right" if long else "center")
+        axes.set_xticks(
+            range(len(columns)), columns, rotation=45 if long else 0, ha="right" if long else "center"
+        )
         axes.set_yticks(range(len(rows)), rows)
         axes.tick_params(length=0)
         axes.set(xlabel=x, ylabel=y)
         axes.set_title(title, loc="left", fontsize=9)
         for r, c in np.ndindex(share.shape):
-            axes.text(c, r, text[r][c], ha="center", va="center", fontsize=8, color="white" if share[r, c] > 0.55 else "#1f2937")
+            axes.text(
+                c,
+                r,
+                text[r][c],
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if share[r, c] > 0.55 else "#1f2937",
+            )
         figure.savefig(path)
         plt.close(figure)
 
@@ -41,10 +58,21 @@ def confusion(counts: np.ndarray, names: list[str], path: Path, *, title: str) -
     total = counts.sum(1, keepdims=True)
     share = np.where(total > 0, counts / np.maximum(total, 1), np.nan)
     text = [[f"{100 * s:.0f}" if np.isfinite(s) and s > 0 else "" for s in row] for row in share]
-    _grid(share, text, [f"{n} ({t})" for n, t in zip(names, total[:, 0])], names, path, title=title, x="predicted, % of the row", y="true (samples)")
+    _grid(
+        share,
+        text,
+        [f"{n} ({t})" for n, t in zip(names, total[:, 0])],
+        names,
+        path,
+        title=title,
+        x="predicted, % of the row",
+        y="true (samples)",
+    )
 
 
-def cells(hits: np.ndarray, counts: np.ndarray, expressions: list[str], poses: list[str], path: Path, *, title: str) -> None:
+def cells(
+    hits: np.ndarray, counts: np.ndarray, expressions: list[str], poses: list[str], path: Path, *, title: str
+) -> None:
     """Expression accuracy per expression and pose."""
     share = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
     text = [[f"{100 * s:.0f}" if np.isfinite(s) else "-" for s in row] for row in share]
@@ -53,18 +81,27 @@ def cells(hits: np.ndarray, counts: np.ndarray, expressions: list[str], poses: l
 
 def _series(lines: list[dict], prefix: str) -> dict[str, tuple[list, list]]:
     keys = [key for key in lines[0] if key.startswith(prefix)] if lines else []
-    return {key[len(prefix):]: ([d["step"] for d in lines if key in d], [d[key] for d in lines if key in d]) for key in keys}
+    return {
+        key[len(prefix) :]: ([d["step"] for d in lines if key in d], [d[key] for d in lines if key in d])
+        for key in keys
+    }
 
 
 def curves(log: Path, path: Path, *, title: str) -> bool:
-    """Losses, their weights, accuracies and the state of the embedding over the steps; False if the log is empty."""
+    """Losses, their weights, accuracies and the state of the embedding over the steps; False if the log is
+    empty.
+    """
     everything = list(map(json.loads, log.read_text().splitlines())) if log.exists() else []
     lines = [d for d in everything if "loss/total" in d]
     if not lines:
         return False
-    panels = {"unweighted loss": _series(lines, "loss/"), "weight": _series(lines, "weight/"),
-              "accuracy on training batches": _series(lines, "accuracy/"), "embedding": _embedding(lines),
-              CONFLICT: _series([d for d in everything if "conflict/norm_expression" in d], "conflict/cosine_")}
+    panels = {
+        "unweighted loss": _series(lines, "loss/"),
+        "weight": _series(lines, "weight/"),
+        "accuracy on training batches": _series(lines, "accuracy/"),
+        "embedding": _embedding(lines),
+        CONFLICT: _series([d for d in everything if "conflict/norm_expression" in d], "conflict/cosine_"),
+    }
     panels = {name: series for name, series in panels.items() if series}
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 3.1), squeeze=False)
@@ -72,11 +109,23 @@ def curves(log: Path, path: Path, *, title: str) -> bool:
             for key, (x, y) in series.items():
                 if key not in ("total", "weighted"):
                     label = key.replace("_", ", ") if name == CONFLICT else key
-                    one.plot(x, y, label=label, color=COLOURS.get(key), linewidth=1.1, linestyle="--" if "identity" in key else "-")
+                    one.plot(
+                        x,
+                        y,
+                        label=label,
+                        color=COLOURS.get(key),
+                        linewidth=1.1,
+                        linestyle="--" if "identity" in key else "-",
+                    )
             one.set_title(name, loc="left", fontsize=9)
             one.set(xlabel="step", ylim=(-1, 1) if name == CONFLICT else (0, None))
             one.axhline(0, color="0.8", linewidth=0.6, zorder=0)
-            one.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3 if len(series) != 4 else 2)
+            one.legend(
+                fontsize=7,
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.22),
+                ncols=3 if len(series) != 4 else 2,
+            )
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
         figure.tight_layout()
         figure.savefig(path)
@@ -85,28 +134,46 @@ def curves(log: Path, path: Path, *, title: str) -> bool:
 
 
 def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) -> bool:
-    """One small plot a name: `prefix`/<task> over the steps, means over that name's runs (lists of log lines). False if there is nothing."""
+    """One small plot a name: `prefix`/<task> over the steps, means over that name's runs (lists of log
+    lines). False if there is nothing.
+    """
     drawn = {name: list(zip(*logs)) for name, logs in runs.items() if logs and all(logs)}
     if not drawn:
         return False
     columns = min(4, len(drawn))
     rows = -(-len(drawn) // columns)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.0 * rows + 0.4), squeeze=False, sharex=True)
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(2.6 * columns, 2.0 * rows + 0.4), squeeze=False, sharex=True
+        )
         for one, (name, steps) in zip(axes.flat, drawn.items()):
-            for key in [key for key in steps[0][0] if key.startswith(f"{prefix}/") and not key.endswith(("/total", "/weighted"))]:
+            for key in [
+                key
+                for key in steps[0][0]
+                if key.startswith(f"{prefix}/") and not key.endswith(("/total", "/weighted"))
+            ]:
                 task = key.removeprefix(f"{prefix}/")
-                one.plot([same[0]["step"] for same in steps], [np.mean([line[key] for line in same]) for same in steps], label=task,
-                         color=COLOURS.get(task), linewidth=1.0)
+                one.plot(
+                    [same[0]["step"] for same in steps],
+                    [np.mean([line[key] for line in same]) for same in steps],
+                    label=task,
+                    color=COLOURS.get(task),
+                    linewidth=1.0,
+                )
             one.set_title(name, loc="left", fontsize=9)
             one.set_ylim(bottom=0)
-        for one in list(axes.flat)[max(len(drawn) - columns, 0):]:
+        for one in list(axes.flat)[max(len(drawn) - columns, 0) :]:
             one.tick_params(labelbottom=True)
-        for one in list(axes.flat)[len(drawn):]:
+        for one in list(axes.flat)[len(drawn) :]:
             one.set_axis_off()
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=8)
-        figure.suptitle({"loss": "unweighted loss", "weight": "weight"}[prefix] + " over the steps", x=0.01, ha="left", fontsize=10)
+        figure.suptitle(
+            {"loss": "unweighted loss", "weight": "weight"}[prefix] + " over the steps",
+            x=0.01,
+            ha="left",
+            fontsize=10,
+        )
         figure.tight_layout(rect=(0, 0.3 / (2.0 * rows + 0.4), 1, 1))
         figure.savefig(path)
         plt.close(figure)
@@ -114,7 +181,9 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
 
 
 class Panel(NamedTuple):
-    """One map: points `place` [N, 2] coloured by `values` (classes [N], negative: not known) with `names`; `group`: panels in one row."""
+    """One map: points `place` [N, 2] coloured by `values` (classes [N], negative: not known) with `names`;
+    `group`: panels in one row.
+    """
 
     title: str
     place: np.ndarray
@@ -128,8 +197,13 @@ def tsne(features: np.ndarray) -> np.ndarray:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # its threads wait for each other by spinning, for minutes where something else has the cores
-        return np.asarray(TSNE(perplexity=min(30, (len(features) - 1) / 3), init="pca", random_state=0).fit_transform(features))
+    # its threads wait for each other by spinning, for minutes where something else has the cores
+    with threadpool_limits(1):
+        return np.asarray(
+            TSNE(perplexity=min(30, (len(features) - 1) / 3), init="pca", random_state=0).fit_transform(
+                features
+            )
+        )
 
 
 def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
@@ -142,18 +216,41 @@ def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
             colours = plt.get_cmap("tab10" if len(classes) <= 10 else "turbo", max(len(classes), 1))
             axis.scatter(*panel.place[panel.values < 0].T, s=7, color="#cbd5e1", linewidths=0)
             for c, code in enumerate(classes):
-                axis.scatter(*panel.place[panel.values == code].T, s=7, color=colours(c), linewidths=0, label=panel.names[code])
+                axis.scatter(
+                    *panel.place[panel.values == code].T,
+                    s=7,
+                    color=colours(c),
+                    linewidths=0,
+                    label=panel.names[code],
+                )
             axis.set(xticks=[], yticks=[])
-            axis.set_title(panel.title + ("" if len(classes) <= 10 else f" ({len(classes)})"), loc="left", fontsize=9)
+            axis.set_title(
+                panel.title + ("" if len(classes) <= 10 else f" ({len(classes)})"), loc="left", fontsize=9
+            )
             if len(classes) <= 10 and k + columns >= len(panels):
-                axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=4, markerscale=2, handletextpad=0.1, columnspacing=0.8)
-        for axis in list(axes.flat)[len(panels):]:
+                axis.legend(
+                    loc="upper center",
+                    bbox_to_anchor=(0.5, -0.01),
+                    ncols=4,
+                    markerscale=2,
+                    handletextpad=0.1,
+                    columnspacing=0.8,
+                )
+        for axis in list(axes.flat)[len(panels) :]:
             axis.set_axis_off()
         figure.savefig(path, dpi=90)  # many points, no detail
         plt.close(figure)
 
 
 def _embedding(lines: list[dict]) -> dict:
-    wanted = {"triplet/pose_hardest_positive": "D+ pose", "triplet/pose_hardest_negative": "D- pose",
-              "triplet/identity_hardest_positive": "D+ identity", "triplet/identity_hardest_negative": "D- identity"}
-    return {label: ([d["step"] for d in lines], [d[key] for d in lines]) for key, label in wanted.items() if key in lines[0]}
+    wanted = {
+        "triplet/pose_hardest_positive": "D+ pose",
+        "triplet/pose_hardest_negative": "D- pose",
+        "triplet/identity_hardest_positive": "D+ identity",
+        "triplet/identity_hardest_negative": "D- identity",
+    }
+    return {
+        label: ([d["step"] for d in lines], [d[key] for d in lines])
+        for key, label in wanted.items()
+        if key in lines[0]
+    }

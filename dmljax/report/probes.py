@@ -1,9 +1,11 @@
-"""How much of expression, pose and identity can be read off a feature: probes, neighbours, clusters. Numbers only, no pictures.
+"""How much of expression, pose and identity can be read off a feature: probes, neighbours, clusters. Numbers
+only, no pictures.
 
-A feature that is pose-aware lets the pose be read, one that is identity-invariant does not let the person be told apart. Probes
-for expression and pose are trained on some people and asked about others; those for identity know every person from half of
-the images and are asked about the other half.
+A feature that is pose-aware lets the pose be read, one that is identity-invariant does not let the person be
+told apart. Probes for expression and pose are trained on some people and asked about others; those for
+identity know every person from half of the images and are asked about the other half.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,7 +33,8 @@ def probe(features: np.ndarray, labels: np.ndarray, people: np.ndarray | None, *
     Args:
       features: [N, D].
       labels: int [N].
-      people: identities that must not be on both sides, int [N]; None: any sample may help to classify any other.
+      people: identities that must not be on both sides, int [N]; None: any sample may help to classify any
+        other.
       kind: 'linear', a ridge classifier on standardised features, or 'neighbours', the nearest five.
 
     Raises:
@@ -44,16 +47,22 @@ def probe(features: np.ndarray, labels: np.ndarray, people: np.ndarray | None, *
         splitter, groups = GroupKFold(min(FOLDS, len(np.unique(people)))), people
     right = np.zeros(len(labels), bool)
     for train, test in splitter.split(features, labels, groups):
-        model = make_pipeline(StandardScaler(), RidgeClassifier(RIDGE)) if kind == "linear" else KNeighborsClassifier(NEIGHBOURS)
+        model = (
+            make_pipeline(StandardScaler(), RidgeClassifier(RIDGE))
+            if kind == "linear"
+            else KNeighborsClassifier(NEIGHBOURS)
+        )
         right[test] = model.fit(features[train], labels[train]).predict(features[test]) == labels[test]
     return right
 
 
 def retrieval(features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Precision at 1, R-precision and mean average precision at R, over all images as queries against all others.
+    """Precision at 1, R-precision and mean average precision at R, over all images as queries against all
+    others.
 
-    R is the number of other images of the query's class; queries with R = 0 do not count. After Musgrave, Belongie & Lim: "A
-    metric learning reality check", 2020:  MAP@R = mean over queries of 1/R sum_{i <= R} P(i) [i-th neighbour is of the class].
+    R is the number of other images of the query's class; queries with R = 0 do not count. After Musgrave,
+    Belongie & Lim: "A metric learning reality check", 2020:  MAP@R = mean over queries of 1/R sum_{i <= R}
+    P(i) [i-th neighbour is of the class].
     """
     first, precision, average = [], [], []
     squares = (features**2).sum(1)
@@ -68,13 +77,19 @@ def retrieval(features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         first.append(hit[0])
         precision.append(hit.mean())
         average.append((hit * np.cumsum(hit) / np.arange(1, count + 1)).sum() / count)
-    return {"P@1": float(np.mean(first)), "R-precision": float(np.mean(precision)), "MAP@R": float(np.mean(average))}
+    return {
+        "P@1": float(np.mean(first)),
+        "R-precision": float(np.mean(precision)),
+        "MAP@R": float(np.mean(average)),
+    }
 
 
 def audit(spaces: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> list[dict]:
-    """A row for each space and label: accuracies of both probes with chance and 95 % intervals, retrieval, silhouette.
+    """A row for each space and label: accuracies of both probes with chance and 95 % intervals, retrieval,
+    silhouette.
 
-    Intervals are of a bootstrap over people, where people are known. A label with one class or none is left out.
+    Intervals are of a bootstrap over people, where people are known. A label with one class or none is left
+    out.
     """
     rows = []
     for space, features in spaces.items():
@@ -86,10 +101,19 @@ def audit(spaces: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> list[
             if len(np.unique(y)) < 2 or len(np.unique(people)) < 2:
                 continue
             x = features[known]
-            row = {"space": space, "label": label, "images": len(y), "classes": len(np.unique(y)), "chance": chance(y)}
+            row = {
+                "space": space,
+                "label": label,
+                "images": len(y),
+                "classes": len(np.unique(y)),
+                "chance": chance(y),
+            }
             for kind in ("linear", "neighbours"):
                 right = probe(x, y, None if label == "identity" else people, kind=kind)
-                row[kind], (row[f"{kind}_low"], row[f"{kind}_high"]) = float(right.mean()), _over_people(right, people)
+                row[kind], (row[f"{kind}_low"], row[f"{kind}_high"]) = (
+                    float(right.mean()),
+                    _over_people(right, people),
+                )
             rows.append(row | retrieval(x, y) | {"silhouette": float(silhouette_score(x, y))})
     return rows
 

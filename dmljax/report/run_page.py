@@ -1,4 +1,7 @@
-"""The page of one run: summary, curves, confusion, cells, hardest images, features, configuration, versions; and of several runs."""
+"""The page of one run: summary, curves, confusion, cells, hardest images, features, configuration, versions;
+and of several runs.
+"""
+
 from __future__ import annotations
 
 import json
@@ -11,7 +14,8 @@ from dmljax.types import UserError
 
 PLOTS = {
     "curves.png": "losses, their weights, accuracies and the state of the embedding over the steps",
-    "confusion_expression.png": "confusion of expressions", "confusion_pose.png": "confusion of poses",
+    "confusion_expression.png": "confusion of expressions",
+    "confusion_pose.png": "confusion of poses",
     "expression_by_pose.png": "expression accuracy by expression and pose",
 }
 
@@ -24,28 +28,47 @@ def write(run: Path, evaluation: Path) -> Path:
     """
     score = _read(evaluation / "metrics.json")
     if score is None:
-        raise UserError(f"'{evaluation}' holds no evaluation that can be read; run: dmljax evaluate --run={run}")
+        raise UserError(
+            f"'{evaluation}' holds no evaluation that can be read; run: dmljax evaluate --run={run}"
+        )
     first = run if (run / "config.json").exists() else run / "fold_0"
     config, versions = _read(first / "config.json"), _read(first / "versions.json")
     title = f"{score['dataset']}, {run.resolve().name}"
-    people = f"{score['people']} people who were never seen in training" if score["people"] else "the test images"
-    parts = [page.paragraph(f"{_what(config)} Tested on {people}; {_pace(first / 'train.jsonl')}."), page.table(tables.summary(score))]
+    people = (
+        f"{score['people']} people who were never seen in training" if score["people"] else "the test images"
+    )
+    parts = [
+        page.paragraph(f"{_what(config)} Tested on {people}; {_pace(first / 'train.jsonl')}."),
+        page.table(tables.summary(score)),
+    ]
     if "folds" in score:
         parts += [page.heading("Folds"), page.table(tables.folds(score))]
-    parts += [page.heading("By expression and pose"), page.table(tables.cells(score)), _plot(evaluation, "expression_by_pose.png")]
+    parts += [
+        page.heading("By expression and pose"),
+        page.table(tables.cells(score)),
+        _plot(evaluation, "expression_by_pose.png"),
+    ]
     parts += [page.heading("Confusion")]
     parts += [_plot(evaluation, f"confusion_{head}.png") for head in score["confusion"]]
     if (first / "train.jsonl").exists() and "folds" not in score:
         parts += [page.heading("Training"), _plot(evaluation, "curves.png")]
     parts += _hardest(evaluation) + _features(run / "audit")
     parts += [page.heading("What was run")]
-    parts += [page.folded(name, json.dumps(content, indent=1)) if content else page.paragraph(f"{name} cannot be read", lost=True)
-              for name, content in (("Configuration", config), ("Versions", versions))]
+    parts += [
+        (
+            page.folded(name, json.dumps(content, indent=1))
+            if content
+            else page.paragraph(f"{name} cannot be read", lost=True)
+        )
+        for name, content in (("Configuration", config), ("Versions", versions))
+    ]
     return page.write(run / "report.html", title, *parts)
 
 
 def compare(runs: list[Path], out: Path) -> Path:
-    """A page of several evaluated runs side by side: OUT/runs.html. A run that cannot be read is named on it."""
+    """A page of several evaluated runs side by side: OUT/runs.html. A run that cannot be read is named on
+    it.
+    """
     scores, lost = {}, []
     for run in runs:
         score = _read(run / "evaluation" / "metrics.json")
@@ -56,9 +79,14 @@ def compare(runs: list[Path], out: Path) -> Path:
     measures = list(dict.fromkeys(name for score in scores.values() for name in score["scores"]))
     rows = [["run", "set", *(f"{name}, %" for name in measures)]]
     for run, score in scores.items():
-        shown = lambda name, score=score: tables.percent(score["scores"].get(name)) + _interval(score["intervals"].get(name))  # noqa: E731
+        shown = lambda name, score=score: (
+            tables.percent(score["scores"].get(name)) + _interval(score["intervals"].get(name))
+        )
         rows.append([run.name, score["dataset"], *map(shown, measures)])
-    note = "In brackets: 95 % intervals (Wilson, images taken as independent). Runs on different sets or splits cannot be compared."
+    note = (
+        "In brackets: 95 % intervals (Wilson, images taken as independent). Runs on different sets or splits"
+        " cannot be compared."
+    )
     parts = [page.table(rows), page.paragraph(note)]
     for run in scores:
         parts += [page.heading(run.name), _plot(run / "evaluation", "expression_by_pose.png")]
@@ -91,10 +119,19 @@ def _what(config: dict | None) -> str:
     heads = "expression and pose" if model["pose_head"] else "expression alone"
     triplets = " and ".join(losses["triplets"]) + " triplets" if losses["triplets"] else "no triplets"
     triplets += "".join(f", {name} loss" for name in losses.get("others", ()))
-    rendered = " Its faces are rendered." if config["dataset"]["name"] in ("synthetic", "ict3dfe") and not config["dataset"].get("train") else ""
-    trunk = f"ResNet-{resnet.get('depth', '?')}, width {resnet.get('width', '?')}, at {config['data']['image_size']} pixels"
-    return (f"{len(model['branches'])} branches ({', '.join(model['branches'])}) of {trunk}; {heads}, {triplets}, weights by "
-            f"{config['weighting']['name']}.{rendered}")
+    rendered = (
+        " Its faces are rendered."
+        if config["dataset"]["name"] in ("synthetic", "ict3dfe") and not config["dataset"].get("train")
+        else ""
+    )
+    trunk = (
+        f"ResNet-{resnet.get('depth', '?')}, width {resnet.get('width', '?')}, at"
+        f" {config['data']['image_size']} pixels"
+    )
+    return (
+        f"{len(model['branches'])} branches ({', '.join(model['branches'])}) of {trunk}; {heads}, {triplets},"
+        f" weights by {config['weighting']['name']}.{rendered}"
+    )
 
 
 def _pace(log: Path) -> str:
@@ -113,11 +150,21 @@ def _hardest(evaluation: Path) -> list[str]:
         return []
     told = f"{found['wrong']} of {found['images']} images are taken for another expression; the surest first."
     parts = [page.heading("Hardest images"), page.paragraph(told)]
-    parts.append(_faces(evaluation, found["hardest"], lambda row: f"{row['expression']} → {row['expression_predicted']} "
-                        f"({100 * float(row['expression_probability']):.0f} %), pose {row['pose'] or '?'}"))
+    parts.append(
+        _faces(
+            evaluation,
+            found["hardest"],
+            lambda row: (
+                f"{row['expression']} → {row['expression_predicted']} "
+                f"({100 * float(row['expression_probability']):.0f} %), pose {row['pose'] or '?'}"
+            ),
+        )
+    )
     for pair in found["pairs"]:
         parts.append(page.paragraph(f"{pair['true']} taken for {pair['predicted']}: {pair['count']} times"))
-        parts.append(_faces(evaluation, pair["shown"], lambda row: f"{row['identity']}, pose {row['pose'] or '?'}"))
+        parts.append(
+            _faces(evaluation, pair["shown"], lambda row: f"{row['identity']}, pose {row['pose'] or '?'}")
+        )
     return parts
 
 
@@ -125,13 +172,22 @@ def _faces(evaluation: Path, rows: list, text) -> str:
     there = [row for row in rows if row and (evaluation / row["picture"]).is_file()]
     lost = len(rows) - len(there)
     shown = page.faces([((evaluation / row["picture"]).read_bytes(), text(row)) for row in there])
-    return shown + (page.paragraph(f"{lost} pictures are missing: the set has changed since", lost=True) if lost else "")
+    return shown + (
+        page.paragraph(f"{lost} pictures are missing: the set has changed since", lost=True) if lost else ""
+    )
 
 
 def _features(audit: Path) -> list[str]:
     if not (audit / "audit.md").is_file():
         return []
     lines = (audit / "audit.md").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ") and not line.startswith("| ---")]
-    maps = [page.plot(path, "t-SNE of the embedding by expression, pose and identity") for path in sorted(audit.glob("map_*.png"))]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("| ") and not line.startswith("| ---")
+    ]
+    maps = [
+        page.plot(path, "t-SNE of the embedding by expression, pose and identity")
+        for path in sorted(audit.glob("map_*.png"))
+    ]
     return [page.heading("What the features tell"), page.table(rows), *maps]

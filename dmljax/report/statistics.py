@@ -1,4 +1,5 @@
 """Means with intervals, paired tests, and how both are written."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,7 +10,11 @@ def interval(values) -> tuple[float, float] | None:
     """(mean, half the width of Student's 95 % interval; nan for one value); None for no value."""
     if not values:
         return None
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    half = (
+        stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+        if len(values) > 1
+        else np.nan
+    )
     return float(np.mean(values)), float(half)
 
 

@@ -1,4 +1,5 @@
 """Tables of an evaluation as CSV and Markdown, from its counts."""
+
 from __future__ import annotations
 
 import csv
@@ -36,11 +37,13 @@ def folds(score: dict) -> list[list[str]]:
 def cells(score: dict) -> list[list[str]]:
     """Expression accuracy in % per expression and pose, with margins (the paper's Table 3)."""
     hits, counts = (np.array(score["cells"][key]) for key in ("hits", "counts"))
-    share = lambda h, c: percent(h / c if c else None)  # noqa: E731
+    share = lambda h, c: percent(h / c if c else None)
     rows = [["expression \\ pose", *score["names"]["pose"], "all"]]
     for name, h, c in zip(score["names"]["expression"], hits, counts):
         rows.append([name, *(share(a, b) for a, b in zip(h, c)), share(h.sum(), c.sum())])
-    rows.append(["all", *(share(a, b) for a, b in zip(hits.sum(0), counts.sum(0))), share(hits.sum(), counts.sum())])
+    rows.append(
+        ["all", *(share(a, b) for a, b in zip(hits.sum(0), counts.sum(0))), share(hits.sum(), counts.sum())]
+    )
     return rows
 
 

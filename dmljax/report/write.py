@@ -1,4 +1,5 @@
 """The report of an evaluation folder: its tables and plots, and where they lie."""
+
 from __future__ import annotations
 
 import json
@@ -11,7 +12,8 @@ from dmljax.types import UserError
 
 
 def report(folder: Path) -> str:
-    """Writes tables.md, the CSV files and the PNG files beside metrics.json; returns a short text for the terminal.
+    """Writes tables.md, the CSV files and the PNG files beside metrics.json; returns a short text for the
+    terminal.
 
     Raises:
       UserError: metrics.json is missing or unreadable.
@@ -19,7 +21,9 @@ def report(folder: Path) -> str:
     try:
         score = json.loads((folder / "metrics.json").read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"'{folder / 'metrics.json'}' cannot be read: {error}; evaluate the run first") from None
+        raise UserError(
+            f"'{folder / 'metrics.json'}' cannot be read: {error}; evaluate the run first"
+        ) from None
     tables.write(folder, score)
     title = f"{score['dataset']}, {score['run']}"
     pictures = _pictures(folder, score, title)
@@ -33,8 +37,16 @@ def _pictures(folder: Path, score: dict, title: str) -> str:
     except ModuleNotFoundError:
         return " (no pictures: matplotlib is not installed; install dmljax[report])"
     for head, counts in score["confusion"].items():
-        plots.confusion(np.array(counts), score["names"][head], folder / f"confusion_{head}.png", title=f"{title}: {head}")
-    plots.cells(np.array(score["cells"]["hits"]), np.array(score["cells"]["counts"]), score["names"]["expression"],
-                score["names"]["pose"], folder / "expression_by_pose.png", title=f"{title}: expression accuracy, %")
+        plots.confusion(
+            np.array(counts), score["names"][head], folder / f"confusion_{head}.png", title=f"{title}: {head}"
+        )
+    plots.cells(
+        np.array(score["cells"]["hits"]),
+        np.array(score["cells"]["counts"]),
+        score["names"]["expression"],
+        score["names"]["pose"],
+        folder / "expression_by_pose.png",
+        title=f"{title}: expression accuracy, %",
+    )
     plots.curves(folder.parent / "train.jsonl", folder / "curves.png", title=title)
     return " and pictures"

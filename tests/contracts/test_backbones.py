@@ -1,4 +1,7 @@
-"""What every backbone promises, by its file: built from its own fields, float32 features, trained BatchNorm, clear errors."""
+"""What every backbone promises, by its file: built from its own fields, float32 features, trained BatchNorm,
+clear errors.
+"""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,10 @@ import pytest
 from dmljax import plugins
 from dmljax.types import UserError
 
-SMALL = {"resnet": {"depth": 18, "width": 4, "stages": (1, 1)}, "densenet": {"growth": 4, "width": 8, "blocks": (1, 2)}}
+SMALL = {
+    "resnet": {"depth": 18, "width": 4, "stages": (1, 1)},
+    "densenet": {"growth": 4, "width": 8, "blocks": (1, 2)},
+}
 NAMES = plugins.names("backbones")
 
 
@@ -24,7 +30,9 @@ def test_a_third_of_a_small_face_gives_features_and_moves_the_statistics(name, s
     variables = jax.jit(lambda key: model.init(key, images, train=False))(jax.random.key(0))
     features, new = jax.jit(lambda v: model.apply(v, images, train=True, mutable=["batch_stats"]))(variables)
     assert features.ndim == 2 and features.dtype == jnp.float32 and np.isfinite(features).all()
-    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), variables["batch_stats"], new["batch_stats"])
+    moved = jax.tree.map(
+        lambda a, b: float(np.abs(a - b).max()), variables["batch_stats"], new["batch_stats"]
+    )
     assert max(jax.tree.leaves(moved)) > 1e-3
     plain = jax.jit(lambda x: model.apply(variables, x, train=False))
     np.testing.assert_allclose(plain(images[:1]), plain(images)[:1], rtol=1e-4, atol=1e-5)
@@ -44,7 +52,10 @@ def test_activations_in_half_precision_leave_parameters_whole(name, standard_pro
 
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_options_are_told(name):
-    with pytest.raises(UserError, match=f"backbone.{name}.stem must be one of standard, small; got 'smal'. Did you mean 'small'"):
+    with pytest.raises(
+        UserError,
+        match=f"backbone.{name}.stem must be one of standard, small; got 'smal'. Did you mean 'small'",
+    ):
         small(name, stem="smal")
     with pytest.raises(UserError, match=f"backbone.{name}.width must be at least 1; got 0"):
         small(name, width=0)

@@ -1,4 +1,5 @@
 """What every dataset plug-in keeps."""
+
 import numpy as np
 import pytest
 
@@ -18,8 +19,11 @@ def samples(request, tmp_path):
 
 def test_labels_fit_their_names(samples):
     assert len(samples) and len(set(samples.references)) == len(samples)
-    for labels, names in ((samples.expression, samples.expression_names), (samples.pose, samples.pose_names),
-                          (samples.identity, samples.identity_names)):
+    for labels, names in (
+        (samples.expression, samples.expression_names),
+        (samples.pose, samples.pose_names),
+        (samples.identity, samples.identity_names),
+    ):
         assert labels.dtype == np.int32 and labels.shape == (len(samples),)
         assert labels.min() >= MISSING and labels.max() < len(names) and len(set(names)) == len(names)
 
@@ -30,7 +34,9 @@ def test_mirror_is_an_involution_that_negates_the_yaw(samples):
         if mirrored != MISSING:
             assert samples.pose_mirror[mirrored] == pose
             yaw = samples.pose_yaw[pose]
-            assert (np.isnan(yaw) and np.isnan(samples.pose_yaw[mirrored])) or samples.pose_yaw[mirrored] == -yaw
+            assert (np.isnan(yaw) and np.isnan(samples.pose_yaw[mirrored])) or samples.pose_yaw[
+                mirrored
+            ] == -yaw
 
 
 def test_images_can_be_read_and_are_the_same_every_time(samples):

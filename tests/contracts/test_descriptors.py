@@ -1,4 +1,7 @@
-"""What every descriptor promises, by its file: one float32 row a picture, whatever the light, and an error for pictures that are too small."""
+"""What every descriptor promises, by its file: one float32 row a picture, whatever the light, and an error
+for pictures that are too small.
+"""
+
 import numpy as np
 import pytest
 
@@ -14,10 +17,15 @@ def test_rows(name, rng):
     grey = rng.integers(0, 100, (3, 30, 24)).astype(np.uint8)
     found = describe(grey)
     assert found.ndim == 2 and len(found) == 3 and found.dtype == np.float32 and np.isfinite(found).all()
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), np.linalg.norm(found[0]), rtol=1e-5)  # every picture counts the same
+    # every picture counts the same
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), np.linalg.norm(found[0]), rtol=1e-5)
     np.testing.assert_array_equal(describe(grey[1:2])[0], found[1])
     brighter = describe(2 * grey + 20)
-    assert (found * brighter).sum() / (found**2).sum() > 0.98 > (found[0] * found[1]).sum() / (found[0] ** 2).sum()
+    assert (
+        (found * brighter).sum() / (found**2).sum()
+        > 0.98
+        > (found[0] * found[1]).sum() / (found[0] ** 2).sum()
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

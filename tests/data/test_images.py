@@ -21,8 +21,19 @@ def samples(rng):
     base = synthetic.samples(identities=1).take(np.arange(6))
     good = rng.integers(50, 200, (20, 24, 3)).astype(np.uint8)
     whole = encode(good, "PNG")
-    content = dict(zip(base.references, (whole, whole[: len(whole) // 2], b"no image", encode(good[:4, :4], "PNG"),
-                                         encode(np.zeros((20, 24), np.uint8), "PNG"), good)))
+    content = dict(
+        zip(
+            base.references,
+            (
+                whole,
+                whole[: len(whole) // 2],
+                b"no image",
+                encode(good[:4, :4], "PNG"),
+                encode(np.zeros((20, 24), np.uint8), "PNG"),
+                good,
+            ),
+        )
+    )
     return dataclasses.replace(base, read=content.__getitem__, boxes=np.tile([2, 1, 22, 19], (6, 1))), good
 
 
@@ -55,7 +66,9 @@ def test_grey_and_sixteen_bit_images_become_rgb(samples):
     deep.save(file, "PNG")
     one = dataclasses.replace(base, read=lambda _: file.getvalue(), boxes=None, darkest=0)
     pixels = load(one, 0, 20)
-    assert np.array_equal(pixels[..., 0], (np.arange(400).reshape(20, 20) * 160) >> 8) and np.array_equal(pixels[..., 0], pixels[..., 2])
+    assert np.array_equal(pixels[..., 0], (np.arange(400).reshape(20, 20) * 160) >> 8) and np.array_equal(
+        pixels[..., 0], pixels[..., 2]
+    )
 
 
 @pytest.mark.parametrize("size", [30, 60, 119])
@@ -63,11 +76,15 @@ def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same(samples, size):
     """Against the whole image, cut and resized; what differs is the filter, not the place."""
     base, _ = samples
     down, across = np.mgrid[0:400, 0:300]
-    scene = np.stack([128 + 100 * np.sin(across / 20) * np.cos(down / 31), 128 + 90 * np.cos(across / 40), down / 2], -1).astype(np.uint8)
+    scene = np.stack(
+        [128 + 100 * np.sin(across / 20) * np.cos(down / 31), 128 + 90 * np.cos(across / 40), down / 2], -1
+    ).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(scene).save(file, "JPEG", quality=95)
     box = (33, 101, 273, 341)
     one = dataclasses.replace(base, read=lambda _: file.getvalue(), boxes=np.array([box]))
-    whole = np.asarray(Image.open(file).convert("RGB").crop(box).resize((size, size), Image.Resampling.BILINEAR)).astype(int)
+    whole = np.asarray(
+        Image.open(file).convert("RGB").crop(box).resize((size, size), Image.Resampling.BILINEAR)
+    ).astype(int)
     assert decode(file.getvalue(), box, size)[0].width == {30: 38, 60: 75, 119: 150}[size]
     assert np.abs(load(one, 0, size) - whole).mean() < 1.0

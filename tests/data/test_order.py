@@ -10,7 +10,10 @@ def test_processes_and_devices_share_the_same_global_batch():
     tuples = np.arange(13 * 5, dtype=np.int32).reshape(13, 5)
     whole = order.steps(tuples, tuples_per_step=4, accumulate=1, process=0, processes=1, local_devices=1)
     assert whole.shape == (3, 1, 1, 20) and np.array_equal(whole.ravel(), np.arange(60))
-    parts = [order.steps(tuples, tuples_per_step=4, accumulate=1, process=k, processes=2, local_devices=2) for k in range(2)]
+    parts = [
+        order.steps(tuples, tuples_per_step=4, accumulate=1, process=k, processes=2, local_devices=2)
+        for k in range(2)
+    ]
     assert np.array_equal(np.concatenate(parts, 1).reshape(3, -1), whole.reshape(3, -1))
 
 
@@ -23,7 +26,9 @@ def test_micro_batches_hold_the_same_tuples_for_any_number_of_devices():
 
 
 def test_a_batch_that_does_not_divide_says_so():
-    with pytest.raises(UserError, match="tuples_per_step=3 .a batch of 15 images. does not divide among 2 devices.*e.g. 2"):
+    with pytest.raises(
+        UserError, match="tuples_per_step=3 .a batch of 15 images. does not divide among 2 devices.*e.g. 2"
+    ):
         order.check_divides(3, 2)
 
 
@@ -50,5 +55,7 @@ def test_no_tuple_names_condition_and_sample():
     one_face = dataclasses.replace(samples, expression=np.full(len(samples), 3, np.int32))
     train = np.arange(len(samples))
     tuples, report = order.epoch_tuples(one_face, train, seed=0, epoch=0, leftovers=False)
-    with pytest.raises(UserError, match="no five-tuple.*no other expression at the same pose is left.*expression 'happiness'"):
+    with pytest.raises(
+        UserError, match="no five-tuple.*no other expression at the same pose is left.*expression 'happiness'"
+    ):
         order.check_tuples(one_face, train, tuples, report, 1)

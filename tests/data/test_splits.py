@@ -49,8 +49,13 @@ def test_validation_people_are_apart_as_well(kind):
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"kind": "random"}, "folds, fraction, given, paper, list"), ({"fold": 3}, "split.fold"), ({"kind": "fraction", "test": 1.0}, "split.test"),
-     ({"kind": "given"}, "no official split"), ({"validation": 0.99}, "split.validation")],
+    [
+        ({"kind": "random"}, "folds, fraction, given, paper, list"),
+        ({"fold": 3}, "split.fold"),
+        ({"kind": "fraction", "test": 1.0}, "split.test"),
+        ({"kind": "given"}, "no official split"),
+        ({"validation": 0.99}, "split.validation"),
+    ],
 )
 def test_impossible_splits_name_the_field(changes, word):
     with pytest.raises(UserError, match=word):
@@ -63,7 +68,15 @@ def test_a_person_on_both_sides_of_a_given_split_is_an_error():
     samples = synthetic.samples(identities=4)
     partition = (np.arange(len(samples)) % 2).astype(np.int8)
     with pytest.raises(UserError, match="4 people are in train and in test, e.g. 'rendered000'"):
-        splits.make(dataclasses.replace(samples, partition=partition), kind="given", folds=2, fold=0, test=0, validation=0, seed=0)
+        splits.make(
+            dataclasses.replace(samples, partition=partition),
+            kind="given",
+            folds=2,
+            fold=0,
+            test=0,
+            validation=0,
+            seed=0,
+        )
 
 
 def test_stratified_folds_are_more_alike(rng):
@@ -73,7 +86,12 @@ def test_stratified_folds_are_more_alike(rng):
 
     def unlike(strata):
         folds = splits.by_identity(identity, folds=5, seed=3, strata=strata)
-        return sum(np.abs(np.bincount(expression[test], minlength=4) - np.bincount(expression, minlength=4) / 5).sum() for _, test in folds)
+        return sum(
+            np.abs(
+                np.bincount(expression[test], minlength=4) - np.bincount(expression, minlength=4) / 5
+            ).sum()
+            for _, test in folds
+        )
 
     assert unlike(expression) < 0.5 * unlike(None)
     for train, test in splits.by_identity(identity, folds=5, seed=3, strata=expression):
@@ -83,11 +101,17 @@ def test_stratified_folds_are_more_alike(rng):
 def test_a_stratified_holdout_is_more_alike(rng):
     samples = synthetic.samples(identities=40)
     mood = rng.integers(0, 7, 40)
-    samples = samples.take(np.flatnonzero(samples.expression == mood[samples.identity]))  # one expression a person
+    # one expression a person
+    samples = samples.take(np.flatnonzero(samples.expression == mood[samples.identity]))
 
     def unlike(stratify):
-        test = splits.make(samples, kind="fraction", folds=5, fold=0, test=0.5, validation=0, seed=1, stratify=stratify).test
-        return np.abs(np.bincount(samples.expression[test], minlength=7) - np.bincount(samples.expression, minlength=7) / 2).sum()
+        test = splits.make(
+            samples, kind="fraction", folds=5, fold=0, test=0.5, validation=0, seed=1, stratify=stratify
+        ).test
+        return np.abs(
+            np.bincount(samples.expression[test], minlength=7)
+            - np.bincount(samples.expression, minlength=7) / 2
+        ).sum()
 
     assert unlike(True) < unlike(False)
 
@@ -103,7 +127,9 @@ def test_as_many_people_as_the_paper_tested():
 def test_a_saved_split_is_used_again(tmp_path):
     split, samples = _make(kind="folds", validation=0.25)
     path = tmp_path / "split.json"
-    path.write_text(json.dumps({side: [samples.references[k] for k in part] for side, part in zip(split._fields, split)}))
+    path.write_text(
+        json.dumps({side: [samples.references[k] for k in part] for side, part in zip(split._fields, split)})
+    )
     again, _ = _make(kind="list", file=str(path), seed=9)
     assert all(np.array_equal(one, other) for one, other in zip(split, again))
     path.write_text(path.read_text().replace("0/0/0/0", "9/9/9/9"))

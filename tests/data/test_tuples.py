@@ -11,10 +11,14 @@ def holds(e, p, i, row):
     a, pose_pos, pose_neg, id_pos, id_neg = row
     return (
         len(set(row)) == 5
-        and e[pose_pos] == e[a] and p[pose_pos] != p[a]
-        and e[pose_neg] != e[a] and p[pose_neg] == p[a]
-        and e[id_pos] == e[a] and i[id_pos] != i[a]
-        and e[id_neg] != e[a] and i[id_neg] == i[a]
+        and e[pose_pos] == e[a]
+        and p[pose_pos] != p[a]
+        and e[pose_neg] != e[a]
+        and p[pose_neg] == p[a]
+        and e[id_pos] == e[a]
+        and i[id_pos] != i[a]
+        and e[id_neg] != e[a]
+        and i[id_neg] == i[a]
     )
 
 

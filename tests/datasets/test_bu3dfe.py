@@ -22,7 +22,9 @@ def test_every_scan_is_seen_from_nine_sides(root):
 
 def test_neutral_scans_count_only_if_asked_for(root):
     bu3dfe._write_scan(root / "F0001/F0001_NE00WH_F3D.wrl", 0.0)
-    assert len(bu3dfe.samples(str(root))) == 90 and "neutral" not in bu3dfe.samples(str(root)).expression_names
+    assert (
+        len(bu3dfe.samples(str(root))) == 90 and "neutral" not in bu3dfe.samples(str(root)).expression_names
+    )
     samples = bu3dfe.samples(str(root), neutral=True)
     assert len(samples) == 99 and (samples.expression == samples.expression_names.index("neutral")).sum() == 9
 
@@ -39,16 +41,24 @@ def test_defective_scans_are_skipped_and_listed(root):
 
 def test_the_texture_lies_where_the_scan_says_and_yaw_turns_it(root):
     samples = bu3dfe.samples(str(root), size=64)
-    front, left, right = (load(samples, samples.references.index(f"F0001/F0001_HA04WH@{yaw}"), 64).astype(float) for yaw in (0, 45, -45))
+    front, left, right = (
+        load(samples, samples.references.index(f"F0001/F0001_HA04WH@{yaw}"), 64).astype(float)
+        for yaw in (0, 45, -45)
+    )
     face = front[20:44, 20:44]
-    assert face[:, -4:, 0].mean() > face[:, :4, 0].mean() + 30  # the fixture's texture grows redder to the right
+    # the fixture's texture grows redder to the right
+    assert face[:, -4:, 0].mean() > face[:, :4, 0].mean() + 30
     assert face[-4:, :, 1].mean() > face[:4, :, 1].mean() + 30  # and greener downwards
-    # Turned to the person's left, the top of the bulge (the middle of the ramp) moves to the right of the image.
-    top = lambda picture: int(np.abs(picture[32, :, 0] - front[32, 32, 0]).argmin())  # noqa: E731
+    # Turned to the person's left, the top of the bulge (the middle of the ramp) moves to the right of the
+    # image.
+    top = lambda picture: int(np.abs(picture[32, :, 0] - front[32, 32, 0]).argmin())
     assert top(left) > 34 and top(right) < 30
 
 
-@pytest.mark.parametrize(("fields", "told"), [({"views": "seven"}, "views must be one of nine, five"), ({"size": 1}, "size must be from 16")])
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [({"views": "seven"}, "views must be one of nine, five"), ({"size": 1}, "size must be from 16")],
+)
 def test_fields_out_of_range(root, fields, told):
     with pytest.raises(UserError, match=f"bu3dfe: {told}"):
         bu3dfe.samples(str(root), **fields)

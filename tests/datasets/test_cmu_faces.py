@@ -28,7 +28,9 @@ def test_grey_levels_are_divided_by_the_file_s_own_maximum(tmp_path):
     numbers = np.array((tmp_path / reference).read_text().split()[1:], int)
     width, height, top = numbers[:3]
     window = numbers[3:].reshape(height, width)[8:98, 20:110]
-    assert np.abs(load(samples, samples.references.index(reference), 90)[..., 0] - window * 255 / top).max() <= 1
+    assert (
+        np.abs(load(samples, samples.references.index(reference), 90)[..., 0] - window * 255 / top).max() <= 1
+    )
 
 
 def test_the_archive_gives_what_the_folder_gives(tmp_path):

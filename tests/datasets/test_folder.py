@@ -13,16 +13,25 @@ def write(tmp_path, text, images=("a.ppm", "b.ppm", "c.ppm")):
 
 
 def test_labels_missing_labels_and_the_order_of_yaws(tmp_path):
-    samples = write(tmp_path, "path,expression,pose,identity\na.ppm,joy,30,\nb.ppm,,-30,bob\nc.ppm,anger,,bob\nlost.ppm,joy,0,x\n")
+    samples = write(
+        tmp_path,
+        "path,expression,pose,identity\na.ppm,joy,30,\nb.ppm,,-30,bob\nc.ppm,anger,,bob\nlost.ppm,joy,0,x\n",
+    )
     assert samples.expression_names == ("anger", "joy") and samples.pose_names == ("-30", "30")
-    assert samples.expression.tolist() == [1, -1, 0] and samples.pose.tolist() == [1, 0, -1] and samples.identity.tolist() == [-1, 0, 0]
+    assert (
+        samples.expression.tolist() == [1, -1, 0]
+        and samples.pose.tolist() == [1, 0, -1]
+        and samples.identity.tolist() == [-1, 0, 0]
+    )
     assert samples.pose_mirror == (1, 0) and samples.skipped == (("lost.ppm", "no such file"),)
 
 
 def test_the_given_class_order_and_split(tmp_path):
     (tmp_path / "a.ppm").write_bytes(b"")
     (tmp_path / "b.ppm").write_bytes(b"")
-    (tmp_path / "manifest.csv").write_text("\ufeffpath,expression,split\na.ppm,joy,train\nb.ppm,anger,test\n", encoding="utf-8")
+    (tmp_path / "manifest.csv").write_text(
+        "\ufeffpath,expression,split\na.ppm,joy,train\nb.ppm,anger,test\n", encoding="utf-8"
+    )
     samples = folder.samples(str(tmp_path), expressions="joy, anger, fear")
     assert samples.expression.tolist() == [0, 1] and np.array_equal(samples.partition, [0, 1])
 

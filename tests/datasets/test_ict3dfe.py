@@ -17,7 +17,9 @@ def root(tmp_path_factory):
 def test_the_design_of_bu3dfe(root):
     samples = ict3dfe.samples(root)
     assert len(samples) == 100 * 6 * 4 * 9 == 21_600
-    cells, counts = np.unique(np.stack([samples.expression, samples.pose, samples.identity]), axis=1, return_counts=True)
+    cells, counts = np.unique(
+        np.stack([samples.expression, samples.pose, samples.identity]), axis=1, return_counts=True
+    )
     assert cells.shape[1] == 100 * 6 * 9 and set(counts) == {4}  # levels
     split = splits.make(samples, kind="given", folds=5, fold=0, test=0.2, validation=0.0, seed=0)
     assert len(split.train) == 15_120 and len(split.test) == 6_480
@@ -37,14 +39,24 @@ def test_views_of_one_scan_share_the_performance_and_levels_grow(root, monkeypat
 
 def test_a_picture_is_the_same_every_time_and_another_from_another_side(root):
     samples = ict3dfe.samples(root, identities=2, size=32)
-    first, side = (load(samples, samples.references.index(reference), 32) for reference in ("000/anger/4/0", "000/anger/4/90"))
-    assert np.array_equal(first, load(samples, samples.references.index("000/anger/4/0"), 32)) and not np.array_equal(first, side)
+    first, side = (
+        load(samples, samples.references.index(reference), 32)
+        for reference in ("000/anger/4/0", "000/anger/4/90")
+    )
+    assert np.array_equal(
+        first, load(samples, samples.references.index("000/anger/4/0"), 32)
+    ) and not np.array_equal(first, side)
 
 
-@pytest.mark.parametrize(("fields", "told"), [
-    ({"identities": 1}, "identities must be from 2"), ({"size": 4}, "size must be from 16"), ({"difficulty": -0.1}, "difficulty must be from 0"),
-    ({"window": "nose"}, "window must be one of head, face"),
-])
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"identities": 1}, "identities must be from 2"),
+        ({"size": 4}, "size must be from 16"),
+        ({"difficulty": -0.1}, "difficulty must be from 0"),
+        ({"window": "nose"}, "window must be one of head, face"),
+    ],
+)
 def test_fields_out_of_range(root, fields, told):
     with pytest.raises(UserError, match=f"ict3dfe: {told}"):
         ict3dfe.samples(root, **fields)

@@ -35,7 +35,15 @@ def test_a_picture_depends_on_its_number_and_the_fields_alone():
     one = take(11)
     assert one.shape == (48, 48, 3) and one.dtype == np.uint8
     assert np.array_equal(one, take(11))
-    for change in ({"seed": 1}, {"difficulty": 0.5}, {"window": "head"}, {"glasses": 1.0}, {"sunglasses": 1.0}, {"beards": 1.0}, {"film": "grey"}):
+    for change in (
+        {"seed": 1},
+        {"difficulty": 0.5},
+        {"window": "head"},
+        {"glasses": 1.0},
+        {"sunglasses": 1.0},
+        {"beards": 1.0},
+        {"film": "grey"},
+    ):
         assert not np.array_equal(one, take(11, **change))
 
 
@@ -45,13 +53,15 @@ def test_more_images_of_a_cell_are_other_pictures_and_keep_the_first():
 
 
 def test_the_nose_points_to_the_right_of_the_image_at_positive_yaw():
-    """In a profile the head fills the side that it turns away from, and the background lies before the nose."""
+    """In a profile the head fills the side that it turns away from, and the background lies before the
+    nose.
+    """
     for who in range(3):
         for where, background in ((0, slice(0, 4)), (4, slice(-4, None))):
             picture = take(number(who, 4, where), size=64).astype(float)
             rows = picture[8:48]
             skin = rows[:, 28:36].mean((0, 1))
-            apart = lambda part, rows=rows, skin=skin: np.linalg.norm(rows[:, part].mean((0, 1)) - skin)  # noqa: E731
+            apart = lambda part, rows=rows, skin=skin: np.linalg.norm(rows[:, part].mean((0, 1)) - skin)
             other = slice(-12, -8) if background.start == 0 else slice(8, 12)
             assert apart(background) > apart(other), (who, where)
 
@@ -69,18 +79,29 @@ def test_eyes_lie_in_the_upper_third_and_the_mouth_in_the_lowest():
 
 
 def test_expressions_and_poses_can_be_chosen_and_show_the_same_actions():
-    samples = synthetic.samples(identities=2, expressions="sadness, anger", poses="0, -30, 30, 0/25, 30/25", size=48, difficulty=0.0)
+    samples = synthetic.samples(
+        identities=2, expressions="sadness, anger", poses="0, -30, 30, 0/25, 30/25", size=48, difficulty=0.0
+    )
     assert samples.expression_names == ("anger", "sadness") and len(samples) == 2 * 2 * 5
     assert samples.pose_names == ("0", "-30", "30", "0/25", "30/25")
-    assert samples.pose_mirror == (0, 2, 1, 3, MISSING) and samples.pose_yaw[:3] == (0, -30, 30) and np.isnan(samples.pose_yaw[3:]).all()
+    assert (
+        samples.pose_mirror == (0, 2, 1, 3, MISSING)
+        and samples.pose_yaw[:3] == (0, -30, 30)
+        and np.isnan(samples.pose_yaw[3:]).all()
+    )
     few = EASY._replace(expressions=("anger", "sadness"))
     for what, name in enumerate(few.expressions):
-        assert np.array_equal(synthetic.picture(what * 5 + 2, options=few), take(number(0, synthetic.EXPRESSIONS.index(name), 2)))
+        assert np.array_equal(
+            synthetic.picture(what * 5 + 2, options=few),
+            take(number(0, synthetic.EXPRESSIONS.index(name), 2)),
+        )
 
 
 def test_as_the_chin_goes_up_the_mouth_does():
     def darkest_row(pitch):
-        rows = synthetic.picture(0, options=EASY._replace(size=64, poses=((0.0, pitch),), expressions=("surprise",))).astype(float)
+        rows = synthetic.picture(
+            0, options=EASY._replace(size=64, poses=((0.0, pitch),), expressions=("surprise",))
+        ).astype(float)
         mouth = rows[20:, 26:38].mean((1, 2))
         return int(mouth.argmin())  # the open mouth
 
@@ -89,15 +110,21 @@ def test_as_the_chin_goes_up_the_mouth_does():
 
 def test_sunglasses_hide_the_eyes_and_nothing_else():
     for who in range(3):
-        bare, worn = take(number(who, 4, 2), size=64).astype(float), take(number(who, 4, 2), size=64, sunglasses=1.0).astype(float)
+        bare, worn = (
+            take(number(who, 4, 2), size=64).astype(float),
+            take(number(who, 4, 2), size=64, sunglasses=1.0).astype(float),
+        )
         changed = np.abs(bare - worn).max(-1) > 8
         assert changed[6:26, 8:56].mean() > 0.3 and changed[34:].mean() < 0.01
         assert np.median(worn[changed]) < 0.65 * np.median(bare[changed])
 
 
 def test_clear_glasses_are_a_person_s_own():
-    wearers = [who for who in range(40)
-               if not np.array_equal(take(number(who, 4, 2)), take(number(who, 4, 2), glasses=0.5))]
+    wearers = [
+        who
+        for who in range(40)
+        if not np.array_equal(take(number(who, 4, 2)), take(number(who, 4, 2), glasses=0.5))
+    ]
     assert 10 < len(wearers) < 30
     who = wearers[0]
     for where in range(5):
@@ -105,7 +132,12 @@ def test_clear_glasses_are_a_person_s_own():
 
 
 def test_beards_darken_the_jaw_alone():
-    darker = [np.subtract(*(take(number(who, 4, 2), size=64, beards=share).astype(float) for share in (0.0, 1.0))).mean(-1) for who in range(6)]
+    darker = [
+        np.subtract(
+            *(take(number(who, 4, 2), size=64, beards=share).astype(float) for share in (0.0, 1.0))
+        ).mean(-1)
+        for who in range(6)
+    ]
     mean = np.mean(darker, 0)
     assert mean[44:60, 20:44].mean() > 15 and abs(mean[24:34, 20:44].mean()) < 3
 
@@ -116,23 +148,28 @@ def test_grey_film_has_no_colour():
         assert (picture == picture[..., :1]).all() and picture.std() > 10
 
 
-@pytest.mark.parametrize(("fields", "message"), [
-    ({"expressions": "anger,joy"}, "expressions has 'joy'; there are anger,"),
-    ({"poses": "0,left"}, "poses has 'left'; expected a yaw in degrees"),
-    ({"poses": "0,,30"}, "poses has ''"),
-    ({"poses": "0,120"}, "a yaw from -90 to 90"),
-    ({"poses": "0/80"}, "a pitch from -60 to 60"),
-    ({"poses": "0,nan"}, "a yaw from -90 to 90"),
-    ({"poses": "0,30,30"}, "poses names one twice"),
-    ({"film": "sepia"}, "film must be one of colour, grey, got 'sepia'"),
-    ({"sunglasses": 1.5}, "sunglasses must be from 0 to 1, got 1.5"),
-])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"expressions": "anger,joy"}, "expressions has 'joy'; there are anger,"),
+        ({"poses": "0,left"}, "poses has 'left'; expected a yaw in degrees"),
+        ({"poses": "0,,30"}, "poses has ''"),
+        ({"poses": "0,120"}, "a yaw from -90 to 90"),
+        ({"poses": "0/80"}, "a pitch from -60 to 60"),
+        ({"poses": "0,nan"}, "a yaw from -90 to 90"),
+        ({"poses": "0,30,30"}, "poses names one twice"),
+        ({"film": "sepia"}, "film must be one of colour, grey, got 'sepia'"),
+        ({"sunglasses": 1.5}, "sunglasses must be from 0 to 1, got 1.5"),
+    ],
+)
 def test_wrong_fields_are_told(fields, message):
     with pytest.raises(UserError, match=message):
         synthetic.samples(**fields)
 
 
-@pytest.mark.parametrize(("field", "value"), [("identities", 0), ("size", 8), ("seed", -1), ("difficulty", 1.5), ("images", 0)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("identities", 0), ("size", 8), ("seed", -1), ("difficulty", 1.5), ("images", 0)]
+)
 def test_fields_out_of_range(field, value):
     with pytest.raises(UserError, match=f"synthetic: {field} must be from"):
         synthetic.samples(**{field: value})

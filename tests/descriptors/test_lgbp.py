@@ -1,4 +1,5 @@
 """The parts of the descriptors by hand."""
+
 import numpy as np
 import pytest
 

@@ -2,14 +2,25 @@ import pytest
 from dmljax.configs import brief
 from scipy import stats
 
-from dmljax.experiments import _networks, ablation
+from dmljax.experiments import ablation
 from dmljax.report.parts import Finding, Table
+from dmljax.studies import networks as _networks
 
 
 def results(values):
     """label -> accuracies of seeds 0, 1, ..."""
-    return [{"label": label, "seed": seed, "fold": 0, "expression accuracy": value, "images_s": 100.0 + seed, "frames_s": 7.4}
-            for label, row in values.items() for seed, value in enumerate(row)]
+    return [
+        {
+            "label": label,
+            "seed": seed,
+            "fold": 0,
+            "expression accuracy": value,
+            "images_s": 100.0 + seed,
+            "frames_s": 7.4,
+        }
+        for label, row in values.items()
+        for seed, value in enumerate(row)
+    ]
 
 
 def test_each_row_adds_one_part(tmp_path):
@@ -18,12 +29,25 @@ def test_each_row_adds_one_part(tmp_path):
     taken_away = [set(a.partition("=")[0] for a in m.arguments) for m in planned[:5]]
     parts = ["--config.model.branches", "--config.model.pose_head", "--config.losses.triplets"]
     assert [[part in arguments for part in parts] for arguments in taken_away] == [
-        [True, True, True], [False, True, True], [False, False, True], [False, False, False], [False, False, False]]
-    assert planned[3].arguments[0] == "--config.weighting.name=equal" and planned[4].arguments[0] == "--config.weighting.name=dwa"
+        [True, True, True],
+        [False, True, True],
+        [False, False, True],
+        [False, False, False],
+        [False, False, False],
+    ]
+    assert (
+        planned[3].arguments[0] == "--config.weighting.name=equal"
+        and planned[4].arguments[0] == "--config.weighting.name=dwa"
+    )
 
 
 def test_the_table_and_what_it_says(tmp_path):
-    values = {"one_resnet": [0.70, 0.72, 0.71], "mfe": [0.80, 0.83, 0.80], "hpe": [0.80, 0.82, 0.82], "dynamic": [0.5, 0.5, 0.5]}
+    values = {
+        "one_resnet": [0.70, 0.72, 0.71],
+        "mfe": [0.80, 0.83, 0.80],
+        "hpe": [0.80, 0.82, 0.82],
+        "dynamic": [0.5, 0.5, 0.5],
+    }
     shown = ablation.show(results(values), tmp_path)
     (lines,) = [part.lines for part in shown if isinstance(part, Table)]
     said = [part.text for part in shown if isinstance(part, Finding)]
@@ -31,7 +55,19 @@ def test_the_table_and_what_it_says(tmp_path):
     gain = [0.10, 0.11, 0.09]
     assert lines[2][2] == "81.0" and lines[2][4] == "+10.0"
     assert float(lines[2][5].replace("< ", "")) == pytest.approx(stats.ttest_1samp(gain, 0).pvalue, abs=6e-4)
-    assert lines[4][1:6] == ["0", "-", "-", "-", "-"] and lines[5][4] == "-"  # no run of JEFL: nothing to compare the last row with
-    assert lines[1][-3:] == ["83.7", "78.4", "90.5"] and lines[5][-3:] == ["88.2", "83.5", "93.5"] and lines[1][7:9] == ["7", "101"]
-    assert said[0].startswith("MFE: +10.0 points, a gain (p = 0.0") and "no difference" in said[1] and "3 pairs" in said[0]
-    assert said[2] == "JEFL: too few runs to say, 0 pairs." and said[3] == "dynamic weights: too few runs to say, 0 pairs."
+    # no run of JEFL: nothing to compare the last row with
+    assert lines[4][1:6] == ["0", "-", "-", "-", "-"] and lines[5][4] == "-"
+    assert (
+        lines[1][-3:] == ["83.7", "78.4", "90.5"]
+        and lines[5][-3:] == ["88.2", "83.5", "93.5"]
+        and lines[1][7:9] == ["7", "101"]
+    )
+    assert (
+        said[0].startswith("MFE: +10.0 points, a gain (p = 0.0")
+        and "no difference" in said[1]
+        and "3 pairs" in said[0]
+    )
+    assert (
+        said[2] == "JEFL: too few runs to say, 0 pairs."
+        and said[3] == "dynamic weights: too few runs to say, 0 pairs."
+    )

@@ -1,4 +1,5 @@
 """Numbers of the experiments by hand, from counts and features that were chosen."""
+
 import json
 
 import numpy as np
@@ -7,9 +8,11 @@ from dmljax.configs import brief
 from scipy import stats
 from sklearn.metrics import silhouette_score
 
-from dmljax.compare import results
-from dmljax.experiments import _networks, _runs, clusters, comparison, confusions, cross, dynamics, grid, triplets, views
+from dmljax.experiments import clusters, comparison, confusions, cross, dynamics, grid, triplets, views
 from dmljax.report.parts import Finding, Table
+from dmljax.studies import measures as _runs
+from dmljax.studies import networks as _networks
+from dmljax.studies import results
 from tests.finished import finish, score
 
 
@@ -30,16 +33,31 @@ def findings(shown):
 
 
 def test_comparison(tmp_path):
-    right = {"dynamic": (15, 16, 15), "lgbp_svm": (18, 18, 19), "lbp_svm": (5, 6, 6), "densenet": (14, 17, 15)}
-    shown = comparison.show(made(comparison, tmp_path, lambda label, seed: right.get(label, (15, 16, 15))[seed]), tmp_path)
+    right = {
+        "dynamic": (15, 16, 15),
+        "lgbp_svm": (18, 18, 19),
+        "lbp_svm": (5, 6, 6),
+        "densenet": (14, 17, 15),
+    }
+    shown = comparison.show(
+        made(comparison, tmp_path, lambda label, seed: right.get(label, (15, 16, 15))[seed]), tmp_path
+    )
     (lines,) = tables(shown)
     named = {line[0]: line for line in lines}
     ours, rival = (np.array(right[label]) / 20 for label in ("dynamic", "densenet"))
-    assert named["DenseNet"][3] == f"{100 * rival.mean():.1f}" and named["DenseNet"][5] == f"{100 * (ours - rival).mean():+.1f}"
+    assert (
+        named["DenseNet"][3] == f"{100 * rival.mean():.1f}"
+        and named["DenseNet"][5] == f"{100 * (ours - rival).mean():+.1f}"
+    )
     assert float(named["DenseNet"][6]) == pytest.approx(stats.ttest_rel(ours, rival).pvalue, abs=6e-4)
     assert named["island loss"][5:7] == ["+0.0", "-"]  # no difference to test
-    assert "DML-Net is better than LBP with SVM; better than DML-Net: LGBP with SVM (paired" in findings(shown)
-    assert named["FN2EN (Ding et al. 2017)"][1:4] == ["published only", "-", "-"] and named["FN2EN (Ding et al. 2017)"][-1] == "55.1"
+    assert "DML-Net is better than LBP with SVM; better than DML-Net: LGBP with SVM (paired" in findings(
+        shown
+    )
+    assert (
+        named["FN2EN (Ding et al. 2017)"][1:4] == ["published only", "-", "-"]
+        and named["FN2EN (Ding et al. 2017)"][-1] == "55.1"
+    )
     assert named["DML-Net"][-4:] == ["88.2", "83.5", "93.5", "54.4"] and named["(N+M)-tuplet"][-1] == "54.2"
 
 
@@ -59,17 +77,33 @@ def test_grid_and_an_empty_cell(tmp_path):
 
 
 def test_views(tmp_path):
-    shown = views.show(made(views, tmp_path, lambda label, seed: 18 if label == "mpcnn" else 10 + seed), tmp_path)
+    shown = views.show(
+        made(views, tmp_path, lambda label, seed: 18 if label == "mpcnn" else 10 + seed), tmp_path
+    )
     by_pose, by_expression = tables(shown)
-    assert by_pose[0] == ["method", "pose left", "pose front", "frontal", "all"] and by_expression[0] == ["method", "happy", "neutral", "sad", "all"]
-    assert by_pose[-1] == ["DML-Net", "55.0", "55.0", "55.0", "55.0"] and by_expression[-1] == ["DML-Net", "55.0", "55.0", "55.0", "55.0"]
+    assert by_pose[0] == ["method", "pose left", "pose front", "frontal", "all"] and by_expression[0] == [
+        "method",
+        "happy",
+        "neutral",
+        "sad",
+        "all",
+    ]
+    assert by_pose[-1] == ["DML-Net", "55.0", "55.0", "55.0", "55.0"] and by_expression[-1] == [
+        "DML-Net",
+        "55.0",
+        "55.0",
+        "55.0",
+        "55.0",
+    ]
     assert "Best on frontal faces: multi-scale fusion (MPCNN), 90.0 %; DML-Net: 55.0 %." in findings(shown)
 
 
 def test_mean_recall_leaves_out_what_the_other_set_lacks(tmp_path):
     rows = made(cross, tmp_path, lambda label, seed: 10 + seed)
     planned = cross.members(_networks.Plan(brief.get_config(), (0,), (0, 1), tmp_path, "cmu_faces:F"))
-    assert len(planned) == len(cross.METHODS) and {member.folder.parts[-3] for member in planned} == {"to_cmu_faces"}
+    assert len(planned) == len(cross.METHODS) and {member.folder.parts[-3] for member in planned} == {
+        "to_cmu_faces"
+    }
     path = tmp_path / "runs/to_cmu_faces/dynamic/seed_0_fold_0/evaluation/metrics.json"
     found = json.loads(path.read_text())
     found["confusion"]["expression"] = [[6, 4, 0], [0, 0, 0], [5, 15, 20]]
@@ -93,7 +127,11 @@ def test_silhouettes_and_neighbours_are_of_the_embedding(tmp_path):
     expected = np.mean([silhouette_score(x, labels["pose"]) for x, labels, _ in own])
     line = next(line for line in lines if line[:2] == ["pose", "both triplets"])
     assert float(line[4]) == pytest.approx(expected, abs=6e-4) and line[2] == "3"
-    assert findings(shown).count("both triplets ") == 3 and "pose triplets" in findings(shown) and (tmp_path / "triplets.png").stat().st_size > 10_000
+    assert (
+        findings(shown).count("both triplets ") == 3
+        and "pose triplets" in findings(shown)
+        and (tmp_path / "triplets.png").stat().st_size > 10_000
+    )
 
 
 def test_clusters_within_an_expression(rng):
@@ -111,8 +149,12 @@ def test_losses_at_the_end_and_weights(tmp_path):
     shown = dynamics.show(made(dynamics, tmp_path, lambda label, seed: 10), tmp_path)
     (lines,) = tables(shown)
     end = np.mean([2 / 19, 2 / 20]) + 0.1  # the last tenth of twenty lines, seeds 0, 1, 2
-    assert float(lines[1][2]) == pytest.approx(end, abs=6e-4) and float(lines[1][6]) == pytest.approx(end + 1, abs=6e-4)
-    assert lines[1][5] == "0.510 to 0.700" and float(lines[1][4]) == pytest.approx(0.5 + 0.01 * 10.5, abs=6e-4)
+    assert float(lines[1][2]) == pytest.approx(end, abs=6e-4) and float(lines[1][6]) == pytest.approx(
+        end + 1, abs=6e-4
+    )
+    assert lines[1][5] == "0.510 to 0.700" and float(lines[1][4]) == pytest.approx(
+        0.5 + 0.01 * 10.5, abs=6e-4
+    )
     assert "expression loss at the end, dynamic against equal weights: +0.000" in findings(shown)
 
 

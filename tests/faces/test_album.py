@@ -56,7 +56,9 @@ def test_more_pictures_use_the_same_shards(tmp_path):
 
 
 def rendered(folder, workers):
-    made = Album("s", SMALL._asdict(), partial(synthetic.picture, options=SMALL), 105, 24, shard=35, folder=folder)
+    made = Album(
+        "s", SMALL._asdict(), partial(synthetic.picture, options=SMALL), 105, 24, shard=35, folder=folder
+    )
     made.prepare(range(105), progress=False, workers=workers)
     return digest(made.folder)
 
@@ -72,7 +74,8 @@ from functools import partial
 from dmljax.datasets import synthetic
 from dmljax.faces.album import Album
 small = synthetic.Options(size=24, difficulty=0.5, seed=3)
-made = Album("s", small._asdict(), partial(synthetic.picture, options=small), 105, 24, shard=35, folder=sys.argv[1])
+picture = partial(synthetic.picture, options=small)
+made = Album("s", small._asdict(), picture, 105, 24, shard=35, folder=sys.argv[1])
 made.prepare(range(105), progress=False, workers=2)
 """
 

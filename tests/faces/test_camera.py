@@ -23,7 +23,9 @@ def test_signs_of_yaw_pitch_and_roll():
 
 @pytest.mark.parametrize("yaw", [-90, 0, 30])
 def test_the_centre_stays_in_the_middle(yaw):
-    np.testing.assert_allclose(on_screen(np.array([[0.1, -0.2, 0.4]]), yaw=yaw, pitch=10, roll=5, centre=(0.1, -0.2, 0.4)), [50, 50])
+    np.testing.assert_allclose(
+        on_screen(np.array([[0.1, -0.2, 0.4]]), yaw=yaw, pitch=10, roll=5, centre=(0.1, -0.2, 0.4)), [50, 50]
+    )
 
 
 def test_a_rotation_keeps_lengths_and_handedness():
@@ -34,7 +36,9 @@ def test_a_rotation_keeps_lengths_and_handedness():
 
 def test_perspective_is_a_similar_triangle_and_orthographic_its_limit():
     # Extent 2, distance 3 -> the camera stands 6 units off; a point 1 unit nearer is seen larger by 6 / 5.
-    screen, depth = project(np.array([[0.5, 0.25, 0.0], [0.5, 0.25, 1.0]]), Camera(extent=2, distance=3, shift=(0.1, 0)), 200)
+    screen, depth = project(
+        np.array([[0.5, 0.25, 0.0], [0.5, 0.25, 1.0]]), Camera(extent=2, distance=3, shift=(0.1, 0)), 200
+    )
     np.testing.assert_allclose(screen, [[170, 75], [120 + 50 * 6 / 5, 100 - 25 * 6 / 5]])
     np.testing.assert_allclose(depth, [3, 2.5])
     flat, order = project(np.array([[0.5, 0.25, 0.0], [0.5, 0.25, 1.0]]), Camera(extent=2, distance=0), 200)

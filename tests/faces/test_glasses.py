@@ -14,7 +14,9 @@ def many(dark):
 
 
 def covered(mesh, yaw):
-    """bool [100, 100]: the pixels that the glasses cover, 2 units from edge to edge about the eyes' height."""
+    """bool [100, 100]: the pixels that the glasses cover, 2 units from edge to edge about the eyes'
+    height.
+    """
     camera = Camera(yaw, extent=2.0, distance=0)
     screen, depth = project(turn(mesh.vertices, camera), camera, 100)
     found = np.zeros(100 * 100, bool)

@@ -38,11 +38,20 @@ def test_the_mesh_is_sound_and_symmetric_at_rest(average):
         assert np.linalg.norm(mesh.vertices - [-x, y, z], axis=1).min() < 0.02
 
 
-@pytest.mark.parametrize(("unit", "at", "axis", "sign"), [
-    ("au1", (0.13, 0.2), 1, 1), ("au2", (0.38, 0.19), 1, 1), ("au4", (0.15, 0.18), 1, -1), ("au12", (MOUTH_HALF, MOUTH_Y), 1, 1),
-    ("au12", (MOUTH_HALF, MOUTH_Y), 0, 1), ("au15", (MOUTH_HALF, MOUTH_Y), 1, -1), ("au20", (MOUTH_HALF, MOUTH_Y), 0, 1),
-    ("au9", (0.10, -0.25), 1, 1), ("au17", (0.0, -0.78), 1, 1),
-])
+@pytest.mark.parametrize(
+    ("unit", "at", "axis", "sign"),
+    [
+        ("au1", (0.13, 0.2), 1, 1),
+        ("au2", (0.38, 0.19), 1, 1),
+        ("au4", (0.15, 0.18), 1, -1),
+        ("au12", (MOUTH_HALF, MOUTH_Y), 1, 1),
+        ("au12", (MOUTH_HALF, MOUTH_Y), 0, 1),
+        ("au15", (MOUTH_HALF, MOUTH_Y), 1, -1),
+        ("au20", (MOUTH_HALF, MOUTH_Y), 0, 1),
+        ("au9", (0.10, -0.25), 1, 1),
+        ("au17", (0.0, -0.78), 1, 1),
+    ],
+)
 def test_units_move_the_skin_where_anatomy_says(average, unit, at, axis, sign):
     moved = place(head.act(average, action(**{unit: 1.0})), *at) - place(head.act(average, action()), *at)
     assert sign * moved[axis] > 0.02
@@ -56,7 +65,12 @@ def test_the_jaw_opens_the_mouth_and_the_lids_open_the_eyes(average):
         lids = np.ptp(mesh.vertices[: len(grid.x)][near, 1])
         return mouth, lids
 
-    rest, jaw, wide, tight = gaps(action()), gaps(action(au26=1.0)), gaps(action(au5=1.0)), gaps(action(au7=1.0))
+    rest, jaw, wide, tight = (
+        gaps(action()),
+        gaps(action(au26=1.0)),
+        gaps(action(au5=1.0)),
+        gaps(action(au7=1.0)),
+    )
     assert rest[0] == pytest.approx(0, abs=1e-6) and jaw[0] > 0.15
     assert tight[1] < rest[1] - 0.02 < rest[1] < wide[1] - 0.03
 
@@ -66,7 +80,9 @@ def test_one_side_moves_alone(average):
     one_sided[1] = 0  # the person's right side rests
     mesh, rest = head.act(average, one_sided), head.act(average, action())
     assert place(mesh, MOUTH_HALF, MOUTH_Y)[1] - place(rest, MOUTH_HALF, MOUTH_Y)[1] > 0.05
-    np.testing.assert_allclose(place(mesh, -MOUTH_HALF, MOUTH_Y), place(rest, -MOUTH_HALF, MOUTH_Y), atol=1e-3)
+    np.testing.assert_allclose(
+        place(mesh, -MOUTH_HALF, MOUTH_Y), place(rest, -MOUTH_HALF, MOUTH_Y), atol=1e-3
+    )
 
 
 def visible(mesh, chosen, yaw):
@@ -86,7 +102,10 @@ def test_the_far_eye_and_the_far_corner_of_the_mouth_vanish_in_profile(average):
     for yaw, near, far in ((90, other, around), (-90, around, other)):
         assert visible(mesh, near, yaw) > 0 and visible(mesh, far, yaw) == 0
     assert visible(mesh, around, 0) > 10 and visible(mesh, other, 0) > 10
-    corners = [np.flatnonzero(np.linalg.norm(mesh.vertices - place(mesh, s * MOUTH_HALF, MOUTH_Y), axis=1) < 0.02) for s in (1, -1)]
+    corners = [
+        np.flatnonzero(np.linalg.norm(mesh.vertices - place(mesh, s * MOUTH_HALF, MOUTH_Y), axis=1) < 0.02)
+        for s in (1, -1)
+    ]
     assert visible(mesh, corners[0], 90) == 0 and visible(mesh, corners[1], 90) > 0
 
 
@@ -94,7 +113,9 @@ def test_no_background_shows_through_an_open_mouth(average):
     """Inside the head's outline every pixel shows a surface, from any side, in any expression."""
     manner = draw_manner(np.random.default_rng(0), 0.0)
     for expression in EXPRESSIONS:
-        mesh = head.act(average, draw_action(np.random.default_rng(0), expression, manner, level=1, difficulty=0.0))
+        mesh = head.act(
+            average, draw_action(np.random.default_rng(0), expression, manner, level=1, difficulty=0.0)
+        )
         for yaw in (-45, 0, 45):
             camera = Camera(yaw, extent=head.WINDOWS["head"].extent)
             screen, depth = project(turn(mesh.vertices, camera), camera, 120)

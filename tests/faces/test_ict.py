@@ -46,7 +46,7 @@ def test_units_are_sums_of_the_models_shapes_side_by_side(model, content):
     action = np.zeros((2, len(UNITS)))
     action[0, UNITS.index(6)] = 0.5  # the person's left cheek alone
     names = [str(name) for name in content["expression_names"]]
-    shape = lambda name: content["expression"][names.index(name)].astype(np.float64)  # noqa: E731
+    shape = lambda name: content["expression"][names.index(name)].astype(np.float64)
     expected = mesh.vertices + 0.5 * (1.0 * shape("cheekSquint_L") + 0.6 * shape("cheekRaiser_L"))
     np.testing.assert_allclose(ict.act(model, mesh, action).vertices, expected, atol=1e-4)
 
@@ -55,8 +55,14 @@ def test_a_shape_of_both_sides_is_blended_in_the_middle(content, tmp_path):
     names = [str(name) for name in content["expression_names"]]
     keep = [k for k, name in enumerate(names) if not name.startswith("jawOpen")]
     both = content["expression"][names.index("jawOpen_L")]
-    np.savez(tmp_path / "m.npz", **{**content, "expression": np.concatenate([content["expression"][keep], both[None]]),
-                                    "expression_names": np.array([names[k] for k in keep] + ["jawOpen"])})
+    np.savez(
+        tmp_path / "m.npz",
+        **{
+            **content,
+            "expression": np.concatenate([content["expression"][keep], both[None]]),
+            "expression_names": np.array([names[k] for k in keep] + ["jawOpen"]),
+        },
+    )
     model = ict.load(str(tmp_path / "m.npz"))
     unit = model.units[:, UNITS.index(26)]
     np.testing.assert_allclose(unit[0] + unit[1], 0.75 * both.astype(np.float32), atol=1e-5)
@@ -66,7 +72,9 @@ def test_a_shape_of_both_sides_is_blended_in_the_middle(content, tmp_path):
 
 def write_obj(path, vertices, quads=()):
     lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in vertices.tolist()]
-    lines += ["f " + " ".join(f"{corner + 1}/{corner + 1}" for corner in quad if corner >= 0) for quad in quads]
+    lines += [
+        "f " + " ".join(f"{corner + 1}/{corner + 1}" for corner in quad if corner >= 0) for quad in quads
+    ]
     path.write_text("\n".join(["# a comment", *lines]) + "\n")
 
 
@@ -87,15 +95,27 @@ def test_the_published_folder_gives_what_the_archive_gives(content, tmp_path):
         np.testing.assert_allclose(getattr(folder, part), getattr(archive, part), atol=2e-5)
 
 
-@pytest.mark.parametrize(("change", "told"), [
-    (lambda c: {k: v for k, v in c.items() if k != "quads"}, "lacks quads"),
-    (lambda c: c | {"neutral": c["neutral"][:100]}, "expected 26719 vertices"),
-    (lambda c: c | {"expression_names": c["expression_names"][:3], "expression": c["expression"][:3]}, "lacks the expression"),
-    (lambda c: c | {"quads": c["quads"] + 26719}, "expected 26719 vertices"),
-    (lambda c: c | {"neutral": np.where(np.arange(26719)[:, None] == 7, np.nan, c["neutral"])}, "1 vertices have coordinates that are not finite"),
-    (lambda c: c | {"neutral": c["neutral"] * 0}, "triangles have no area"),
-    (lambda c: c | {"identity": np.full_like(c["identity"], np.inf)}, "offsets of identity are not finite"),
-])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: {k: v for k, v in c.items() if k != "quads"}, "lacks quads"),
+        (lambda c: c | {"neutral": c["neutral"][:100]}, "expected 26719 vertices"),
+        (
+            lambda c: c | {"expression_names": c["expression_names"][:3], "expression": c["expression"][:3]},
+            "lacks the expression",
+        ),
+        (lambda c: c | {"quads": c["quads"] + 26719}, "expected 26719 vertices"),
+        (
+            lambda c: c | {"neutral": np.where(np.arange(26719)[:, None] == 7, np.nan, c["neutral"])},
+            "1 vertices have coordinates that are not finite",
+        ),
+        (lambda c: c | {"neutral": c["neutral"] * 0}, "triangles have no area"),
+        (
+            lambda c: c | {"identity": np.full_like(c["identity"], np.inf)},
+            "offsets of identity are not finite",
+        ),
+    ],
+)
 def test_another_archive_is_refused(content, tmp_path, change, told):
     np.savez(tmp_path / "m.npz", **change(content))
     with pytest.raises(UserError, match=told):

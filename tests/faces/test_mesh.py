@@ -9,7 +9,12 @@ CORNERS = np.array([[0, 0, 0], [2, 0, 0], [2, 1, 0], [0, 1, 0.0]], np.float32)
 
 def mesh(vertices, triangles):
     vertices = np.asarray(vertices, np.float32)
-    return Mesh(vertices, np.asarray(triangles, np.int32), np.ones((len(vertices), 3), np.float32), np.zeros(len(vertices), np.float32))
+    return Mesh(
+        vertices,
+        np.asarray(triangles, np.int32),
+        np.ones((len(vertices), 3), np.float32),
+        np.zeros(len(vertices), np.float32),
+    )
 
 
 def test_quadrilaterals_become_two_triangles_and_triangles_one():
@@ -36,7 +41,8 @@ def test_normals_are_means_weighted_by_area(rng):
             expected[corner] += face
     used = np.arange(8)
     expected[used] /= np.linalg.norm(expected[used], axis=1, keepdims=True)
-    np.testing.assert_allclose(vertex_normals(vertices, triangles), expected, atol=1e-6)  # vertex 8 is loose: zero
+    # vertex 8 is loose: zero
+    np.testing.assert_allclose(vertex_normals(vertices, triangles), expected, atol=1e-6)
 
 
 def test_join_shifts_the_triangles():
@@ -48,13 +54,20 @@ def test_triangles_without_area_are_left_out():
     assert checked(mesh(CORNERS, [[0, 1, 2], [0, 1, 1], [0, 2, 0]]), "m").triangles.tolist() == [[0, 1, 2]]
 
 
-@pytest.mark.parametrize(("vertices", "triangles", "told"), [
-    (CORNERS, [[0, 1, 9]], "a triangle names vertex 9; there are 4"),
-    (CORNERS, [[0, -1, 2]], "names vertex -1"),
-    (CORNERS, np.zeros((0, 3)), "empty"),
-    (np.where(CORNERS == 2, np.nan, CORNERS), [[0, 1, 2]], "2 vertices have coordinates that are not finite"),
-    (CORNERS, [[0, 1, 1]], "all 1 triangles have no area"),
-])
+@pytest.mark.parametrize(
+    ("vertices", "triangles", "told"),
+    [
+        (CORNERS, [[0, 1, 9]], "a triangle names vertex 9; there are 4"),
+        (CORNERS, [[0, -1, 2]], "names vertex -1"),
+        (CORNERS, np.zeros((0, 3)), "empty"),
+        (
+            np.where(CORNERS == 2, np.nan, CORNERS),
+            [[0, 1, 2]],
+            "2 vertices have coordinates that are not finite",
+        ),
+        (CORNERS, [[0, 1, 1]], "all 1 triangles have no area"),
+    ],
+)
 def test_broken_meshes_are_named(vertices, triangles, told):
     with pytest.raises(UserError, match=f"scan.wrl.*{told}"):
         checked(mesh(vertices, triangles), "scan.wrl")

@@ -51,5 +51,7 @@ def test_neighbours_leave_no_gap_and_large_triangles_are_whole():
 
 
 def test_nothing_in_view_is_no_error():
-    shown = rasterise(np.full((3, 2), -5.0) + np.eye(3)[:, :2], np.ones(3), np.array([[0, 1, 2]]), (8, 8), cull=False)
+    shown = rasterise(
+        np.full((3, 2), -5.0) + np.eye(3)[:, :2], np.ones(3), np.array([[0, 1, 2]]), (8, 8), cull=False
+    )
     assert shown.pixel.shape == (0,) and shown.weights.shape == (0, 3)

@@ -11,22 +11,34 @@ def square(texture=None):
     vertices = np.array([[-1, 1, 0], [1, 1, 0], [1, -1, 0], [-1, -1, 0.0]], np.float32)
     uv = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32) if texture is not None else None
     colour = np.full((4, 3), [0.2, 0.4, 0.6] if texture is None else 1.0, np.float32)
-    return Mesh(vertices, np.array([[0, 2, 1], [0, 3, 2]], np.int32), colour, np.zeros(4, np.float32), uv, texture)
+    return Mesh(
+        vertices, np.array([[0, 2, 1], [0, 3, 2]], np.int32), colour, np.zeros(4, np.float32), uv, texture
+    )
 
 
 def test_light_of_a_surface_is_the_sum_of_its_parts():
     normals = np.array([[0, 0, 1.0], [0, 1, 0], [0.6, 0, 0.8]])
-    light = Light(np.array([[3.0, 0, 4.0]]), np.array([[0.5, 0.25, 0.1]]), np.array([0.4, 0.4, 0.4]), np.array([0.2, 0.2, 0.2]), wrap=0.2)
+    light = Light(
+        np.array([[3.0, 0, 4.0]]),
+        np.array([[0.5, 0.25, 0.1]]),
+        np.array([0.4, 0.4, 0.4]),
+        np.array([0.2, 0.2, 0.2]),
+        wrap=0.2,
+    )
     diffuse, mirror = shade(normals, light)
     facing = (normals @ [0.6, 0, 0.8] + 0.2) / 1.2
     ambient = 0.2 + 0.2 * (0.5 + 0.5 * normals[:, 1])
-    np.testing.assert_allclose(diffuse, ambient[:, None] + np.clip(facing, 0, None)[:, None] * [0.5, 0.25, 0.1])
+    np.testing.assert_allclose(
+        diffuse, ambient[:, None] + np.clip(facing, 0, None)[:, None] * [0.5, 0.25, 0.1]
+    )
     half = np.array([0.6, 0, 1.8]) / np.hypot(0.6, 1.8)
     np.testing.assert_allclose(mirror[:, 0], 0.5 * np.clip(normals @ half, 0, None) ** 24)
 
 
 def test_edges_average_light_not_grey_levels():
-    picture = render(square(), Camera(extent=4.0, distance=0, shift=(1 / 16, 0)), DARK, np.zeros(3), 8, samples=2)
+    picture = render(
+        square(), Camera(extent=4.0, distance=0, shift=(1 / 16, 0)), DARK, np.zeros(3), 8, samples=2
+    )
     inside, half = np.array([0.2, 0.4, 0.6]), np.array([0.1, 0.2, 0.3])
     np.testing.assert_array_equal(picture[4, 4], encode(inside))
     np.testing.assert_array_equal(picture[4, 2], encode(half))  # half a pixel is covered
@@ -38,7 +50,11 @@ def test_texture_is_seen_upright():
     texture = np.zeros((2, 2, 3), np.uint8)
     texture[0, 0], texture[0, 1], texture[1, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     picture = render(square(texture), Camera(extent=2.0, distance=0), DARK, np.zeros(3), 16, samples=1)
-    assert picture[0, 0].tolist() == [255, 0, 0] and picture[0, -1].tolist() == [0, 255, 0] and picture[-1, 0].tolist() == [0, 0, 255]
+    assert (
+        picture[0, 0].tolist() == [255, 0, 0]
+        and picture[0, -1].tolist() == [0, 255, 0]
+        and picture[-1, 0].tolist() == [0, 0, 255]
+    )
 
 
 def test_surfaces_seen_from_behind_are_left_out_unless_open():

@@ -43,24 +43,29 @@ def test_a_seam_makes_two_vertices_of_one(scan):
 
 
 def test_polygons_become_fans_and_texture_indices_may_be_left_out(scan):
-    text = SQUARE.replace("[ 0, 1, 2, -1, 0, 2, 3 -1 ]", "[ 0 1 2 3 ]").replace("  texCoordIndex [ 3, 2, 1, -1, 3, 1, 0, -1 ]\n", "")
+    text = SQUARE.replace("[ 0, 1, 2, -1, 0, 2, 3 -1 ]", "[ 0 1 2 3 ]").replace(
+        "  texCoordIndex [ 3, 2, 1, -1, 3, 1, 0, -1 ]\n", ""
+    )
     mesh = scan(text)
     assert len(mesh.triangles) == 2
     np.testing.assert_array_equal(mesh.vertices[mesh.triangles[1]], [[-1, -1, 0], [1, 1, 0.5], [-1, 1, 0]])
 
 
-@pytest.mark.parametrize(("old", "new", "told"), [
-    ("coord Coordinate { point [", "coord Koordinate { point [", "has no Coordinate block"),
-    ("texCoord TextureCoordinate", "texCoord Nothing", "has no TextureCoordinate block"),
-    ("  coordIndex [", "  cordIndex [", "has no coordIndex block"),
-    ("0, 2, 3 -1 ]", "0, 2, 4 -1 ]", "a triangle names vertex 4; there are 4"),
-    ("3, 1, 0, -1 ]", "7, 1, 0, -1 ]", "a triangle names texture point 7; there are 4"),
-    ("3, 1, 0, -1 ]", "3, 1, -1 ]", "8 entries in coordIndex but 7 in texCoordIndex"),
-    ("-1 1 0 ] }", "-1 1 ] }", "do not come in groups of 3"),
-    ("1 1 0.5", "1 one 0.5", "holds something that is no number"),
-    ("[ 0, 1, 2, -1, 0, 2, 3 -1 ]", "[ 0, 1, -1, 2, 3, -1, 0 -1 ]", "8 entries|no triangles"),
-    ("1 1 0.5", "1 1 nan", "not finite"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("coord Coordinate { point [", "coord Koordinate { point [", "has no Coordinate block"),
+        ("texCoord TextureCoordinate", "texCoord Nothing", "has no TextureCoordinate block"),
+        ("  coordIndex [", "  cordIndex [", "has no coordIndex block"),
+        ("0, 2, 3 -1 ]", "0, 2, 4 -1 ]", "a triangle names vertex 4; there are 4"),
+        ("3, 1, 0, -1 ]", "7, 1, 0, -1 ]", "a triangle names texture point 7; there are 4"),
+        ("3, 1, 0, -1 ]", "3, 1, -1 ]", "8 entries in coordIndex but 7 in texCoordIndex"),
+        ("-1 1 0 ] }", "-1 1 ] }", "do not come in groups of 3"),
+        ("1 1 0.5", "1 one 0.5", "holds something that is no number"),
+        ("[ 0, 1, 2, -1, 0, 2, 3 -1 ]", "[ 0, 1, -1, 2, 3, -1, 0 -1 ]", "8 entries|no triangles"),
+        ("1 1 0.5", "1 1 nan", "not finite"),
+    ],
+)
 def test_broken_scans_say_what_is_wrong(scan, old, new, told):
     assert old in SQUARE
     with pytest.raises(ValueError, match=told):
@@ -69,7 +74,11 @@ def test_broken_scans_say_what_is_wrong(scan, old, new, told):
 
 def test_a_flat_scan_has_no_area(scan):
     with pytest.raises(ValueError, match="no area"):
-        scan(SQUARE.replace("-1 -1 0, 1 -1 0, 1 1 0.5,", "0 0 0, 0 0 0, 0 0 0,").replace("     -1 1 0 ] }", "0 0 1 ] }"))
+        scan(
+            SQUARE.replace("-1 -1 0, 1 -1 0, 1 1 0.5,", "0 0 0, 0 0 0, 0 0 0,").replace(
+                "     -1 1 0 ] }", "0 0 1 ] }"
+            )
+        )
 
 
 def test_missing_files_and_a_broken_texture(scan, tmp_path):

@@ -27,7 +27,9 @@ def test_equal_points_are_at_distance_zero_with_a_zero_gradient():
 
 def test_bfloat16_is_measured_in_float32(rng):
     a = jnp.asarray(rng.normal(size=(3, 5)), jnp.bfloat16)
-    np.testing.assert_allclose(distances.squared_distances(a, a), loop(np.float64(a), np.float64(a)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        distances.squared_distances(a, a), loop(np.float64(a), np.float64(a)), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_normalise(rng):

@@ -24,7 +24,9 @@ def test_against_an_explicit_loop(seed, link):
     d = rng.uniform(0, 3, (11, 8)).astype(np.float32)
     positive = rng.random((11, 8)) < 0.15
     negative = ~positive & (rng.random((11, 8)) < 0.25)
-    loss, valid = batch_hard(jnp.asarray(d), jnp.asarray(positive), jnp.asarray(negative), margin=0.3, link=link)
+    loss, valid = batch_hard(
+        jnp.asarray(d), jnp.asarray(positive), jnp.asarray(negative), margin=0.3, link=link
+    )
     expected, ok = loop(d, positive, negative, 0.3, link)
     assert np.array_equal(valid, ok) and ok.any()
     np.testing.assert_allclose(loss, expected, rtol=1e-6, atol=1e-6)
@@ -58,11 +60,20 @@ def test_a_line_of_points():
     d = jnp.float32((x[:, None] - x[None]) ** 2)
     same = jnp.asarray(label[:, None] == label[None])
     loss, valid = batch_hard(d, same & ~jnp.eye(6, dtype=bool), ~same, margin=1.0, link="none")
-    assert valid.all() and loss.tolist() == [1 + 16 - 4, 1 + 9 - 1, 1 + 9 - 1, 1 + 4 - 1, 1 + 16 - 1, 1 + 9 - 1]
+    assert valid.all() and loss.tolist() == [
+        1 + 16 - 4,
+        1 + 9 - 1,
+        1 + 9 - 1,
+        1 + 4 - 1,
+        1 + 16 - 1,
+        1 + 9 - 1,
+    ]
 
 
 def test_collapse_costs_the_margin_and_has_no_gradient():
-    """With all embeddings equal the loss is the margin, and squared distances have a zero gradient: a stationary point."""
+    """With all embeddings equal the loss is the margin, and squared distances have a zero gradient: a
+    stationary point.
+    """
     from dmljax.losses.distances import squared_distances
 
     same = jnp.asarray(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], bool)) & ~jnp.eye(3, dtype=bool)

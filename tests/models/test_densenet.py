@@ -7,12 +7,18 @@ from dmljax.backbones import densenet
 
 
 # Published counts without the 1000-class layer: 7,978,856 - 1,025,000 and so on.
-@pytest.mark.parametrize(("depth", "count", "features"), [(121, 6_953_856, 1024), (169, 12_484_480, 1664), (201, 18_092_928, 1920)])
+@pytest.mark.parametrize(
+    ("depth", "count", "features"), [(121, 6_953_856, 1024), (169, 12_484_480, 1664), (201, 18_092_928, 1920)]
+)
 def test_published_parameter_counts(depth, count, features):
     model = densenet.build(depth=depth)
-    variables = jax.eval_shape(lambda k: model.init(k, jnp.zeros((1, 64, 64, 3)), train=False), jax.random.key(0))
+    variables = jax.eval_shape(
+        lambda k: model.init(k, jnp.zeros((1, 64, 64, 3)), train=False), jax.random.key(0)
+    )
     assert sum(x.size for x in jax.tree.leaves(variables["params"])) == count
-    assert jax.eval_shape(lambda v: model.apply(v, jnp.zeros((2, 64, 64, 3)), train=False), variables).shape == (2, features)
+    assert jax.eval_shape(
+        lambda v: model.apply(v, jnp.zeros((2, 64, 64, 3)), train=False), variables
+    ).shape == (2, features)
 
 
 def test_a_layer_by_hand(rng):
@@ -32,7 +38,9 @@ def test_a_layer_by_hand(rng):
         out = np.zeros((len(x), rows, columns, kernel.shape[3]))
         for r in range(rows):
             for c in range(columns):
-                patch = x[:, r * stride : r * stride + kernel.shape[0], c * stride : c * stride + kernel.shape[1]]
+                patch = x[
+                    :, r * stride : r * stride + kernel.shape[0], c * stride : c * stride + kernel.shape[1]
+                ]
                 out[:, r, c] = np.einsum("nhwi,hwio->no", patch, kernel)
         return out
 

@@ -30,7 +30,9 @@ def test_standardise_against_the_definition(rng):
 
 def test_regions_are_the_outer_thirds():
     images = jnp.arange(2 * 7 * 4 * 1, dtype=jnp.float32).reshape(2, 7, 4, 1)
-    assert np.array_equal(cut(images, "eyes"), images[:, :2]) and np.array_equal(cut(images, "mouth"), images[:, 5:])
+    assert np.array_equal(cut(images, "eyes"), images[:, :2]) and np.array_equal(
+        cut(images, "mouth"), images[:, 5:]
+    )
     assert cut(images, "mouth", stretch=True).shape == images.shape and cut(images, "face") is images
     with pytest.raises(ValueError, match="face, eyes, mouth"):
         cut(images, "nose")
@@ -41,24 +43,36 @@ def test_fusion_and_embedding_by_hand(rng):
     net = build()
     images = rng.integers(0, 256, (3, 24, 24, 3)).astype(np.uint8)
     variables = initial(net)
-    out, seen = net.apply(variables, jnp.asarray(images), train=False, capture_intermediates=True, mutable=["intermediates"])
-    v1, v2, v3 = (np.asarray(seen["intermediates"]["trunk"][r]["__call__"][0], np.float64) for r in ("face", "eyes", "mouth"))
+    out, seen = net.apply(
+        variables, jnp.asarray(images), train=False, capture_intermediates=True, mutable=["intermediates"]
+    )
+    v1, v2, v3 = (
+        np.asarray(seen["intermediates"]["trunk"][r]["__call__"][0], np.float64)
+        for r in ("face", "eyes", "mouth")
+    )
     p = jax.tree.map(lambda x: np.asarray(x, np.float64), variables["params"])
-    relu = lambda x: np.maximum(x, 0)  # noqa: E731
-    dense = lambda x, q: x @ q["kernel"] + q["bias"]  # noqa: E731
+    relu = lambda x: np.maximum(x, 0)
+    dense = lambda x, q: x @ q["kernel"] + q["bias"]
     f1 = relu(dense(np.concatenate([v2, v3], 1), p["trunk"]["fusion"]["local"]))
     f2 = relu(dense(np.concatenate([v1, f1], 1), p["trunk"]["fusion"]["whole"]))
     e = dense(f2, p["trunk"]["embedding"])
     np.testing.assert_allclose(out.fused, f2, atol=1e-5)
     np.testing.assert_allclose(out.embedding, e, atol=1e-5)
     head = p["expression_head"]
-    np.testing.assert_allclose(out.expression_logits, dense(relu(dense(e, head["Dense_0"])), head["Dense_1"]), atol=1e-6)
+    np.testing.assert_allclose(
+        out.expression_logits, dense(relu(dense(e, head["Dense_0"])), head["Dense_1"]), atol=1e-6
+    )
 
 
 def test_initial_deviations_of_table_1():
     net = DMLNet(BACKBONE, 300, 300, fused=256, embedding=128, hidden=128)
     p = initial(net)["params"]
-    for kernel in (p["trunk"]["fusion"]["local"], p["trunk"]["embedding"], p["expression_head"]["Dense_0"], p["pose_head"]["Dense_0"]):
+    for kernel in (
+        p["trunk"]["fusion"]["local"],
+        p["trunk"]["embedding"],
+        p["expression_head"]["Dense_0"],
+        p["pose_head"]["Dense_0"],
+    ):
         assert np.std(kernel["kernel"]) == pytest.approx(0.04, rel=0.1) and not kernel["bias"].any()
     for head in ("expression_head", "pose_head"):
         assert np.std(p[head]["Dense_1"]["kernel"]) == pytest.approx(1 / 512, rel=0.1)

@@ -6,8 +6,8 @@ from dmljax.models.pretrained import PARTS, take
 
 def network(rng, *, branches=("face", "eyes", "mouth"), classes=7, poses=5, width=4, norm=True):
     """Variables of the shape of a small DML-Net's."""
-    draw = lambda *shape: rng.standard_normal(shape).astype(np.float32)  # noqa: E731
-    dense = lambda *shape: {"kernel": draw(*shape), "bias": draw(shape[-1])}  # noqa: E731
+    draw = lambda *shape: rng.standard_normal(shape).astype(np.float32)
+    dense = lambda *shape: {"kernel": draw(*shape), "bias": draw(shape[-1])}
     trunk = {name: {"stem": dense(3, width), "norm": {"scale": draw(width)}} for name in branches}
     trunk |= {"fusion": {"first": dense(len(branches) * width, 6)}, "embedding": dense(6, 5)}
     params = {"trunk": trunk, "expression_head": {"out": dense(5, classes)}}
@@ -23,21 +23,43 @@ def test_what_is_asked_for_and_fits_is_taken_with_its_statistics(rng):
     here, there = network(rng, classes=4), network(rng)
     made, told = take(here, there, ("branches", "fusion", "embedding", "expression_head"))
     for name in ("face", "eyes", "mouth"):
-        assert np.array_equal(made["params"]["trunk"][name]["stem"]["kernel"], there["params"]["trunk"][name]["stem"]["kernel"])
-        assert np.array_equal(made["batch_stats"]["trunk"][name]["norm"]["mean"], there["batch_stats"]["trunk"][name]["norm"]["mean"])
-    assert np.array_equal(made["params"]["trunk"]["embedding"]["bias"], there["params"]["trunk"]["embedding"]["bias"])
-    assert np.array_equal(made["params"]["expression_head"]["out"]["kernel"], here["params"]["expression_head"]["out"]["kernel"])
-    assert told == ["taken face: 24 values", "taken eyes: 24 values", "taken mouth: 24 values", "taken fusion: 78 values",
-                    "taken embedding: 35 values", "taken embedding_norm: 5 values",
-                    "left expression_head: params/expression_head/out/bias is (7,) there, (4,) here",
-                    "left pose_head: not asked for"]
+        assert np.array_equal(
+            made["params"]["trunk"][name]["stem"]["kernel"], there["params"]["trunk"][name]["stem"]["kernel"]
+        )
+        assert np.array_equal(
+            made["batch_stats"]["trunk"][name]["norm"]["mean"],
+            there["batch_stats"]["trunk"][name]["norm"]["mean"],
+        )
+    assert np.array_equal(
+        made["params"]["trunk"]["embedding"]["bias"], there["params"]["trunk"]["embedding"]["bias"]
+    )
+    assert np.array_equal(
+        made["params"]["expression_head"]["out"]["kernel"], here["params"]["expression_head"]["out"]["kernel"]
+    )
+    assert told == [
+        "taken face: 24 values",
+        "taken eyes: 24 values",
+        "taken mouth: 24 values",
+        "taken fusion: 78 values",
+        "taken embedding: 35 values",
+        "taken embedding_norm: 5 values",
+        "left expression_head: params/expression_head/out/bias is (7,) there, (4,) here",
+        "left pose_head: not asked for",
+    ]
 
 
 def test_a_part_that_one_network_lacks_is_left(rng):
     one, three = network(rng, branches=("face",), poses=0), network(rng)
     _, told = take(three, one, tuple(PARTS))
-    assert {"taken face: 24 values", "left eyes: the other network has none", "left pose_head: the other network has none"} <= set(told)
-    assert any(line.startswith("left fusion: params/trunk/fusion/first/kernel is (4, 6) there, (12, 6) here") for line in told)
+    assert {
+        "taken face: 24 values",
+        "left eyes: the other network has none",
+        "left pose_head: the other network has none",
+    } <= set(told)
+    assert any(
+        line.startswith("left fusion: params/trunk/fusion/first/kernel is (4, 6) there, (12, 6) here")
+        for line in told
+    )
     _, told = take(one, three, tuple(PARTS))
     assert "left mouth: this network has none" in told
 
@@ -48,5 +70,7 @@ def test_a_module_is_taken_whole_or_not_at_all(rng, width):
     del there["batch_stats"]["trunk"]["eyes"]
     made, told = take(here, there, ("branches",))
     assert "left eyes: batch_stats/trunk/eyes/norm/mean is only here" in told
-    assert made["params"]["trunk"]["eyes"]["stem"]["kernel"] is here["params"]["trunk"]["eyes"]["stem"]["kernel"]
+    assert (
+        made["params"]["trunk"]["eyes"]["stem"]["kernel"] is here["params"]["trunk"]["eyes"]["stem"]["kernel"]
+    )
     assert ("taken face: 24 values" in told) == (width == 4)

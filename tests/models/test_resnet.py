@@ -8,7 +8,9 @@ from dmljax.types import UserError
 
 
 def shapes(model, size=32):
-    return jax.eval_shape(lambda k: model.init(k, jnp.zeros((1, size, size, 3)), train=False), jax.random.key(0))
+    return jax.eval_shape(
+        lambda k: model.init(k, jnp.zeros((1, size, size, 3)), train=False), jax.random.key(0)
+    )
 
 
 # Published counts without the 1000-class layer: 11,689,512 - 513,000 and so on.
@@ -29,24 +31,42 @@ def test_the_stride_of_a_bottleneck_is_in_its_3x3(rng):
     model = resnet.build(depth=50, width=4, stages=(1, 1), convolution="xla")
     variables = model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
     kernels = variables["params"]["stage2_block1"]
-    assert kernels["conv1"]["kernel"].shape == (1, 1, 16, 8) and kernels["conv2"]["kernel"].shape == (3, 3, 8, 8)
+    assert kernels["conv1"]["kernel"].shape == (1, 1, 16, 8) and kernels["conv2"]["kernel"].shape == (
+        3,
+        3,
+        8,
+        8,
+    )
     seen = []
     jaxpr = jax.make_jaxpr(lambda v: model.apply(v, jnp.zeros((1, 32, 32, 3)), train=False))(variables)
     for equation in jaxpr.jaxpr.eqns:
         if equation.primitive.name == "conv_general_dilated":
-            seen.append((equation.invars[1].aval.shape[0], equation.params["window_strides"], equation.params["padding"]))
+            seen.append(
+                (
+                    equation.invars[1].aval.shape[0],
+                    equation.params["window_strides"],
+                    equation.params["padding"],
+                )
+            )
     assert (3, (2, 2), ((1, 1), (1, 1))) in seen and (7, (2, 2), ((3, 3), (3, 3))) in seen
-    assert [s for s in seen if s[0] == 1 and s[1] == (2, 2)] == [(1, (2, 2), ((0, 0), (0, 0)))]  # the shortcut alone
+    # the shortcut alone
+    assert [s for s in seen if s[0] == 1 and s[1] == (2, 2)] == [(1, (2, 2), ((0, 0), (0, 0)))]
 
 
 @pytest.mark.parametrize(("depth", "stem"), [(18, "small"), (50, "small"), (18, "standard")])
 def test_convolutions_as_matrix_products_are_convolutions(rng, depth, stem):
     images = jnp.float32(rng.normal(size=(2, 31, 24, 3)))
-    xla, matmul = (resnet.build(depth=depth, width=4, stages=(1, 2), stem=stem, convolution=c) for c in ("xla", "matmul"))
+    xla, matmul = (
+        resnet.build(depth=depth, width=4, stages=(1, 2), stem=stem, convolution=c) for c in ("xla", "matmul")
+    )
     variables = xla.init(jax.random.key(0), images, train=False)
 
     def run(model):
-        return jax.value_and_grad(lambda p: (model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2).sum())
+        return jax.value_and_grad(
+            lambda p: (
+                model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2
+            ).sum()
+        )
 
     a, b = (run(m)(variables["params"]) for m in (xla, matmul))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), a, b)
@@ -55,11 +75,16 @@ def test_convolutions_as_matrix_products_are_convolutions(rng, depth, stem):
 @pytest.mark.parametrize("method", _parts.CONVOLUTIONS[1:])
 @pytest.mark.parametrize(("height", "width"), [(7, 4), (6, 5), (1, 2)])
 def test_the_stems_maximum_and_its_gradient_are_those_of_a_loop(rng, method, height, width):
-    x, weights = rng.normal(size=(2, height, width, 3)), rng.normal(size=(2, (height + 1) // 2, (width + 1) // 2, 3))
+    x, weights = (
+        rng.normal(size=(2, height, width, 3)),
+        rng.normal(size=(2, (height + 1) // 2, (width + 1) // 2, 3)),
+    )
     largest, gradient = np.empty_like(weights), np.zeros_like(x)
     for at in np.ndindex(*weights.shape):
         n, row, column, c = at
-        rows, columns = (range(max(0, 2 * k - 1), min(size, 2 * k + 2)) for k, size in ((row, height), (column, width)))
+        rows, columns = (
+            range(max(0, 2 * k - 1), min(size, 2 * k + 2)) for k, size in ((row, height), (column, width))
+        )
         best = max(((r, s) for r in rows for s in columns), key=lambda p: x[n, p[0], p[1], c])
         largest[at] = x[n, best[0], best[1], c]
         gradient[n, best[0], best[1], c] += weights[at]
@@ -74,7 +99,11 @@ def test_rematerialisation_changes_nothing(rng):
     variables = plain.init(jax.random.key(0), images, train=False)
 
     def gradient(model):
-        return jax.grad(lambda p: (model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2).sum())
+        return jax.grad(
+            lambda p: (
+                model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2
+            ).sum()
+        )
 
     a, b = (gradient(m)(variables["params"]) for m in (plain, saving))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5), a, b)
@@ -88,7 +117,9 @@ def test_bfloat16_activations_keep_float32_parameters_and_features(rng):
     assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(variables))
     with jax.numpy_dtype_promotion("standard"):  # BatchNorm normalises bfloat16 by float32 statistics
         out, _ = model.apply(variables, images, train=True, mutable=["batch_stats"])
-    full, _ = resnet.build(depth=18, width=4, stages=(1,)).apply(variables, images, train=True, mutable=["batch_stats"])
+    full, _ = resnet.build(depth=18, width=4, stages=(1,)).apply(
+        variables, images, train=True, mutable=["batch_stats"]
+    )
     assert out.dtype == jnp.float32
     np.testing.assert_allclose(out, full, rtol=0.05, atol=0.05)
 
@@ -101,7 +132,9 @@ def test_bad_fields(bad):
 
 def test_all_scales_are_the_pooled_stages_side_by_side(rng):
     images = jnp.float32(rng.normal(size=(2, 24, 24, 3)))
-    last, every = (resnet.build(depth=18, width=4, stages=(1, 1, 1), stem="small", scales=s) for s in ("last", "all"))
+    last, every = (
+        resnet.build(depth=18, width=4, stages=(1, 1, 1), stem="small", scales=s) for s in ("last", "all")
+    )
     variables = last.init(jax.random.key(0), images, train=False)
     found = every.apply(variables, images, train=False)
     first = resnet.build(depth=18, width=4, stages=(1,), stem="small")

@@ -7,18 +7,48 @@ from scipy import stats
 
 from dmljax.report import comparison
 
-EXPRESSION = {"equal": [0.70, 0.74, 0.72], "dwa": [0.71, 0.74, 0.75], "single_expression": [0.75, 0.74, 0.70], "single_pose": [0.2, 0.1, 0.1]}
-POSE = {"equal": [0.98, 0.99, 1.0], "dwa": [0.97, 0.99, 1.0], "single_expression": [0.3, 0.2, 0.2], "single_pose": [1.0, 0.99, 1.0]}
+EXPRESSION = {
+    "equal": [0.70, 0.74, 0.72],
+    "dwa": [0.71, 0.74, 0.75],
+    "single_expression": [0.75, 0.74, 0.70],
+    "single_pose": [0.2, 0.1, 0.1],
+}
+POSE = {
+    "equal": [0.98, 0.99, 1.0],
+    "dwa": [0.97, 0.99, 1.0],
+    "single_expression": [0.3, 0.2, 0.2],
+    "single_pose": [1.0, 0.99, 1.0],
+}
 
 
 @pytest.fixture
 def rows(tmp_path):
     log = tmp_path / "train.jsonl"  # that of every run here
-    line = {"step": 5, "loss/total": 1.0, "loss/expression": 0.7, "loss/pose": 0.3, "weight/expression": 1.0, "weight/pose": 0.5}
+    line = {
+        "step": 5,
+        "loss/total": 1.0,
+        "loss/expression": 0.7,
+        "loss/pose": 0.3,
+        "weight/expression": 1.0,
+        "weight/pose": 0.5,
+    }
     log.write_text("\n".join(json.dumps({**line, "step": k}) for k in (5, 10)) + "\n")
-    return [{"label": label, "seed": seed, "fold": 0, "expression accuracy": EXPRESSION[label][seed], "pose accuracy": POSE[label][seed],
-             "step_s": 0.1 if label == "equal" else 0.15, "peak_bytes": 1000, "train_s": 9.0, "folder": str(tmp_path), "dataset": "toy"}
-            for seed in range(3) for label in EXPRESSION]
+    return [
+        {
+            "label": label,
+            "seed": seed,
+            "fold": 0,
+            "expression accuracy": EXPRESSION[label][seed],
+            "pose accuracy": POSE[label][seed],
+            "step_s": 0.1 if label == "equal" else 0.15,
+            "peak_bytes": 1000,
+            "train_s": 9.0,
+            "folder": str(tmp_path),
+            "dataset": "toy",
+        }
+        for seed in range(3)
+        for label in EXPRESSION
+    ]
 
 
 def test_numbers_by_hand(rows):
@@ -30,7 +60,11 @@ def test_numbers_by_hand(rows):
     drop = 50 * ((alone_e - e) / alone_e + (alone_p - p) / alone_p)
     assert found["dwa"]["delta"][0] == pytest.approx(drop.mean())
     assert found["dwa"]["p"] == pytest.approx(stats.ttest_rel(e, EXPRESSION["equal"]).pvalue)
-    assert found["equal"]["p"] is None and "delta" not in found["single_pose"] and "expression" not in found["single_pose"]
+    assert (
+        found["equal"]["p"] is None
+        and "delta" not in found["single_pose"]
+        and "expression" not in found["single_pose"]
+    )
     assert found["dwa"]["step_s"] == pytest.approx(1.5) and found["dwa"]["peak_bytes"] == 1
 
 
@@ -44,9 +78,18 @@ def test_the_files(rows, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     text = comparison.write(folder, rows, ["failed: run/x: it <broke>"], 13)
-    assert "dwa" in text and (folder / "losses.png").stat().st_size > 1000 and (folder / "weights.png").stat().st_size > 1000
+    assert (
+        "dwa" in text
+        and (folder / "losses.png").stat().st_size > 1000
+        and (folder / "weights.png").stat().st_size > 1000
+    )
     table = list(csv.reader((folder / "comparison.csv").read_text().splitlines()))
     assert table[0] == list(comparison.COLUMNS) and {line[0] for line in table[1:]} == set(EXPRESSION)
     page = (folder / "comparison.html").read_text()
-    assert "12 of 13 runs" in page and "it &lt;broke&gt;" in page and page.count("data:image/png;base64,") == 2 and "http" not in page
+    assert (
+        "12 of 13 runs" in page
+        and "it &lt;broke&gt;" in page
+        and page.count("data:image/png;base64,") == 2
+        and "http" not in page
+    )
     assert "| dwa | 3 |" in (folder / "comparison.md").read_text()

@@ -7,7 +7,9 @@ from dmljax.report import probes
 @pytest.fixture
 def made(rng):
     """20 people x 3 expressions x 4 images: three axes tell the expression, the others the person."""
-    people, expression = (part.ravel() for part in np.meshgrid(np.arange(20), np.repeat(np.arange(3), 4), indexing="ij"))
+    people, expression = (
+        part.ravel() for part in np.meshgrid(np.arange(20), np.repeat(np.arange(3), 4), indexing="ij")
+    )
     features = rng.standard_normal((240, 24)) * 0.3
     features[:, :3] += 3 * np.eye(3)[expression]
     features[:, 3:] += 2 * rng.standard_normal((20, 21))[people]
@@ -19,12 +21,19 @@ def loops(features, labels):
     totals = np.zeros(3)
     queries = 0
     for q in range(len(labels)):
-        others = sorted((k for k in range(len(labels)) if k != q), key=lambda k: ((features[q].astype(float) - features[k]) ** 2).sum())
+        others = sorted(
+            (k for k in range(len(labels)) if k != q),
+            key=lambda k: ((features[q].astype(float) - features[k]) ** 2).sum(),
+        )
         count = sum(labels[k] == labels[q] for k in others)
         if count == 0:
             continue
         hits = [labels[k] == labels[q] for k in others[:count]]
-        totals += [hits[0], sum(hits) / count, sum(sum(hits[: i + 1]) / (i + 1) for i in range(count) if hits[i]) / count]
+        totals += [
+            hits[0],
+            sum(hits) / count,
+            sum(sum(hits[: i + 1]) / (i + 1) for i in range(count) if hits[i]) / count,
+        ]
         queries += 1
     return totals / queries
 
@@ -33,13 +42,16 @@ def test_retrieval_against_loops(rng):
     features, labels = rng.standard_normal((40, 5)).astype(np.float32), rng.integers(0, 6, 40)
     labels[0] = 9  # alone in its class: no query
     found = probes.retrieval(features, labels)
-    np.testing.assert_allclose([found["P@1"], found["R-precision"], found["MAP@R"]], loops(features, labels), rtol=1e-6)
+    np.testing.assert_allclose(
+        [found["P@1"], found["R-precision"], found["MAP@R"]], loops(features, labels), rtol=1e-6
+    )
 
 
 def test_perfect_and_hopeless_neighbours():
     labels = np.repeat([0, 1], 5)
-    assert probes.retrieval(np.where(labels == 0, 0.0, 9.0)[:, None] + np.arange(10)[:, None] * 1e-3, labels) == {
-        "P@1": 1.0, "R-precision": 1.0, "MAP@R": 1.0}
+    assert probes.retrieval(
+        np.where(labels == 0, 0.0, 9.0)[:, None] + np.arange(10)[:, None] * 1e-3, labels
+    ) == {"P@1": 1.0, "R-precision": 1.0, "MAP@R": 1.0}
     interleaved = np.array([0.0, 100, 200, 1, 101, 201])  # each one's nearest is of the other class
     assert probes.retrieval(interleaved[:, None], np.array([0, 0, 0, 1, 1, 1]))["P@1"] == 0.0
 
@@ -67,8 +79,12 @@ def test_the_audit_has_a_row_for_each_space_and_known_label(made):
     features, expression, people = made
     labels = {"expression": expression, "pose": np.full(240, -1), "identity": people}
     rows = probes.audit({"f2": features, "embedding": features[:, :3]}, labels)
-    assert [(row["space"], row["label"]) for row in rows] == [("f2", "expression"), ("f2", "identity"), ("embedding", "expression"),
-                                                              ("embedding", "identity")]
+    assert [(row["space"], row["label"]) for row in rows] == [
+        ("f2", "expression"),
+        ("f2", "identity"),
+        ("embedding", "expression"),
+        ("embedding", "identity"),
+    ]
     assert rows[0]["chance"] == pytest.approx(1 / 3) and rows[1]["chance"] == pytest.approx(1 / 20)
     assert rows[3]["linear"] < 0.3 < 0.9 < rows[1]["linear"]  # the first axes alone hide the person
     for row in rows:

@@ -3,11 +3,13 @@ import numpy as np
 import pytest
 
 from dmljax.types import TASKS, Signals, UserError
-from dmljax.weightings import dwa, fixed
+from dmljax.weightings.strategies import dwa, fixed
 
 
 def step(strategy, state, losses, active=(1, 1, 1), valid=(1, 1, 1)):
-    return strategy.update(Signals(jnp.float32(losses), jnp.array(active, bool), jnp.array(valid, bool), jnp.int32(0)), state)
+    return strategy.update(
+        Signals(jnp.float32(losses), jnp.array(active, bool), jnp.array(valid, bool), jnp.int32(0)), state
+    )
 
 
 def run(strategy, losses, state=None, **masks):
@@ -84,7 +86,9 @@ def test_a_window_without_valid_samples_holds_the_weights():
     np.testing.assert_allclose(held[-1], 2 * e / e.sum(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("field", [{"mode": "step"}, {"total": 0.0}, {"temperature": -1.0}, {"window": 0}, {"largest": 1.0}])
+@pytest.mark.parametrize(
+    "field", [{"mode": "step"}, {"total": 0.0}, {"temperature": -1.0}, {"window": 0}, {"largest": 1.0}]
+)
 def test_fields_out_of_range(field):
     with pytest.raises(UserError, match=f"weighting.dwa.{next(iter(field))}"):
         dwa.build(**field)

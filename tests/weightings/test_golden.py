@@ -1,4 +1,7 @@
-"""Strategies against directions and weights that TorchJD 0.17.0 gave in float64 (tests/golden/torchjd.json)."""
+"""Strategies against directions and weights that TorchJD 0.17.0 gave in float64
+(tests/golden/torchjd.json).
+"""
+
 import json
 from pathlib import Path
 
@@ -24,7 +27,9 @@ def signals(losses=None, jacobian=None):
     count = len(jacobian) if losses is None else len(losses)
     gram = None if jacobian is None else jnp.asarray(jacobian @ jacobian.T)
     on = jnp.ones(count, bool)
-    return Signals(jnp.asarray(np.ones(count) if losses is None else losses, jnp.float64), on, on, jnp.int32(0), gram)
+    return Signals(
+        jnp.asarray(np.ones(count) if losses is None else losses, jnp.float64), on, on, jnp.int32(0), gram
+    )
 
 
 def weights_of(name, jacobian, **options):
@@ -34,12 +39,20 @@ def weights_of(name, jacobian, **options):
 
 
 @pytest.mark.parametrize("case", range(len(GOLDEN["cases"])))
-@pytest.mark.parametrize(("key", "name", "options", "tolerance"), [
-    ("UPGrad", "upgrad", {}, 1e-9), ("DualProj", "dualproj", {}, 1e-9), ("IMTLG", "imtl_g", {}, 1e-9), ("AlignedMTL_min", "aligned_mtl", {}, 1e-9),
-    ("AlignedMTL_rmse", "aligned_mtl", {"scale": "rmse"}, 1e-9), ("ConFIG", "config_mtl", {}, 1e-9),
-    ("FairGrad_a1_equals_Nash", "nash_mtl", {"unit": False}, 1e-5), ("FairGrad_a1_equals_Nash", "fairgrad", {"alpha": 1.0, "unit": False}, 1e-5),
-    ("FairGrad_a2", "fairgrad", {"alpha": 2.0, "unit": False}, 1e-5),
-])
+@pytest.mark.parametrize(
+    ("key", "name", "options", "tolerance"),
+    [
+        ("UPGrad", "upgrad", {}, 1e-9),
+        ("DualProj", "dualproj", {}, 1e-9),
+        ("IMTLG", "imtl_g", {}, 1e-9),
+        ("AlignedMTL_min", "aligned_mtl", {}, 1e-9),
+        ("AlignedMTL_rmse", "aligned_mtl", {"scale": "rmse"}, 1e-9),
+        ("ConFIG", "config_mtl", {}, 1e-9),
+        ("FairGrad_a1_equals_Nash", "nash_mtl", {"unit": False}, 1e-5),
+        ("FairGrad_a1_equals_Nash", "fairgrad", {"alpha": 1.0, "unit": False}, 1e-5),
+        ("FairGrad_a2", "fairgrad", {"alpha": 2.0, "unit": False}, 1e-5),
+    ],
+)
 def test_directions(case, key, name, options, tolerance):
     jacobian = np.array(GOLDEN["cases"][case]["J"], np.float64)
     expected = np.array(GOLDEN["cases"][case]["directions"][key])
@@ -83,17 +96,24 @@ def test_famo():
     golden = GOLDEN["FAMO_default_lr.025_wd1e-3"]
     strategy = plugins.load("weightings", "famo").build()
     state = strategy.init(NAMES[: len(golden["pre"][0])])
-    for before, after, weights, shares in zip(golden["pre"], golden["post"], golden["effective_weights"], golden["softmax_w_after"]):
+    for before, after, weights, shares in zip(
+        golden["pre"], golden["post"], golden["effective_weights"], golden["softmax_w_after"]
+    ):
         found, state, _ = strategy.update(signals(before), state)
         np.testing.assert_allclose(found, weights, rtol=1e-6)
         state = strategy.post(signals(before), jnp.asarray(after), state)
         np.testing.assert_allclose(jax.nn.softmax(state.x), shares, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("key", "name", "options", "tolerance"), [
-    ("UW_s0", "uncertainty", {}, 1e-9), ("IMTLL_s0", "imtl_l", {}, 1e-9), ("GLS", "gls", {"epsilon": 1e-12}, 1e-9),
-    ("STCH_mu0_5", "stch", {"form": "raw", "mu": 0.5}, 1e-9),
-])
+@pytest.mark.parametrize(
+    ("key", "name", "options", "tolerance"),
+    [
+        ("UW_s0", "uncertainty", {}, 1e-9),
+        ("IMTLL_s0", "imtl_l", {}, 1e-9),
+        ("GLS", "gls", {"epsilon": 1e-12}, 1e-9),
+        ("STCH_mu0_5", "stch", {"form": "raw", "mu": 0.5}, 1e-9),
+    ],
+)
 def test_functions_of_the_losses(key, name, options, tolerance):
     golden = GOLDEN["loss_only_at_L0"]
     strategy = plugins.load("weightings", name).build(**options)

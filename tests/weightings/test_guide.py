@@ -1,4 +1,5 @@
 """The worked example of the guide is a strategy that trains."""
+
 import re
 from pathlib import Path
 from types import ModuleType
@@ -18,12 +19,16 @@ def test_the_example_runs_and_does_what_it_says():
     exec(compile(code, str(GUIDE), "exec"), example.__dict__)
     strategy = example.build(**{**example.default_config(), "power": 2.0})
     state, on = strategy.init(TASKS), jnp.ones(3, bool)
-    for row, expected in (((1.0, 2.0, 3.0), (1, 1, 1)), ((2.0, 1.0, 3.0), (4, 1, 1)), ((0.5, 3.0, 6.0), (1, 9, 4))):
+    for row, expected in (
+        ((1.0, 2.0, 3.0), (1, 1, 1)),
+        ((2.0, 1.0, 3.0), (4, 1, 1)),
+        ((0.5, 3.0, 6.0), (1, 9, 4)),
+    ):
         weights, state, _ = strategy.update(Signals(jnp.float32(row), on, on, jnp.int32(0)), state)
         np.testing.assert_allclose(weights, expected, rtol=1e-6)
 
 
 def test_the_guide_names_every_need():
-    from dmljax.train.gradients import PROVIDES
+    from dmljax.weightings.gradients import PROVIDES
 
     assert {need for need in PROVIDES if f"| `{need}` |" in GUIDE.read_text()} == PROVIDES

@@ -1,4 +1,5 @@
 """Strategies against their equations, written out as loops in float64 on random asymmetric input."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,8 +23,15 @@ def build(name, **options):
 
 def signals(losses, step=0, gram=None, cross=None, key=None):
     on = jnp.ones(K, bool)
-    return Signals(jnp.asarray(losses, jnp.float64), on, on, jnp.int32(step), None if gram is None else jnp.asarray(gram),
-                   None if cross is None else jnp.asarray(cross), key)
+    return Signals(
+        jnp.asarray(losses, jnp.float64),
+        on,
+        on,
+        jnp.int32(step),
+        None if gram is None else jnp.asarray(gram),
+        None if cross is None else jnp.asarray(cross),
+        key,
+    )
 
 
 def follow(strategy, losses, state=None, gram=None, keys=False):
@@ -31,7 +39,9 @@ def follow(strategy, losses, state=None, gram=None, keys=False):
     found = []
     for t, row in enumerate(losses):
         key = jax.random.fold_in(jax.random.key(0), t) if keys else None
-        weights, state, _ = strategy.update(signals(row, t, None if gram is None else gram[t], key=key), state)
+        weights, state, _ = strategy.update(
+            signals(row, t, None if gram is None else gram[t], key=key), state
+        )
         found.append(np.asarray(weights))
     return np.array(found), state
 
@@ -48,7 +58,9 @@ def losses(rng):
 
 @pytest.fixture
 def jacobians(rng):
-    return rng.standard_normal((12, K, 7)) * np.array([1.0, 3.0, 0.4])[:, None] + 0.3 * rng.standard_normal((12, 1, 7))
+    return rng.standard_normal((12, K, 7)) * np.array([1.0, 3.0, 0.4])[:, None] + 0.3 * rng.standard_normal(
+        (12, 1, 7)
+    )
 
 
 def adam(gradients, rate):
@@ -135,7 +147,9 @@ def test_gradnorm(losses, jacobians):
         n /= n.mean()
         r = row / losses[0]
         target = (weights * n).mean() * (r / r.mean()) ** 0.8
-        moved = np.array([max(w - 0.05 * n_k * np.sign(w * n_k - goal), 1e-2) for w, n_k, goal in zip(weights, n, target)])
+        moved = np.array(
+            [max(w - 0.05 * n_k * np.sign(w * n_k - goal), 1e-2) for w, n_k, goal in zip(weights, n, target)]
+        )
         weights = moved * K / moved.sum()
 
 
@@ -145,15 +159,28 @@ def test_mgda_against_a_fine_grid(jacobians):
         gram = jacobian @ jacobian.T
         weights = follow(build("mgda"), np.ones((1, K)), gram=[gram])[0][0]
         best = min(w @ gram @ w for w in grid)
-        assert weights @ gram @ weights <= best + 1e-9 and weights.sum() == pytest.approx(1) and weights.min() >= 0
+        assert (
+            weights @ gram @ weights <= best + 1e-9
+            and weights.sum() == pytest.approx(1)
+            and weights.min() >= 0
+        )
 
 
 def test_cagrad_against_a_fine_grid(jacobians):
     grid = np.array([np.array([a, b, 200 - a - b]) / 200 for a in range(201) for b in range(201 - a)])
     for jacobian in jacobians[:4]:
         mean = jacobian.mean(0)
-        direction = follow(build("cagrad", c=0.4), np.ones((1, K)), gram=[jacobian @ jacobian.T])[0][0] @ jacobian
-        w = grid[np.argmin([(w @ jacobian) @ mean + 0.4 * np.linalg.norm(mean) * np.linalg.norm(w @ jacobian) for w in grid])]
+        direction = (
+            follow(build("cagrad", c=0.4), np.ones((1, K)), gram=[jacobian @ jacobian.T])[0][0] @ jacobian
+        )
+        w = grid[
+            np.argmin(
+                [
+                    (w @ jacobian) @ mean + 0.4 * np.linalg.norm(mean) * np.linalg.norm(w @ jacobian)
+                    for w in grid
+                ]
+            )
+        ]
         expected = mean + 0.4 * np.linalg.norm(mean) * (w @ jacobian) / np.linalg.norm(w @ jacobian)
         assert np.linalg.norm(direction - expected) < 0.03 * np.linalg.norm(expected)
         assert (jacobian @ direction).min() >= (jacobian @ expected).min() - 1e-6
@@ -162,7 +189,10 @@ def test_cagrad_against_a_fine_grid(jacobians):
 def test_upgrad_and_dualproj_harm_no_task(jacobians):
     for name in ("upgrad", "dualproj"):
         for jacobian in jacobians:
-            direction = follow(build(name, epsilon=1e-9), np.ones((1, K)), gram=[jacobian @ jacobian.T])[0][0] @ jacobian
+            direction = (
+                follow(build(name, epsilon=1e-9), np.ones((1, K)), gram=[jacobian @ jacobian.T])[0][0]
+                @ jacobian
+            )
             assert (jacobian @ direction).min() > -1e-5
 
 
@@ -186,8 +216,13 @@ def test_projections_against_the_loop_over_gradients(name, losses, jacobians):
                 else:
                     f, aim = p @ g / np.linalg.norm(p) / np.linalg.norm(g), usual[i, j]
                     if f < aim:
-                        p = p + np.linalg.norm(p) * (aim * np.sqrt(1 - f**2) - f * np.sqrt(1 - aim**2)) / (
-                            np.linalg.norm(g) * np.sqrt(1 - aim**2)) * g
+                        p = (
+                            p
+                            + np.linalg.norm(p)
+                            * (aim * np.sqrt(1 - f**2) - f * np.sqrt(1 - aim**2))
+                            / (np.linalg.norm(g) * np.sqrt(1 - aim**2))
+                            * g
+                        )
                     usual[i, j] = 0.5 * aim + 0.5 * f
             total += p
         np.testing.assert_allclose(np.asarray(weights) @ jacobian, total, rtol=1e-5, atol=1e-7)
@@ -203,7 +238,9 @@ def project(w):
 
 
 def jacobian_steps(strategy, losses, jacobians, keys=False):
-    """What the train step does with the whole Jacobian: its transform, then the weights; directions, states."""
+    """What the train step does with the whole Jacobian: its transform, then the weights; directions,
+    states.
+    """
     state = strategy.init(TASKS, {"g": jax.ShapeDtypeStruct((K, 7), jnp.float64)})
     for t, (row, jacobian) in enumerate(zip(losses, jacobians)):
         seen = signals(row, t, key=jax.random.fold_in(jax.random.key(0), t) if keys else None)
@@ -215,7 +252,9 @@ def jacobian_steps(strategy, losses, jacobians, keys=False):
 
 def test_db_mtl(losses, jacobians):
     y = None
-    for t, (weights, changed, _) in enumerate(jacobian_steps(build("db_mtl", beta=0.6, power=0.5), losses, jacobians), 1):
+    for t, (weights, changed, _) in enumerate(
+        jacobian_steps(build("db_mtl", beta=0.6, power=0.5), losses, jacobians), 1
+    ):
         log_gradient = jacobians[t - 1] / losses[t - 1][:, None]
         b = 0.6 / t**0.5
         y = log_gradient if y is None else b * y + (1 - b) * log_gradient
@@ -226,7 +265,9 @@ def test_db_mtl(losses, jacobians):
 
 def test_moco(losses, jacobians):
     y, w = np.zeros((K, 7)), np.full(K, 1 / K)
-    for t, (weights, changed, _) in enumerate(jacobian_steps(build("moco", beta=0.4, gamma=0.02, power=0.5, rho=0.1), losses, jacobians), 1):
+    for t, (weights, changed, _) in enumerate(
+        jacobian_steps(build("moco", beta=0.4, gamma=0.02, power=0.5, rho=0.1), losses, jacobians), 1
+    ):
         aim = np.array([loss * g / np.linalg.norm(g) for loss, g in zip(losses[t - 1], jacobians[t - 1])])
         y = y - 0.4 / t**0.5 * (y - aim)
         w = project(w - 0.02 / t**0.5 * (y @ y.T @ w + 0.1 * w))
@@ -236,7 +277,9 @@ def test_moco(losses, jacobians):
 
 def test_excess_mtl(losses, jacobians):
     squares, w, first = np.zeros((K, 7)), np.ones(K), None
-    for t, (weights, changed, _) in enumerate(jacobian_steps(build("excess_mtl", eta=0.3), losses, jacobians)):
+    for t, (weights, changed, _) in enumerate(
+        jacobian_steps(build("excess_mtl", eta=0.3), losses, jacobians)
+    ):
         squares += jacobians[t] ** 2
         excess = (jacobians[t] ** 2 / np.sqrt(squares + 1e-7)).sum(1)
         first = excess if first is None else first
@@ -249,9 +292,13 @@ def test_excess_mtl(losses, jacobians):
 @pytest.mark.parametrize("leak", [0.0, 0.3])
 def test_graddrop_lets_one_sign_pass(losses, jacobians, leak):
     seen = {True: 0, False: 0}
-    for t, (weights, changed, _) in enumerate(jacobian_steps(build("graddrop", leak=leak), losses, jacobians, keys=True)):
+    for t, (weights, changed, _) in enumerate(
+        jacobian_steps(build("graddrop", leak=leak), losses, jacobians, keys=True)
+    ):
         np.testing.assert_array_equal(weights, 1)
-        u = np.asarray(jax.random.uniform(jax.random.fold_in(jax.random.fold_in(jax.random.key(0), t), 0), (7,)))
+        u = np.asarray(
+            jax.random.uniform(jax.random.fold_in(jax.random.fold_in(jax.random.key(0), t), 0), (7,))
+        )
         for c in range(7):
             g = jacobians[t][:, c]
             up = 0.5 * (1 + g.sum() / np.abs(g).sum()) > u[c]
@@ -276,17 +323,26 @@ def test_sdmgrad(losses, jacobians, rng):
 
 def test_single_trains_one_task_and_says_what_there_is(losses):
     np.testing.assert_array_equal(follow(build("single", task="pose"), losses[:1])[0], [[0, 1, 0]])
-    with pytest.raises(UserError, match="weighting.single.task=pose, but this configuration has only expression"):
+    with pytest.raises(
+        UserError, match="weighting.single.task=pose, but this configuration has only expression"
+    ):
         build("single", task="pose").init(("expression",))
 
 
-@pytest.mark.parametrize(("name", "options", "told"), [
-    ("single", {"task": "posé"}, "must be one of expression, pose, triplet"), ("famo", {"learning_rate": 0.0}, "famo.learning_rate must be above 0"),
-    ("stch", {"form": "log"}, "must be one of raw, nadir"), ("fairgrad", {"alpha": 0.0}, "fairgrad.alpha must be from 0.1"),
-    ("cagrad", {"c": 1.0}, "cagrad.c must be"), ("aligned_mtl", {"scale": "max"}, "must be one of min, median, rmse"),
-    ("graddrop", {"leak": 2.0}, "graddrop.leak must be"), ("softadapt", {"variant": "x"}, "must be one of plain"),
-    ("log", {"epsilon": 0.0}, "above 0"),
-])
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("single", {"task": "posé"}, "must be one of expression, pose, triplet"),
+        ("famo", {"learning_rate": 0.0}, "famo.learning_rate must be above 0"),
+        ("stch", {"form": "log"}, "must be one of raw, nadir"),
+        ("fairgrad", {"alpha": 0.0}, "fairgrad.alpha must be from 0.1"),
+        ("cagrad", {"c": 1.0}, "cagrad.c must be"),
+        ("aligned_mtl", {"scale": "max"}, "must be one of min, median, rmse"),
+        ("graddrop", {"leak": 2.0}, "graddrop.leak must be"),
+        ("softadapt", {"variant": "x"}, "must be one of plain"),
+        ("log", {"epsilon": 0.0}, "above 0"),
+    ],
+)
 def test_fields_out_of_range(name, options, told):
     with pytest.raises(UserError, match=told):
         build(name, **options)

@@ -1,10 +1,12 @@
 """The wrappers by hand, on a strategy whose answer is known."""
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from dmljax.types import TASKS, Signals, UserError, Weighting
-from dmljax.weightings import _wrappers, mgda
+from dmljax.weightings import wrappers as _wrappers
+from dmljax.weightings.strategies import mgda
 
 # Answers with the losses that it sees, and counts how often it was asked.
 ECHO = Weighting(lambda tasks: jnp.int32(0), lambda s, n: (s.losses, n + jnp.int32(1), {}))
@@ -14,7 +16,9 @@ def run(strategy, losses, gram=None, active=(True, True, True)):
     state, found = strategy.init(TASKS), []
     for t, row in enumerate(losses):
         on = jnp.asarray(active if np.ndim(active) == 1 else active[t])
-        seen = Signals(jnp.float32(row), on, jnp.ones(3, bool), jnp.int32(t), None if gram is None else jnp.float32(gram))
+        seen = Signals(
+            jnp.float32(row), on, jnp.ones(3, bool), jnp.int32(t), None if gram is None else jnp.float32(gram)
+        )
         weights, state, _ = strategy.update(seen, state)
         found.append(np.asarray(weights))
     return np.array(found), state
@@ -50,10 +54,16 @@ def test_ema_clip_warmup_and_rescale(losses):
     for t in range(9):
         w = losses[t] if t == 0 else 0.8 * w + 0.2 * losses[t]
         np.testing.assert_allclose(found[t], w, rtol=1e-5)
-    np.testing.assert_allclose(run(_wrappers.wrap(ECHO, low=0.8, high=1.2), losses)[0], losses.clip(0.8, 1.2), rtol=1e-6)
+    np.testing.assert_allclose(
+        run(_wrappers.wrap(ECHO, low=0.8, high=1.2), losses)[0], losses.clip(0.8, 1.2), rtol=1e-6
+    )
     found, _ = run(_wrappers.wrap(ECHO, warmup=4), losses)
     assert (found[:4] == 1).all() and np.allclose(found[4:], losses[4:])
-    np.testing.assert_allclose(run(_wrappers.wrap(ECHO, rescale="sum_1"), losses)[0], losses / losses.sum(1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(
+        run(_wrappers.wrap(ECHO, rescale="sum_1"), losses)[0],
+        losses / losses.sum(1, keepdims=True),
+        rtol=1e-5,
+    )
     found, _ = run(_wrappers.wrap(ECHO, rescale="sum_K"), losses, active=(True, False, True))
     np.testing.assert_allclose(found.sum(1), 2, rtol=1e-5)
 
@@ -80,11 +90,17 @@ def test_match_equal_gives_the_length_of_equal_weights(rng, losses):
     assert np.linalg.norm(found[0] @ jacobian) == pytest.approx(np.linalg.norm(jacobian.sum(0)), rel=1e-4)
 
 
-@pytest.mark.parametrize(("options", "told"), [
-    ({"window": 0}, "wrap.window is out of its range"), ({"ema": 1.0}, "wrap.ema is out"), ({"low": 2.0, "high": 1.0}, "wrap.high is out"),
-    ({"normalise": "sum"}, "must be one of none, unit, loss, max"), ({"rescale": "two"}, "must be one of none, sum_1"),
-    ({"normalise": "unit"}, "Gram matrix, which this strategy does not use"),
-])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"window": 0}, "wrap.window is out of its range"),
+        ({"ema": 1.0}, "wrap.ema is out"),
+        ({"low": 2.0, "high": 1.0}, "wrap.high is out"),
+        ({"normalise": "sum"}, "must be one of none, unit, loss, max"),
+        ({"rescale": "two"}, "must be one of none, sum_1"),
+        ({"normalise": "unit"}, "Gram matrix, which this strategy does not use"),
+    ],
+)
 def test_options_out_of_range(options, told):
     with pytest.raises(UserError, match=told):
         _wrappers.wrap(ECHO, **options)

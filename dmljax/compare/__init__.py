@@ -1,1 +1,0 @@
-"""Comparisons of weighting strategies: many runs, planned and carried out as plain commands."""

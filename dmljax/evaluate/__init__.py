@@ -1,1 +1,0 @@
-"""Evaluation: predictions of a run, and what they say."""

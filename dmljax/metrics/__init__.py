@@ -1,0 +1,1 @@
+"""Arrays -> counts and scores."""

@@ -1,0 +1,115 @@
+"""Labels that were added to a set: pose and identity from a CSV, as estimated by a network and corrected by
+hand.
+
+Columns: reference, pose, identity; `pose_confidence`, `identity_confidence` and others are for people. An
+empty cell leaves the label as the set has it. A pose whose name is a number is a yaw in degrees.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from dmljax.types import MISSING, Samples, UserError
+
+REQUIRED = ("reference", "pose", "identity")
+COLUMNS = ("reference", "expression", "pose", "pose_confidence", "identity", "identity_confidence")
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """Writes rows with the keys `COLUMNS`."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def apply(samples: Samples, path: str) -> Samples:
+    """The samples with the labels of a CSV.
+
+    Raises:
+      UserError: it cannot be read, lacks a column, or names an image that the set does not have.
+    """
+    rows = _rows(path)
+    number = {reference: k for k, reference in enumerate(samples.references)}
+    left_out = {skipped.reference for skipped in samples.skipped}
+    unknown = [name for name in rows if name not in number and name not in left_out]
+    if unknown:
+        raise UserError(
+            f"dataset.labels: '{path}' names {len(unknown)} images that {samples.name} does not have, e.g."
+            f" '{unknown[0]}'"
+        )
+    rows = {number[name]: row for name, row in rows.items() if name in number}
+    pose, pose_names = _relabel(samples.pose, samples.pose_names, {k: row["pose"] for k, row in rows.items()})
+    identity, identity_names = _relabel(
+        samples.identity, samples.identity_names, {k: row["identity"] for k, row in rows.items()}
+    )
+    known = dict(zip(samples.pose_names, samples.pose_yaw))
+    yaw = tuple(known[name] if name in known else _yaw(name) for name in pose_names)
+    mirror = tuple(
+        (
+            samples.pose_mirror[k]
+            if k < len(samples.pose_mirror) and samples.pose_mirror[k] != MISSING
+            else next((other for other, angle in enumerate(yaw) if angle == -yaw[k]), MISSING)
+        )
+        for k in range(len(yaw))
+    )
+    return samples.replace(
+        pose=pose,
+        pose_names=pose_names,
+        pose_yaw=yaw,
+        pose_mirror=mirror,
+        identity=identity,
+        identity_names=identity_names,
+    )
+
+
+def _relabel(
+    codes: np.ndarray, names: tuple[str, ...], given: dict[int, str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(codes, names) with the given names; new ones come after those that are there, by number and then by
+    name.
+    """
+    new = sorted(
+        {name for name in given.values() if name} - set(names),
+        key=lambda name: (np.isnan(_yaw(name)), np.nan_to_num(_yaw(name)), name),
+    )
+    names = names + tuple(new)
+    number = {name: k for k, name in enumerate(names)}
+    codes = codes.copy()
+    for k, name in given.items():
+        if name:
+            codes[k] = number[name]
+    return codes, names
+
+
+def _yaw(name: str) -> float:
+    try:
+        return float(name)
+    except ValueError:
+        return float("nan")
+
+
+def _rows(path: str) -> dict[str, dict]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            columns = reader.fieldnames or []
+            if lacking := [column for column in REQUIRED if column not in columns]:
+                raise UserError(
+                    f"dataset.labels: '{path}' lacks the column {', '.join(lacking)}; its header has"
+                    f" {', '.join(columns) or 'nothing'}"
+                )
+            rows = [
+                {key: value.strip() for key, value in row.items() if isinstance(value, str)} for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"dataset.labels: '{path}' cannot be read as CSV: {error}") from None
+    found: dict[str, dict] = {}
+    for row in rows:
+        if row["reference"] in found:
+            raise UserError(f"dataset.labels: '{path}' names '{row['reference']}' twice")
+        found[row["reference"]] = row
+    return found

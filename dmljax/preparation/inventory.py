@@ -1,0 +1,116 @@
+"""What a set holds: images by expression, pose and identity beside the published counts, and what was left
+out and why.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from dmljax.preparation import crop
+from dmljax.types import Samples
+
+
+def report(samples: Samples) -> str:
+    """A Markdown page."""
+    lines = [
+        f"# {samples.name}",
+        "",
+        (
+            f"{len(samples)} images of {len(samples.identity_names)} people; {len(samples.skipped)} files"
+            " skipped."
+        ),
+    ]
+    lines += [f"Published: {samples.published}." if samples.published else "No published counts."]
+    if samples.protocol:
+        p = samples.protocol
+        people = (
+            f" of {p.train_people} people" if p.train_people else "",
+            (f" of {p.test_people} people" if p.test_people else ""),
+        )
+        lines += [
+            f"The method's paper: {p.train_images} images{people[0]} train, {p.test_images}{people[1]} test."
+        ]
+    lines += [f"Licence: {samples.licence}. {samples.obtain}." if samples.licence else ""]
+    lines += [
+        "",
+        "## Images by expression and pose",
+        "",
+        *_grid(samples),
+        "",
+        "## Images by person",
+        "",
+        *_people(samples),
+    ]
+    reasons = Counter(_kind(skipped.reason) for skipped in samples.skipped)
+    lines += _counted("Skipped", "reason", reasons) + _counted(
+        "No face found", "pose", crop.misses(samples.skipped)
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _counted(title: str, what: str, counts: Counter) -> list[str]:
+    if not counts:
+        return []
+    return [
+        "",
+        f"## {title}",
+        "",
+        f"| {what} | files |",
+        "| --- | ---: |",
+        *(f"| {name} | {count} |" for name, count in counts.most_common()),
+    ]
+
+
+def _grid(samples: Samples) -> list[str]:
+    poses = [*samples.pose_names, *(["no pose"] if (samples.pose < 0).any() else [])]
+    rows = [*samples.expression_names, *(["no expression"] if (samples.expression < 0).any() else [])]
+    counts = np.zeros((len(rows), len(poses)), int)
+    # -1 is the last row or column
+    np.add.at(counts, (samples.expression % len(rows), samples.pose % len(poses)), 1)
+    return [
+        "| | " + " | ".join(poses) + " | all |",
+        "| --- |" + " ---: |" * (len(poses) + 1),
+        *(
+            f"| {name} | " + " | ".join(map(str, row)) + f" | {row.sum()} |"
+            for name, row in zip(rows, counts)
+        ),
+    ]
+
+
+def _people(samples: Samples) -> list[str]:
+    known = samples.identity[samples.identity >= 0]
+    if not len(known):
+        return ["No image has an identity."]
+    counts = np.bincount(known, minlength=len(samples.identity_names))
+    unknown = f"; {len(samples) - len(known)} images without" if len(known) < len(samples) else ""
+    return [
+        f"{counts.min()} to {counts.max()} images a person, {np.median(counts):g} in the median{unknown}."
+        " Each cell: `counts.csv`."
+    ]
+
+
+def _kind(reason: str) -> str:
+    """A reason without what is particular to one file."""
+    return reason.partition("(")[0].partition("'")[0].strip() or reason
+
+
+def write_counts(samples: Samples, path: Path) -> None:
+    """CSV: expression, pose, identity, images; one line a combination that occurs."""
+    name = lambda names, code: names[code] if code >= 0 else ""
+    cells = Counter(zip(samples.expression.tolist(), samples.pose.tolist(), samples.identity.tolist()))
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("expression", "pose", "identity", "images"))
+        for (e, p, i), count in sorted(cells.items()):
+            writer.writerow(
+                (
+                    name(samples.expression_names, e),
+                    name(samples.pose_names, p),
+                    name(samples.identity_names, i),
+                    count,
+                )
+            )

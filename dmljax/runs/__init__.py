@@ -1,0 +1,1 @@
+"""One run folder: put together, trained, continued, evaluated, reported."""

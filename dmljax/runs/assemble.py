@@ -1,0 +1,197 @@
+"""From a configuration to the parts of a run: the network, its losses, the weighting, the schedule, the
+step's program.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from dmljax import config as configuration
+from dmljax import plugins
+from dmljax.losses.triplet import LINKS
+from dmljax.models.dmlnet import DMLNet
+from dmljax.models.regions import REGIONS
+from dmljax.runs import durations
+from dmljax.training import augment, optimizer, phases
+from dmljax.training import rivals as others
+from dmljax.training.objective import RELATIONS
+from dmljax.training.objective import Options as LossOptions
+from dmljax.training.step import Program
+from dmljax.types import AXIS, TASKS, Samples, UserError
+from dmljax.weightings import gradients, wrappers
+
+
+def choice(value, allowed, field: str):
+    """The value, or a UserError that names the field and what is allowed."""
+    if value not in allowed:
+        raise UserError(
+            f"{field} must be one of {', '.join(map(str, allowed))}; got"
+            f" '{value}'.{plugins.nearest(value, allowed)}"
+        )
+    return value
+
+
+def network(config, samples: Samples) -> DMLNet:
+    """The network for a set's classes."""
+    model = config.model
+    branches = tuple(choice(b, REGIONS, "model.branches") for b in model.branches)
+    if not branches:
+        raise UserError(f"model.branches is empty; choose from {', '.join(REGIONS)}")
+    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[
+        choice(model.dtype, ("float32", "bfloat16"), "model.dtype")
+    ]
+    backbone = plugins.load("backbones", config.backbone.name)
+    axis_name = AXIS if model.sync_batch_norm else None
+    build = partial(
+        backbone.build,
+        dtype=dtype,
+        axis_name=axis_name,
+        remat=model.remat,
+        **configuration.options(config, "backbone"),
+    )
+    build()  # its errors belong here, not into the tracing of the network
+    return DMLNet(
+        build,
+        len(samples.expression_names),
+        len(samples.pose_names) if model.pose_head else 0,
+        branches=branches,
+        fused=model.fused,
+        embedding=model.embedding,
+        hidden=model.hidden,
+        deviation=model.deviation,
+        softmax_deviation=model.softmax_deviation,
+        stretch=model.stretch,
+        dtype=dtype,
+        batch_norm=model.batch_norm,
+        axis_name=axis_name,
+        centres=bool(others.CENTRES.intersection(config.losses.others)),
+    )
+
+
+def loss_options(config, net: DMLNet) -> LossOptions:
+    """The losses that the network's parts allow."""
+    losses = config.losses
+    triplets = tuple(choice(t, RELATIONS, "losses.triplets") for t in losses.triplets)
+    beside = tuple(
+        (name, tuple(losses[name].items()))
+        for name in (choice(o, others.NAMES, "losses.others") for o in losses.others)
+    )
+    present = {"expression": True, "pose": bool(net.poses), "triplet": bool(triplets or beside)}
+    return LossOptions(
+        tasks=tuple(task for task in TASKS if present[task]),
+        triplets=triplets,
+        others=beside,
+        margins=(("pose", losses.margin_pose), ("identity", losses.margin_identity)),
+        link=choice(losses.link, LINKS, "losses.link"),
+        normalise=losses.normalise,
+        anchors=choice(losses.anchors, ("tuple", "all"), "losses.anchors"),
+        reduction=choice(losses.reduction, ("mean", "sum"), "losses.reduction"),
+        reference_anchors=losses.reference_anchors,
+        scope=choice(losses.scope, ("global", "device"), "losses.scope"),
+    )
+
+
+def plan(config, losses: LossOptions) -> gradients.Plan:
+    """The weighting strategy with its wrappers, and how its gradients are taken.
+
+    Raises:
+      UserError: the configuration cannot give what the strategy needs.
+    """
+    section, name = config.weighting, config.weighting.name
+    built = plugins.load("weightings", name).build(**configuration.options(config, "weighting"))
+    built = wrappers.wrap(built, **section.wrap)
+    source = choice(section.gram, gradients.SOURCES, "weighting.gram")
+    if not built.needs <= gradients.PROVIDES:
+        raise UserError(
+            f"weighting.{name} needs {', '.join(sorted(built.needs - gradients.PROVIDES))}; "
+            f"the step provides {', '.join(sorted(gradients.PROVIDES))}"
+        )
+    if "jacobian" in built.needs and source != "shared":
+        raise UserError(
+            f"weighting.{name} needs the gradients themselves, which weighting.gram={source} does not give;"
+            " set weighting.gram=shared"
+        )
+    if "cross_gram" in built.needs and (config.data.accumulate < 2 or config.data.accumulate % 2):
+        raise UserError(
+            f"weighting.{name} compares two independent halves of a step; set data.accumulate to an even"
+            f" number of mini-batches, not {config.data.accumulate}"
+        )
+    if "positive" in built.needs and losses.link == "none" and "triplet" in losses.tasks:
+        raise UserError(
+            f"weighting.{name} takes logarithms or ratios of losses, and losses.link=none gives negative"
+            " ones; set losses.link=hinge or softplus"
+        )
+    return gradients.Plan(built, source, choice(section.heads, gradients.HEADS, "weighting.heads"))
+
+
+class Schedule(NamedTuple):
+    """A run's durations in optimizer steps."""
+
+    epoch: int
+    whole: int
+    log: int
+    save: int
+    conflicts: int
+    first: int
+    turn: int
+    mining: int
+    stair: int
+    warmup: int
+
+
+def schedule(config, epoch: int) -> Schedule:
+    """All durations of the configuration, for epochs of `epoch` steps."""
+    whole = durations.steps(config.train.duration, field="train.duration", epoch=epoch)
+    if whole < 1:
+        raise UserError(f"train.duration is shorter than one step: '{config.train.duration}'")
+
+    def part(section: str, field: str, least: int = 0) -> int:
+        return max(
+            least,
+            durations.steps(config[section][field], field=f"{section}.{field}", epoch=epoch, whole=whole),
+        )
+
+    return Schedule(
+        epoch,
+        whole,
+        log=part("train", "log_every", 1),
+        save=part("train", "save_every", 1),
+        conflicts=part("train", "conflicts_every"),
+        first=part("phases", "first"),
+        turn=part("phases", "turn", 1),
+        mining=part("phases", "triplet_after"),
+        stair=part("optimizer", "decay_every", 1),
+        warmup=part("optimizer", "warmup"),
+    )
+
+
+def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
+    """The static parts of the train step."""
+    losses = loss_options(config, net)
+    settings = {
+        k: config.optimizer[k]
+        for k in ("learning_rate", "decay", "b1", "b2", "epsilon", "clip", "weight_decay")
+    }
+    if not 0 <= config.ema.decay < 1:
+        raise UserError(f"ema.decay must be at least 0 and below 1, got {config.ema.decay}")
+    return Program(
+        apply=net.apply,
+        losses=losses,
+        plan=plan(config, losses),
+        optimizer=optimizer.build(decay_steps=times.stair, warmup_steps=times.warmup, **settings),
+        active=partial(
+            phases.active,
+            tasks=losses.tasks,
+            first_steps=times.first,
+            turn_steps=times.turn,
+            triplet_from=times.mining,
+        ),
+        augment=augment.check(augment.Options(**config.augment)),
+        mirror=samples.pose_mirror,
+        ema=config.ema.decay,
+        ema_warmup=config.ema.warmup,
+        total=tuple(config.losses.total[task] for task in losses.tasks),
+    )

@@ -1,0 +1,140 @@
+"""A support vector machine on a hand-made descriptor, on the same split and with the same tables as a
+network: the baseline before networks.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dmljax import plugins
+from dmljax.metrics import scores
+from dmljax.runs import evaluate as evaluation
+from dmljax.runs import record, sets
+from dmljax.runs import resume as start
+from dmljax.types import EXPRESSION, GREY, IMAGE, INDEX, POSE, UserError
+
+COSTS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # C of the machine, chosen on the training people
+FOLDS = 3
+BLOCK = 64  # images described at a time
+
+
+def fit_folds(config, run: Path, descriptor: str, *, progress: bool = True) -> list[Path]:
+    """Trains and tests, with `split.fold` = -1 on every fold; returns the folders of the evaluations, that of
+    the whole last.
+    """
+    runs = sets.folds(config, Path(run))
+    found = [fit(one, folder, descriptor, progress=progress) for one, folder in runs]
+    folders = [
+        evaluation.write(folder / evaluation.FOLDER, *result) for (_, folder), result in zip(runs, found)
+    ]
+    if len(runs) == 1:
+        return folders
+    rows = [{"fold": folder.name, **row} for (_, folder), (_, said) in zip(runs, found) for row in said]
+    return [
+        *folders,
+        evaluation.write(Path(run) / evaluation.FOLDER, scores.pool([score for score, _ in found]), rows),
+    ]
+
+
+def fit(config, run: Path, descriptor: str, *, progress: bool = True) -> tuple[dict, list[dict]]:
+    """Trains and tests on one split; returns the score and the predictions, as a network's evaluation does.
+
+    C is chosen by the accuracy over folds of the training people, people of the validation part among them;
+    then all of them train. In predictions.csv, probabilities are the softmax of the decision values.
+
+    Raises:
+      UserError: an unknown descriptor, a set that cannot be read, or too few people.
+    """
+    try:
+        import sklearn  # noqa: F401  (asked for here, before the pictures are described)
+    except ModuleNotFoundError:
+        raise UserError(
+            "support vector machines need scikit-learn, which is not installed; install dmljax[report]"
+        ) from None
+    describe = plugins.load("descriptors", descriptor).build()
+    start.check_same(run, config)
+    config = config.copy_and_resolve_references()
+    config.data.memory = "host"
+    data = sets.open_set(config, progress=progress)
+    print(sets.describe(data))
+    samples, split = data.samples, data.split
+    train = np.concatenate([split.train, split.validation])
+    gram = _gram(_features(data.feed, np.concatenate([train, split.test]), describe, progress))
+    found, chosen = {INDEX: split.test.astype(np.int32)}, {}
+    for head, labels in ((EXPRESSION, samples.expression), (POSE, samples.pose)):
+        if len(np.unique(labels[train][labels[train] >= 0])) > 1:
+            names = samples.expression_names if head == EXPRESSION else samples.pose_names
+            found[head], chosen[head] = _machine(gram, labels[train], samples.identity[train], len(names))
+    if EXPRESSION not in found:
+        raise UserError(
+            f"{samples.name}: fewer than two expressions among the training images; there is nothing to tell"
+            " apart"
+        )
+    record.write_record(run, config, data)
+    (run / "classical.json").write_text(json.dumps({"descriptor": descriptor, "C": chosen}) + "\n")
+    score = {"run": run.name, "checkpoint": descriptor, "step": 0, **scores.summarise(found, samples)}
+    return score, scores.predictions(found, samples)
+
+
+def _features(feed, indices: np.ndarray, describe, progress: bool) -> np.ndarray:
+    blocks = [indices[k : k + BLOCK].astype(np.int32)[None] for k in range(0, len(indices), BLOCK)]
+    found = []
+    for block in tqdm(blocks, desc="describing", unit=f"x {BLOCK} images", disable=not progress, leave=False):
+        for batch in feed.batches(block):
+            found.append(describe(np.round(batch[IMAGE] @ np.array(GREY, np.float32)).astype(np.uint8)))
+    return np.concatenate(found)
+
+
+def _gram(features: np.ndarray) -> np.ndarray:
+    """Inner products of the features at unit length, float64 [N, N]."""
+    features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return (features @ features.T).astype(np.float64)
+
+
+def _machine(
+    gram: np.ndarray, labels: np.ndarray, people: np.ndarray, classes: int
+) -> tuple[np.ndarray, float]:
+    """(decision values of the test rows, -inf for classes nobody showed, [T, classes]; the chosen C).
+
+    Args:
+      gram: [R + T, R + T], training rows first.
+      labels, people: int [R]; rows without a label do not train.
+    """
+    from sklearn.model_selection import GroupKFold
+    from sklearn.svm import SVC
+
+    count, rows = len(labels), np.flatnonzero(labels >= 0)
+    groups = np.where(people[rows] >= 0, people[rows], -1 - rows)  # whoever is not known is a person apart
+    folds = (
+        list(GroupKFold(min(FOLDS, len(np.unique(groups)))).split(rows, labels[rows], groups))
+        if len(np.unique(groups)) > 1
+        else []
+    )
+
+    def score(cost: float) -> float:
+        right = 0
+        for fit_on, ask in folds:
+            a, b = rows[fit_on], rows[ask]
+            if len(np.unique(labels[a])) > 1:
+                right += int(
+                    (
+                        SVC(C=cost, kernel="precomputed")
+                        .fit(gram[np.ix_(a, a)], labels[a])
+                        .predict(gram[np.ix_(b, a)])
+                        == labels[b]
+                    ).sum()
+                )
+        return right
+
+    best = max(COSTS, key=score)
+    machine = SVC(C=best, kernel="precomputed", decision_function_shape="ovr").fit(
+        gram[np.ix_(rows, rows)], labels[rows]
+    )
+    values = machine.decision_function(gram[count:][:, rows])
+    decided = np.full((len(gram) - count, classes), -np.inf, np.float32)
+    decided[:, machine.classes_] = np.stack([-values, values], 1) if values.ndim == 1 else values
+    return decided, best

@@ -1,0 +1,102 @@
+"""The hardest test images and the most confused pairs of an evaluated run, as small pictures for people to
+look at.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+from PIL import Image
+
+from dmljax import config as configuration
+from dmljax.data.images import load
+from dmljax.preparation.opening import open_samples
+from dmljax.types import UserError
+
+FILE = "hardest.json"
+SIDE = 96
+
+
+def collect(
+    run: Path, evaluation: Path, *, root: str = "", count: int = 12, pairs: int = 3, each: int = 6
+) -> Path:
+    """Writes EVALUATION/hardest.json and the pictures that it names.
+
+    Hardest: wrong with the highest probability of the wrong class. A pair: (true, predicted) expression, the
+    most frequent first.
+
+    Args:
+      run: the run folder, or the folder of its folds.
+      evaluation: where predictions.csv lies.
+
+    Raises:
+      UserError: the run was not evaluated.
+    """
+    try:
+        with open(evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["expression"]]
+    except (OSError, KeyError) as error:
+        raise UserError(f"'{evaluation}' has no predictions ({error}); evaluate the run first") from None
+    config = configuration.read(run if (run / "config.json").exists() else run / "fold_0")
+    if root:
+        with config.unlocked():
+            config.dataset.root = root
+    samples = open_samples(config, progress=False)
+    number = {reference: k for k, reference in enumerate(samples.references)}
+    folder = evaluation / "hardest"
+    folder.mkdir(exist_ok=True)
+
+    def picture(row: dict) -> dict | None:
+        try:
+            pixels = load(samples, number[row["reference"]], SIDE)
+        except (KeyError, ValueError):
+            return None  # the set has changed since; the page says how many are missing
+        name = f"{number[row['reference']]:06d}.png"
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        (folder / name).write_bytes(file.getvalue())
+        return {
+            "picture": f"hardest/{name}",
+            **{
+                key: row.get(key, "")
+                for key in (
+                    "reference",
+                    "identity",
+                    "pose",
+                    "expression",
+                    "expression_predicted",
+                    "expression_probability",
+                )
+            },
+        }
+
+    wrong = sorted(
+        (row for row in rows if row["expression"] != row["expression_predicted"]),
+        key=lambda row: -float(row["expression_probability"]),
+    )
+    kinds = Counter((row["expression"], row["expression_predicted"]) for row in wrong)
+    found = {
+        "wrong": len(wrong),
+        "images": len(rows),
+        "hardest": [picture(row) for row in wrong[:count]],
+        "pairs": [
+            {
+                "true": true,
+                "predicted": said,
+                "count": times,
+                "shown": [
+                    picture(row)
+                    for row in wrong
+                    if (row["expression"], row["expression_predicted"]) == (true, said)
+                ][:each],
+            }
+            for (true, said), times in kinds.most_common(pairs)
+        ],
+    }
+    path = evaluation / FILE
+    path.write_text(json.dumps(found, indent=1) + "\n")
+    return path

@@ -1,0 +1,251 @@
+"""The training loop: the one file that knows everything. Opens the set, runs the step, logs, saves,
+continues.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import signal
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+
+from dmljax import config as configuration
+from dmljax.data import order
+from dmljax.metrics.scores import validation_scores
+from dmljax.runs import assemble, record, sets
+from dmljax.runs import resume as start
+from dmljax.runs.predict import Predictor
+from dmljax.training import state as states
+from dmljax.training.checkpoint import Checkpoints
+from dmljax.training.devices import replicate, set_up_compiler, unreplicate
+from dmljax.training.log import Log
+from dmljax.training.step import SEED, TABLE, conflict_step, train_step
+from dmljax.types import AXIS, UserError
+
+
+class _Stop:
+    """Turns SIGTERM, SIGINT and SIGUSR2 (how clusters announce the end of a job) into a wish to stop, and
+    several processes' wishes into one decision at the same step.
+    """
+
+    def __init__(self):
+        self._wish = 0
+        self.signal = 0  # the decision: 0, or the signal's number
+
+    def decide(self, *, logged: bool) -> bool:
+        """Whether to stop after the present step. Processes ask each other at logged steps only."""
+        if jax.process_count() == 1:
+            self.signal = self._wish
+        elif logged:
+            self.signal = int(np.max(multihost_utils.process_allgather(np.int32(self._wish))))
+        return bool(self.signal)
+
+    @contextlib.contextmanager
+    def listening(self):
+        def note(number, frame):
+            del frame
+            self._wish = number
+
+        before = {}
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+            with contextlib.suppress(ValueError):  # not in the main thread
+                before[number] = signal.signal(number, note)
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def train_folds(config, run: Path, *, progress: bool = True) -> int:
+    """Trains a run, or with `split.fold` = -1 one run per fold in RUN/fold_0, RUN/fold_1, ...
+
+    Returns:
+      the exit code: 0, or 128 + the signal that stopped it.
+    """
+    say = print if jax.process_index() == 0 else (lambda *_: None)
+    runs = sets.folds(config, Path(run))
+    for k, (config, folder) in enumerate(runs):
+        if len(runs) > 1:
+            say(f"fold {k + 1} of {len(runs)}: {folder}")
+        signalled = train(config, folder, progress=progress)
+        if signalled:
+            return 128 + signalled
+    say(f"trained: {run}/  (evaluate it with: dmljax evaluate --run={run})")
+    return 0
+
+
+def train(config, run: Path, *, progress: bool = True) -> int:
+    """Trains a run, or continues it where its folder holds one.
+
+    Args:
+      config: a resolved configuration.
+      run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/.
+
+    Returns:
+      0, or the number of the signal that stopped it; it was saved then.
+
+    Raises:
+      UserError: whatever the user can change.
+    """
+    set_up_compiler(training=True)
+    run, main = Path(run), jax.process_index() == 0
+    say = print if main else (lambda *_: None)
+    start.check_same(run, config)
+    data = sets.open_set(config, progress=progress and main)
+    say(sets.describe(data))
+    tuples, report = _epoch(config, data, 0)
+    say(f"first epoch: {report}")
+    per_step = config.data.tuples_per_step * config.data.accumulate
+    if config.data.accumulate < 1:
+        raise UserError(f"data.accumulate must be at least 1, got {config.data.accumulate}")
+    order.check_divides(config.data.tuples_per_step, jax.device_count())
+    order.check_tuples(data.samples, data.split.train, tuples, report, per_step)
+    times = assemble.schedule(config, len(tuples) // per_step)
+    net = assemble.network(config, data.samples)
+    program = assemble.program(config, data.samples, net, times)
+
+    size = config.data.image_size
+    variables = jax.jit(partial(net.init, train=False))(
+        jax.random.key(config.seed), jnp.zeros((1, size, size, 3))
+    )
+    checkpoints = Checkpoints(run)
+    if config.init.run and checkpoints.latest() is None:
+        variables = start.from_another(config, variables, say)
+    state = states.create(variables, program.optimizer, program.plan.weighting, program.losses.tasks)
+    position, state = start.from_checkpoint(checkpoints, config, data, state, say)
+    if position.finished or position.step >= times.whole:
+        say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
+        return 0
+    if main:
+        record.write_record(run, config, data)
+    step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
+    conflicts = jax.pmap(partial(conflict_step, program=program, axis_name=AXIS), axis_name=AXIS)
+    log = Log(
+        run,
+        step=position.step,
+        whole=times.whole,
+        normalised=config.losses.normalise,
+        progress=progress and main,
+        write=main,
+    )
+    try:
+        return _Loop(config, data, times, net, checkpoints, log, position, conflicts).run(
+            step, replicate(state)
+        )
+    finally:
+        log.close()
+        checkpoints.close()
+
+
+def _epoch(config, data, epoch: int):
+    return order.epoch_tuples(
+        data.samples, data.split.train, seed=config.seed, epoch=epoch, leftovers=config.data.leftovers
+    )
+
+
+class _Loop:
+    """The parts of a running training."""
+
+    def __init__(self, config, data, times, net, checkpoints, log, position, conflicts):
+        self.config, self.data, self.times, self.net = config, data, times, net
+        self.checkpoints, self.log, self.position, self.conflicts = checkpoints, log, position, conflicts
+        self.constant = {SEED: replicate(np.uint32(config.seed % 2**32))} | (
+            {TABLE: replicate(data.feed.table)} if data.feed.table else {}
+        )
+        self.predictor = Predictor(net, data.feed) if len(data.split.validation) else None
+
+    def run(self, step, state) -> int:
+        """Epoch after epoch until the duration, early stop or a signal; returns the signal's number or 0."""
+        at = self.position
+        with _Stop().listening() as stop:
+            while not at.finished and at.step < self.times.whole and not stop.signal:
+                state = self._one_epoch(step, state, stop)
+            self._save("last", state)
+        if stop.signal and not at.finished and at.step < self.times.whole:
+            self.log.say(
+                f"stopped by {signal.Signals(stop.signal).name} at step {at.step}, saved; run the same"
+                " command to continue"
+            )
+            return stop.signal
+        return 0
+
+    def _one_epoch(self, step, state, stop):
+        config, at, times = self.config, self.position, self.times
+        tuples, _ = _epoch(config, self.data, at.epoch)
+        rows = order.steps(
+            tuples,
+            tuples_per_step=config.data.tuples_per_step,
+            accumulate=config.data.accumulate,
+            process=jax.process_index(),
+            processes=jax.process_count(),
+            local_devices=jax.local_device_count(),
+        )
+        for batch in self.data.feed.batches(rows[at.offset :]):
+            if times.conflicts and at.step % times.conflicts == 0:
+                found = self.conflicts(state, batch | self.constant)
+                self.log.record(
+                    {
+                        "step": at.step + 1,
+                        "epoch": at.epoch,
+                        **{key: float(unreplicate(value)) for key, value in found.items()},
+                    }
+                )
+            state, scalars = step(state, batch | self.constant)
+            at.step, at.offset = at.step + 1, at.offset + 1
+            self.log.add(at.step, scalars)
+            over = at.step >= times.whole
+            logged = over or at.step % times.log == 0
+            if logged:
+                self._fetch()
+                self.log.line(at.step, at.epoch)
+            if at.offset == len(rows):
+                self._end_of_epoch(state)
+            if stop.decide(logged=logged) or over or at.finished:
+                break
+            if at.step % times.save == 0:
+                self._save("last", state)
+        return state
+
+    def _fetch(self) -> None:
+        self.position.epoch_sum += sum(scalars["loss/total"] for scalars in self.log.fetch())
+
+    def _end_of_epoch(self, state) -> None:
+        """Early stop and the best checkpoint, by the validation loss if people were held out, else by the
+        training's.
+        """
+        self._fetch()
+        at, patience = self.position, self.config.train.patience
+        criterion = at.epoch_sum / at.offset
+        at.epoch, at.offset, at.epoch_sum = at.epoch + 1, 0, 0.0
+        if self.predictor is not None:
+            found = self.predictor(unreplicate(state.ema), self.data.split.validation)
+            scores = validation_scores(found, self.data.samples)
+            self.log.record(
+                {"step": at.step, "epoch": at.epoch, **{f"validation/{k}": v for k, v in scores.items()}}
+            )
+            criterion = scores["loss"]
+        if at.best is None or criterion < at.best - self.config.train.least_fall * abs(at.best):
+            at.best, at.stale = criterion, 0
+            self._save("best", state)
+        else:
+            at.stale += 1
+            if patience and at.stale >= patience:
+                at.finished = (
+                    f"the loss has not fallen for {patience} epochs (early stop after epoch {at.epoch})"
+                )
+
+    def _save(self, kind: str, state) -> None:
+        self._fetch()  # a loss that is not finite must not reach a checkpoint
+        position = {
+            "position": dataclasses.asdict(self.position),
+            "config": configuration.trimmed(self.config),
+            "set": sets.fingerprint(self.data.samples),
+        }
+        self.checkpoints.save(kind, self.position.step, unreplicate(state), position)

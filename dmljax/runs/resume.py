@@ -1,0 +1,75 @@
+"""Where a run starts: afresh, from parts of another run's network, or from its own last checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from dmljax import config as configuration
+from dmljax.models import pretrained
+from dmljax.runs import assemble, sets
+from dmljax.training.checkpoint import KINDS, Checkpoints
+from dmljax.types import UserError
+
+
+@dataclasses.dataclass
+class Position:
+    """Where a run stands; saved with every checkpoint. With the state it is all that is needed to
+    continue.
+    """
+
+    step: int = 0  # optimizer steps taken
+    epoch: int = 0  # epochs completed
+    offset: int = 0  # steps taken in the present epoch
+    epoch_sum: float = 0.0  # of the fixed combination of the losses, over the present epoch
+    best: float | None = None  # the smallest criterion so far
+    stale: int = 0  # epochs since it fell
+    finished: str = ""  # why the run is over before its duration
+
+
+def check_same(run: Path, config) -> None:
+    """Refuses a folder that holds a run of another configuration."""
+    if not (run / "config.json").exists():
+        return
+    different = configuration.differences(configuration.read_saved(run), configuration.trimmed(config))
+    if different:
+        raise UserError(
+            f"'{run}' holds a run of another configuration: {'; '.join(different)}. Change them back, or give"
+            " another --run"
+        )
+
+
+def from_another(config, variables, say):
+    """The variables with parts of another run's."""
+    chosen = config.init
+    parts = tuple(assemble.choice(part, pretrained.PARTS, "init.parts") for part in chosen.parts)
+    before = Checkpoints(Path(chosen.run))
+    saved = before.position(assemble.choice(chosen.checkpoint, KINDS, "init.checkpoint"))
+    variables, told = pretrained.take(variables, before.averages(chosen.checkpoint), parts)
+    before.close()
+    say("\n  ".join([f"starting from '{chosen.run}', step {saved['position']['step']}", *told]))
+    if not any(line.startswith("taken") for line in told):
+        raise UserError(
+            f"nothing of '{chosen.run}' fits this network ({'; '.join(told)}); make the networks alike, or"
+            " change init.parts"
+        )
+    return variables
+
+
+def from_checkpoint(checkpoints: Checkpoints, config, data, state, say):
+    """The position and state to go on from, of the last checkpoint if there is one that fits."""
+    if checkpoints.latest() is None:
+        return Position(), state
+    saved = checkpoints.position()
+    mark = sets.fingerprint(data.samples)
+    different = configuration.differences(saved["config"], configuration.trimmed(config))
+    if saved["set"] != mark:
+        different.append(f"images and labels of {data.samples.name}: {saved['set']} there, {mark} here")
+    if different:
+        raise UserError(
+            f"the checkpoint in '{checkpoints.folder}' does not fit: {'; '.join(different)}. Change them"
+            " back, or give another --run"
+        )
+    position = Position(**saved["position"])
+    say(f"continuing at step {position.step} of '{checkpoints.folder.parent}'")
+    return position, checkpoints.restore("last", state)

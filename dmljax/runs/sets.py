@@ -1,0 +1,100 @@
+"""The set of a run: read, split by people, searched for near-duplicates, described."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dmljax.data import duplicates, feeds, images, splits
+from dmljax.preparation.opening import open_samples
+from dmljax.types import Samples
+
+
+class Set(NamedTuple):
+    """A feed over the samples that can be read, who trains and tests, and pairs of images on both sides that
+    are nearly the same.
+    """
+
+    feed: Any
+    split: splits.Split
+    duplicates: list[tuple[int, int]] | None
+
+    @property
+    def samples(self) -> Samples:
+        return self.feed.samples
+
+
+def open_set(config, *, progress: bool = True) -> Set:
+    """Reads the configured set and splits it."""
+    samples = open_samples(config, progress=progress)
+    feed = feeds.build(
+        config.data.feed,
+        samples,
+        image_size=config.data.image_size,
+        memory=config.data.memory,
+        progress=progress,
+    )
+    chosen = config.split.to_dict() | ({"kind": "given"} if config.dataset.test else {})
+    split = splits.make(feed.samples, seed=config.seed, **chosen)
+    apart = np.concatenate([split.validation, split.test])
+    return Set(feed, split, duplicates.across(feed.samples, split.train, apart, images.load))
+
+
+def folds(config, run: Path) -> list[tuple[Any, Path]]:
+    """The runs that a configuration asks for, and their folders: one, or with `split.fold` = -1 one for each
+    fold, RUN/fold_0 and so on.
+    """
+    if config.split.kind != "folds" or config.split.fold != -1:
+        return [(config, run)]
+    found = []
+    for fold in range(config.split.folds):
+        one = config.copy_and_resolve_references()
+        one.split.fold = fold
+        found.append((one, run / f"fold_{fold}"))
+    return found
+
+
+def fingerprint(samples: Samples) -> str:
+    """A short hash of references, labels and class names: another set, or another state of it, has another
+    one.
+    """
+    digest = hashlib.sha256(
+        json.dumps([samples.references, samples.expression_names, samples.pose_names]).encode()
+    )
+    for labels in (samples.expression, samples.pose, samples.identity):
+        digest.update(np.ascontiguousarray(labels, np.int32).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def describe(data: Set) -> str:
+    """What is there, beside what the set's authors state, and what is to be told about it; a line each."""
+    samples, split = data.samples, data.split
+    people = [len(np.unique(samples.identity[part][samples.identity[part] >= 0])) for part in split]
+    sides = ", ".join(
+        f"{name} {len(part)} images of {count} people"
+        for name, part, count in zip(split._fields, split, people)
+        if len(part)
+    )
+    published = f" (published: {samples.published})" if samples.published else ""
+    skipped = f", {len(samples.skipped)} files skipped" if samples.skipped else ""
+    lines = [
+        (
+            f"{samples.name}: {len(samples)} images{published}{skipped}; {len(samples.expression_names)}"
+            f" expressions, {len(samples.pose_names)} poses, {len(samples.identity_names)} identities;"
+            f" {sides}"
+        ),
+        *samples.notes,
+    ]
+    if data.duplicates is None:
+        lines.append("near-duplicates across the split were not looked for: too many pairs of images")
+    elif data.duplicates:
+        one, other = (samples.references[k] for k in data.duplicates[0])
+        lines.append(
+            f"near-duplicates across the split: {len(data.duplicates)} pairs (near_duplicates.csv), e.g."
+            f" '{one}' and '{other}'"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,161 @@
+"""Times the train and the evaluation step as a run uses them, on random images."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dmljax.backbones import resnet
+from dmljax.data.order import check_divides
+from dmljax.models.dmlnet import DMLNet
+from dmljax.training import augment, optimizer, phases, state
+from dmljax.training.devices import replicate, set_up_compiler
+from dmljax.training.objective import Options
+from dmljax.training.step import SEED, Program, eval_step, train_step
+from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_SIZE, UserError
+from dmljax.weightings.gradients import Plan
+from dmljax.weightings.strategies import dwa
+from dmljax.workers import cores
+
+CLASSES = {EXPRESSION: 7, POSE: 5, IDENTITY: 20}
+BATCHES = 4  # different ones, used in turn
+
+
+def measure(
+    *,
+    mode: str,
+    device: str | None,
+    image: int,
+    batch: int,
+    width: int,
+    stages,
+    dtype: str,
+    steps: int,
+    warmup: int,
+    trace: str = "",
+) -> str:
+    """One JSON line: the median of steps that are waited for one by one, and the mean of steps that are not.
+
+    Raises:
+      UserError: no such device, a batch that does not divide, stages that are no numbers.
+    """
+    set_up_compiler(training=mode == "train")
+    try:
+        stages = tuple(int(s) for s in stages)
+    except ValueError:
+        raise UserError(f"--stages must be whole numbers such as 3,4,6,3; got '{','.join(stages)}'") from None
+    if device:
+        try:
+            jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
+            jax.devices()
+        # the latter for a platform that JAX knows and has no plug-in for
+        except (RuntimeError, AssertionError):
+            raise UserError(
+                f"--device={device}: JAX finds no such device here; leave the flag out to use what there is"
+            ) from None
+    devices = jax.local_device_count()
+    if batch % (devices * (TUPLE_SIZE if mode == "train" else 1)):
+        if mode == "train":
+            check_divides(batch // TUPLE_SIZE, devices)
+        raise UserError(
+            f"--batch={batch} must be a multiple of {devices * (TUPLE_SIZE if mode == 'train' else 1)}"
+        )
+    kind = {"f32": jnp.float32, "bf16": jnp.bfloat16}[dtype]
+    net = DMLNet(
+        partial(resnet.build, width=width, stages=stages, axis_name=AXIS, dtype=kind),
+        CLASSES[EXPRESSION],
+        CLASSES[POSE],
+        dtype=kind,
+    )
+    started = time.perf_counter()
+    variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), jnp.zeros((1, image, image, 3)))
+    data = [replicate_rows(_batch(k, batch, image), devices) for k in range(BATCHES)]
+    run = _trainer(net, variables, data) if mode == "train" else _predictor(net, variables, data)
+    for k in range(warmup):
+        jax.block_until_ready(run(k))
+    ready = time.perf_counter() - started
+    with jax.profiler.trace(trace) if trace else contextlib.nullcontext():
+        single = []
+        for k in range(steps):
+            before = time.perf_counter()
+            jax.block_until_ready(run(k))
+            single.append(time.perf_counter() - before)
+        before = time.perf_counter()
+        for k in range(steps):
+            last = run(k)
+        jax.block_until_ready(last)
+        pipelined = (time.perf_counter() - before) / steps
+    found = {
+        "program": f"dmljax jax {jax.__version__}",
+        "mode": mode,
+        "device": jax.devices()[0].platform,
+        "device_kind": jax.devices()[0].device_kind,
+        "devices": devices,
+        "cores": cores(),
+        "image": image,
+        "batch": batch,
+        "width": width,
+        "stages": ",".join(map(str, stages)),
+        "dtype": dtype,
+        "params": sum(x.size for x in jax.tree.leaves(variables["params"])),
+        "start_s": round(ready, 2),
+        "median_step_s": round(float(np.median(single)), 5),
+        "pipelined_step_s": round(pipelined, 5),
+        "images_per_s": round(batch / pipelined, 2),
+    }
+    return json.dumps(found)
+
+
+def _batch(seed: int, batch: int, image: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = {key: rng.integers(0, n, batch).astype(np.int32) for key, n in CLASSES.items()}
+    return {
+        INDEX: np.arange(batch, dtype=np.int32),
+        IMAGE: rng.integers(0, 256, (batch, image, image, 3)).astype(np.uint8),
+        **labels,
+    }
+
+
+def replicate_rows(batch: dict, devices: int) -> dict:
+    """A batch [N, ...] on the devices as [devices, 1, N / devices, ...]."""
+    split = jax.tree.map(lambda x: x.reshape((devices, 1, -1) + x.shape[1:]), batch)
+    return jax.pmap(lambda x: x, axis_name=AXIS)(split)
+
+
+def _trainer(net, variables, data):
+    losses = Options(anchors="all")
+    active = partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1)
+    program = Program(
+        net.apply,
+        losses,
+        Plan(dwa.build()),
+        optimizer.build(learning_rate=1e-3),
+        active,
+        augment.Options(),
+        (),
+        ema=0.9999,
+        ema_warmup=True,
+        total=(1.0,) * len(losses.tasks),
+    )
+    step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
+    held = replicate(state.create(variables, program.optimizer, program.plan.weighting, losses.tasks))
+    seed = {SEED: replicate(np.uint32(0))}
+
+    def run(k: int):
+        nonlocal held
+        held, logs = step(held, data[k % BATCHES] | seed)
+        return logs
+
+    return run
+
+
+def _predictor(net, variables, data):
+    step = jax.pmap(partial(eval_step, apply=net.apply), axis_name=AXIS)
+    everywhere = replicate(variables)
+    return lambda k: step(everywhere, data[k % BATCHES])[EXPRESSION]

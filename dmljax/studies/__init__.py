@@ -1,0 +1,1 @@
+"""Many runs: members, the engines that run them, results, measures, published numbers."""

@@ -1,0 +1,265 @@
+"""Where the members of a comparison run: processes of this machine, or jobs that submitit gives to SLURM."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dmljax import plugins
+from dmljax.studies.members import COST, TRAIN, Member
+from dmljax.types import TUPLE_SIZE, UserError
+
+CLUSTERS = ("slurm", "local")
+PATIENCE_S = 60  # for a training to save itself before its job ends
+POLL_S = 1.0
+TIMEOUT_MIN = 240  # of a job, unless told otherwise: submitit's own few minutes are too short for a training
+
+
+class Job:
+    """One member as plain commands: its program and, of a network, its evaluation. Also what submitit
+    pickles, calls, and asks to step aside.
+
+    Attributes:
+      member, arguments: the member, and `--config...` of the comparison, given to every training.
+      cores: numbers of the processor's cores that it keeps to; empty: all.
+    """
+
+    def __init__(self, member: Member, arguments: list[str], cores: tuple[int, ...] = ()):
+        self.member, self.arguments, self.cores = member, list(arguments), cores
+        self._process: subprocess.Popen | None = None
+
+    def __call__(self) -> str:
+        """'' or what it said when it failed. What it cost is written last: a member with a cost is
+        finished.
+        """
+        folder, program = self.member.folder, self.member.program
+        run = f"--run={folder}"
+        code, said, seconds, peak = self._command(
+            [*program, *self.arguments, *self.member.arguments, run, "--noprogress"]
+        )
+        if code == 0 and program == TRAIN:
+            code, said, _, _ = self._command(["evaluate", run, "--noprogress"])
+        if code:
+            return said or f"exit code {code}"
+        cost = {"train_s": round(seconds, 1), "peak_bytes": peak} | (
+            _pace(folder) if program == TRAIN else {}
+        )
+        part = folder / f".{COST}.part"
+        part.write_text(json.dumps(cost) + "\n")
+        part.replace(folder / COST)
+        return ""
+
+    def stop(self) -> None:
+        """Asks the command that runs to save and end."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def checkpoint(self):
+        """submitit's question before it takes the machine away: saves, and says what to run when there is one
+        again.
+        """
+        from submitit.helpers import DelayedSubmission
+
+        self.stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # then the run goes on from what it saved before
+            if self._process is not None:
+                self._process.wait(PATIENCE_S)
+        return DelayedSubmission(Job(self.member, self.arguments))
+
+    def _command(self, arguments: list[str]) -> tuple[int, str, float, int]:
+        """(exit code, last line of its errors, processor seconds, largest resident memory in bytes) of a
+        dmljax command.
+        """
+        keep = f"import os; os.sched_setaffinity(0, {list(self.cores)}); " if self.cores else ""
+        script = f"{keep}from dmljax.launch.cli import main; main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._process = process
+        try:
+            lines = process.stderr.read().strip().splitlines()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            self._process = None
+            process.stderr.close()
+        return (
+            process.returncode,
+            lines[-1] if lines else "",
+            usage.ru_utime + usage.ru_stime,
+            usage.ru_maxrss * 1024,
+        )
+
+
+def _pace(folder: Path) -> dict:
+    """Seconds a step and images a second of a training, at its end."""
+    steps = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    rate = [line["steps_per_second"] for line in steps if "steps_per_second" in line][-1]
+    data = json.loads((folder / "config.json").read_text())["data"]
+    images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
+    return {"step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
+
+
+def processes(
+    members: list[Member], arguments: list[str], *, jobs: int, progress: bool = True
+) -> list[tuple[Member, str]]:
+    """Runs what is not finished on this machine, `jobs` at a time; SIGTERM and SIGINT are passed on, so that
+    the runs save and can go on.
+
+    Several at a time share the cores out: threads of one that wait for a core that another has cost a tenth
+    of the time.
+
+    Returns:
+      members that failed, each with the last line it said.
+    """
+    todo = [Job(member, arguments) for member in members if not member.finished]
+    stopped, failed, places = threading.Event(), [], queue.SimpleQueue()
+    for place in _places(jobs):
+        places.put(place)
+
+    def stop(number, frame):
+        del frame
+        stopped.set()
+        for job in todo:
+            job.stop()
+        raise KeyboardInterrupt(number)
+
+    def one(job: Job) -> None:
+        if stopped.is_set():
+            return
+        job.cores = places.get()
+        said = job()
+        places.put(job.cores)
+        if said and not stopped.is_set():
+            failed.append((job.member, said))
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with _bar(members, todo, progress) as bar, ThreadPoolExecutor(jobs) as pool:
+            for _ in pool.map(one, todo):
+                bar.update()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return failed
+
+
+def _places(jobs: int) -> list[tuple[int, ...]]:
+    """The cores of each of `jobs` processes; all for each where there is one process, or fewer cores, or no
+    way to keep to some.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    return [tuple(cores[k::jobs]) if 1 < jobs <= len(cores) else () for k in range(jobs)]
+
+
+def cluster(
+    members: list[Member],
+    arguments: list[str],
+    *,
+    name: str,
+    options: list[str],
+    logs: Path,
+    jobs: int,
+    progress: bool = True,
+) -> list[tuple[Member, str]]:
+    """The same as jobs of a cluster, `jobs` submitted at a time. A job that is pre-empted saves and is queued
+    again; one that stops with this process goes on when the comparison is started again.
+
+    Args:
+      name: 'slurm', or 'local' to try the jobs on this machine.
+      options: 'key=value' texts for submitit's executor, such as 'timeout_min=60' or 'slurm_partition=gpu'.
+      logs: where submitit keeps its scripts and the output of the jobs.
+
+    Raises:
+      UserError: submitit is not installed, there is no such cluster here, or an option is unknown.
+    """
+    submit = _executor(name, options, logs)
+    todo = [Job(member, arguments) for member in members if not member.finished]
+    waiting, running, failed = list(reversed(todo)), {}, []
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with _bar(members, todo, progress) as bar:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    job = waiting.pop()
+                    running[submit(job)] = job
+                for handle in [h for h in running if h.done()]:
+                    job = running.pop(handle)
+                    if said := _said(handle):
+                        failed.append((job.member, said))
+                    bar.update()
+                time.sleep(POLL_S)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        for handle in running:
+            handle.cancel(check=False)
+    return failed
+
+
+def _bar(members, todo, progress: bool) -> tqdm:
+    return tqdm(
+        total=len(members),
+        initial=len(members) - len(todo),
+        desc="comparing",
+        unit="run",
+        disable=not progress,
+    )
+
+
+def _said(handle) -> str:
+    """What a finished job has to complain about, or ''."""
+    problem = handle.exception()
+    if problem is None:
+        return handle.result()
+    last = str(problem).strip().splitlines()[-1:]
+    return (
+        f"job {handle.job_id}: {' '.join(last) or type(problem).__name__}; its output is in"
+        f" {handle.paths.stderr}"
+    )
+
+
+def _executor(name: str, options: list[str], logs: Path):
+    """submitit's `submit` for a cluster, set up with the options."""
+    if name not in CLUSTERS:
+        raise UserError(
+            f"--cluster must be one of {', '.join(CLUSTERS)}; got '{name}'.{plugins.nearest(name, CLUSTERS)}"
+        )
+    try:
+        import submitit
+    except ModuleNotFoundError:
+        raise UserError("--cluster needs submitit, which is not installed; install dmljax[cluster]") from None
+    settings: dict = {"timeout_min": TIMEOUT_MIN}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise UserError(f"--cluster_options are key=value,key=value; got '{option}'")
+        settings[key] = _number(value)
+    try:
+        executor = submitit.AutoExecutor(folder=logs, cluster=name)
+        executor.update_parameters(**settings)
+    except (NameError, TypeError, ValueError, AssertionError, RuntimeError) as error:
+        raise UserError(f"--cluster={name}: {' '.join(str(error).split())}") from None
+    return executor.submit
+
+
+def _number(text: str):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text

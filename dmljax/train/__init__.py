@@ -1,1 +1,0 @@
-"""Training: state, optimizer, phases, the step, checkpoints, the loop."""

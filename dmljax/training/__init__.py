@@ -1,0 +1,3 @@
+"""One training step and what it is made of: objective, state, optimizer, phases, augmentation, checkpoints,
+log.
+"""

@@ -1,0 +1,137 @@
+"""Augmentation on the device, a stateless function of (seed, step, row): the same for every feed and device
+count.
+
+A five-tuple is flipped as a whole and its pose labels are mirrored with it. So every relation inside the
+tuple still
+holds: flipping one image alone would change its pose and break the tuple. All else is drawn per image.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import MISSING, TUPLE_SIZE, UserError
+
+
+class Options(NamedTuple):
+    """Static; all zero: images pass unchanged.
+
+    Attributes:
+      flip: probability of a horizontal flip of a five-tuple; not taken where a pose has no mirror image in
+        the set.
+      shift: largest shift, as a share of the side; uncovered pixels repeat the border.
+      scale: largest relative change of size.
+      brightness: largest change of all grey levels, as a share of 255.
+      contrast: largest relative change of the deviation from the image's mean. Standardisation undoes a
+        change of brightness and contrast except for what it clips at black and white.
+      erase: probability of filling a rectangle with the image's mean.
+      erase_area: largest share of the image that it covers.
+    """
+
+    flip: float = 0.0
+    shift: float = 0.0
+    scale: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erase: float = 0.0
+    erase_area: float = 0.2
+
+
+def check(options: Options) -> Options:
+    """The options, or a UserError that names the field out of 0..1."""
+    for name, value in options._asdict().items():
+        if not 0 <= value <= 1 or (name == "scale" and value == 1):
+            raise UserError(
+                f"augment.{name} must be from 0 to 1{' (exclusive)' if name == 'scale' else ''}, got {value}"
+            )
+    return options
+
+
+def augment(
+    key: jax.Array,
+    images: jax.Array,
+    pose: jax.Array,
+    rows: jax.Array,
+    mirror: tuple[int, ...],
+    options: Options,
+) -> tuple[jax.Array, jax.Array]:
+    """Augmented images and pose labels.
+
+    Args:
+      key: a random key that is the same on every device.
+      images: uint8 [N, H, W, C], whole five-tuples one after another.
+      pose: int32 [N].
+      rows: int32 [N], each row's number in the global batch; with the key it determines the row's draws.
+      mirror: pose class after a flip, MISSING where there is none.
+
+    Returns:
+      float32 [N, H, W, C] in 0..255, and int32 [N].
+    """
+    pixels = images.astype(jnp.float32)
+    if not any(options[:6]):
+        return pixels, pose
+    draws = jax.vmap(lambda row: jax.random.uniform(jax.random.fold_in(key, row), (10,)))(rows)
+    signed = 2 * draws - 1
+    flipped = jnp.zeros(len(rows), bool)
+    if options.flip:
+        flipped = _flips(draws[:, 0], pose, mirror, options.flip)
+        pose = jnp.where(flipped, _mirrored(pose, mirror), pose)
+    if options.flip or options.shift or options.scale:
+        pixels = jax.vmap(_resample)(
+            pixels,
+            flipped,
+            options.shift * signed[:, 1],
+            options.shift * signed[:, 2],
+            1 + options.scale * signed[:, 3],
+        )
+    if options.brightness or options.contrast:
+        mean = pixels.mean((1, 2, 3), keepdims=True)
+        gain = 1 + options.contrast * signed[:, 4]
+        lift = 255 * options.brightness * signed[:, 5]
+        pixels = jnp.clip(
+            mean + (pixels - mean) * gain[:, None, None, None] + lift[:, None, None, None], 0.0, 255.0
+        )
+    if options.erase:
+        pixels = jax.vmap(_erase, (0, 0, None))(pixels, draws[:, 6:], options)
+    return pixels, pose
+
+
+def _mirrored(pose, mirror):
+    return jnp.where(pose >= 0, jnp.asarray(mirror, jnp.int32)[jnp.maximum(pose, 0)], MISSING)
+
+
+def _flips(draw, pose, mirror, probability):
+    """bool [N]: one decision per five-tuple, that of its first row; only where every labelled pose has a
+    mirror.
+    """
+    possible = (pose < 0) | (_mirrored(pose, mirror) >= 0)
+    tuples = (draw.reshape(-1, TUPLE_SIZE)[:, 0] < probability) & possible.reshape(-1, TUPLE_SIZE).all(1)
+    return jnp.repeat(tuples, TUPLE_SIZE)
+
+
+def _resample(image, flipped, down, right, scale):
+    """Bilinear; every output pixel looks up one place per axis, so two small matrices do it."""
+
+    def matrix(length, offset, mirrored):
+        centre = (length - 1) / 2
+        place = jnp.arange(length, dtype=jnp.float32)
+        place = jnp.where(mirrored, length - 1 - place, place)
+        source = jnp.clip((place - centre) / scale + centre - offset * length, 0, length - 1)
+        return jnp.maximum(0.0, 1 - jnp.abs(source[:, None] - jnp.arange(length, dtype=jnp.float32)[None, :]))
+
+    rows, columns = matrix(image.shape[0], down, False), matrix(image.shape[1], right, flipped)
+    exact = jax.lax.Precision.HIGHEST  # grey levels up to 255 would lose their last bits otherwise
+    return jnp.einsum("hi,ijc,wj->hwc", rows, image, columns, precision=exact)
+
+
+def _erase(image, draw, options):
+    height, width = image.shape[:2]
+    happens, area, y, x = draw[0] < options.erase, draw[1] * options.erase_area, draw[2], draw[3]
+    side = jnp.sqrt(area)
+    inside_y = jnp.abs((jnp.arange(height, dtype=jnp.float32) + 0.5) / height - y) < side / 2
+    inside_x = jnp.abs((jnp.arange(width, dtype=jnp.float32) + 0.5) / width - x) < side / 2
+    hole = happens & inside_y[:, None] & inside_x[None, :]
+    return jnp.where(hole[..., None], image.mean(), image)

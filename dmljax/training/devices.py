@@ -1,0 +1,78 @@
+"""Devices: replicating a tree over them, taking it back, and how programs are compiled for them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jax
+import jaxlib
+import numpy as np
+
+from dmljax.types import AXIS, UserError
+from dmljax.workers import cores
+
+# On a CPU, XLA interleaves operations that do not depend on each other, as those of the three branches, for
+# many cores to share. On few cores a train step is slower for it, supposedly because arrays push each other
+# out of the cache; inference is faster (benchmarks/README.md).
+_INTERLEAVE = "--xla_cpu_enable_concurrency_optimized_scheduler"
+_KNOWN_TO = ("0.10",)  # versions of jaxlib that have the option; one that has not would end the process
+_FEW_CORES = 4
+
+
+def set_up_compiler(*, training: bool = False) -> None:
+    """How programs are compiled from here on; call it before JAX looks for devices.
+
+    XLA's persistent cache, so that a program is compiled once per machine; JAX_COMPILATION_CACHE_DIR moves
+    it. For `training` on few cores, operations one after another, unless XLA_FLAGS has said something about
+    it.
+    """
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+    flags = os.environ.get("XLA_FLAGS", "")
+    if (
+        training
+        and _INTERLEAVE not in flags
+        and jaxlib.__version__.startswith(_KNOWN_TO)
+        and cores() <= _FEW_CORES
+    ):
+        os.environ["XLA_FLAGS"] = f"{flags} {_INTERLEAVE}=false".strip()
+
+
+def replicate(tree, devices=None):
+    """A copy of every leaf on each local device, or on the given ones: leaves [...] -> [devices, ...].
+
+    It lies where the pmapped step leaves its results, so the step is traced once for the first call and all
+    others.
+    """
+    copy = jax.pmap(lambda _, x: x, axis_name=AXIS, in_axes=(0, None), out_axes=0, devices=devices)
+    return copy(np.arange(jax.local_device_count() if devices is None else len(devices)), tree)
+
+
+def unreplicate(tree):
+    """The first device's copy of every leaf, as NumPy arrays."""
+    return jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data[0], tree))
+
+
+def connect(coordinator: str, processes: int, process: int) -> None:
+    """Joins several processes into one run; nothing where there is only one.
+
+    Raises:
+      UserError: the numbers do not fit together, or the coordinator cannot be reached.
+    """
+    if processes == 1 and not coordinator:
+        return
+    if not coordinator or not process < processes:
+        raise UserError(
+            "several processes need --coordinator=HOST:PORT and --process below --processes; got"
+            f" '{coordinator}', {process} of {processes}"
+        )
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"process {process} cannot join {processes} processes at {coordinator}:"
+            f" {str(error).splitlines()[0]}"
+        ) from None

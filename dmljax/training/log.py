@@ -1,0 +1,156 @@
+"""The log of a run: a JSON line and TensorBoard scalars per logged step, a progress bar, and words on the
+method's health.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from dmljax.types import UserError
+
+FILE = "train.jsonl"
+# Mean squared distance between embeddings, relative to their squared norm, below which they are one point.
+COLLAPSED = 1e-4
+
+
+class Log:
+    """Collects the steps' scalars on the device and writes their means."""
+
+    def __init__(
+        self, run: Path, *, step: int, whole: int, normalised: bool, progress: bool = True, write: bool = True
+    ):
+        self._path, self._write, self._normalised = run / FILE, write, normalised
+        self._pending: list[tuple[int, dict]] = []
+        self._window: list[dict[str, float]] = []
+        self._collapsed = False
+        self._board = None
+        if write:
+            self._forget_after(step)
+            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+        self.bar = tqdm(
+            total=whole,
+            initial=step,
+            unit="step",
+            disable=not progress,
+            desc="training",
+            smoothing=0.1,
+            dynamic_ncols=True,
+        )
+        self._started, self._from = time.monotonic(), step
+
+    def _forget_after(self, step: int) -> None:
+        """Lines of steps that a stopped run had logged after its last checkpoint are written again."""
+        if self._path.exists():
+            lines = [line for line in self._path.read_text().splitlines() if _step_of(line) <= step]
+            part = self._path.with_suffix(".part")
+            part.write_text("".join(line + "\n" for line in lines))
+            part.replace(self._path)
+
+    def add(self, step: int, scalars: dict[str, jax.Array]) -> None:
+        """Remembers the scalars of the step that led to step number `step`, without waiting for them."""
+        self._pending.append(
+            (step, {key: value.addressable_shards[0].data for key, value in scalars.items()})
+        )
+        self.bar.update()
+
+    def fetch(self) -> list[dict[str, float]]:
+        """Waits for the steps added since the last call, and returns their scalars.
+
+        Raises:
+          UserError: a loss is not finite; the text names the loss, the step and where to look.
+        """
+        fetched = []
+        for step, device_scalars in self._pending:
+            scalars = {
+                key: float(np.ravel(value)[0]) for key, value in jax.device_get(device_scalars).items()
+            }
+            bad = [key for key, value in scalars.items() if not math.isfinite(value)]
+            if bad:
+                raise UserError(_non_finite(bad, step, scalars))
+            fetched.append(scalars)
+        self._pending.clear()
+        self._window += fetched
+        return fetched
+
+    def line(self, step: int, epoch: int) -> None:
+        """Writes the means over the steps fetched since the last line."""
+        if not self._window:
+            return
+        means = {key: float(np.mean([scalars[key] for scalars in self._window])) for key in self._window[0]}
+        self._window.clear()
+        seconds = time.monotonic() - self._started
+        record = {
+            "step": step,
+            "epoch": epoch,
+            "steps_per_second": round((step - self._from) / max(seconds, 1e-9), 3),
+            **means,
+        }
+        self.record(record)
+        self.bar.set_postfix_str(
+            " ".join(f"{key[5:]} {means[key]:.3f}" for key in means if key.startswith("loss/")), refresh=False
+        )
+        self._name_collapse(step, means)
+
+    def record(self, record: dict) -> None:
+        """Writes one JSON line, and its numbers to TensorBoard."""
+        if not self._write:
+            return
+        with open(self._path, "a") as file:
+            file.write(json.dumps(record) + "\n")
+        for key, value in record.items():
+            if key not in ("step", "epoch") and isinstance(value, float):
+                self._board.add_scalar(key, value, record["step"])
+
+    def _name_collapse(self, step: int, means: dict[str, float]) -> None:
+        if "embedding/spread" not in means:
+            return
+        scale = 1.0 if self._normalised else max(means["embedding/norm"] ** 2, 1e-12)
+        collapsed = means["embedding/spread"] / scale < COLLAPSED
+        if collapsed and not self._collapsed:
+            self.say(
+                f"step {step}: the embedding has collapsed: all images lie within a mean squared distance of"
+                f" {means['embedding/spread']:.1e} (norm {means['embedding/norm']:.2g}), where the triplet"
+                " loss has no gradient. Lower optimizer.learning_rate, raise the margins, or weight the"
+                " triplet loss less"
+            )
+        self._collapsed = collapsed
+
+    def say(self, text: str) -> None:
+        """A line above the progress bar."""
+        if self._write:
+            self.bar.write(text)
+
+    def close(self) -> None:
+        """Ends the bar and the event file."""
+        self.bar.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError, TypeError):  # a line cut off by a kill
+        return math.inf
+
+
+def _non_finite(bad: list[str], step: int, scalars: dict[str, float]) -> str:
+    named = next(
+        (key for key in bad if key.startswith("loss/") and key not in ("loss/total", "loss/weighted")), bad[0]
+    )
+    around = ", ".join(
+        f"{key}={scalars[key]:.3g}" for key in scalars if key.startswith(("loss/", "weight/", "gradient/"))
+    )
+    return (
+        f"step {step}: {named} is not finite ({around}). The last checkpoint is from before it. Look at"
+        " optimizer.learning_rate, optimizer.clip, losses.link ('none' has no lower bound) and"
+        " weighting.dwa.literal"
+    )

@@ -1,0 +1,177 @@
+"""Exact solvers for small K on the Gram matrix of the tasks' gradients; no host, no iteration to a tolerance.
+
+All work on any K up to 8 by looking at every subset of tasks (2^K small linear systems, solved at once), or
+by a fixed number of Newton steps. A task whose gradient vanishes beside the others' is left out of the
+problem and gets weight 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dmljax.types import UserError, Weighting
+from dmljax.weightings.parts import count
+
+MOST = 8  # tasks; 2^K subsets are looked at
+_VANISHING = 1e-10  # of the largest squared norm
+
+
+def strategy(solve: Callable) -> Weighting:
+    """A strategy without memory from `solve(gram [K, K], present bool [K]) -> weights [K]`.
+
+    The matrix it is given is divided by its mean squared norm c, symmetric, and has the identity in rows of
+    tasks that are not present; it answers for gradients of that scale and may return (weights, p) to have the
+    weights multiplied by c^-p.
+    """
+
+    def update(signals, state):
+        weights, aux = solved(signals.gram, signals.active & signals.valid, signals.active, solve)
+        return weights, state, aux
+
+    return Weighting(check_tasks, update, frozenset({"gram"}))
+
+
+def check_tasks(tasks):
+    """No state.
+
+    Raises:
+      UserError: too many tasks.
+    """
+    if len(tasks) > MOST:
+        raise UserError(
+            f"this weighting looks at all subsets of tasks and takes {MOST} at most; there are {len(tasks)}"
+        )
+    return ()
+
+
+def solved(gram, considered, active, solve: Callable):
+    """(weights [K], {'fallback'}): see `strategy`. `considered`: the tasks to solve for, as far as their
+    gradients do not vanish.
+    """
+    present, scale, matrix = prepared(gram, considered)
+    answer = solve(matrix, present)
+    weights, power = answer if isinstance(answer, tuple) else (answer, 0.0)
+    weights = weights * scale ** (-power)
+    good = present & jnp.isfinite(weights)
+    fallback = (active & ~good).any()
+    return jnp.where(active, jnp.where(good, weights, 1.0), 0.0), {"fallback": fallback.astype(weights.dtype)}
+
+
+def prepared(gram, considered):
+    """(present bool [K], scale, matrix [K, K])."""
+    gram = jnp.where(jnp.isfinite(gram), (gram + gram.T) / 2, 0.0)
+    squared = jnp.where(considered, jnp.diag(gram), 0.0)
+    present = considered & (squared > _VANISHING * squared.max())
+    scale = jnp.where(present.any(), jnp.where(present, squared, 0).sum() / count(present), 1.0)
+    both = present[:, None] & present[None]
+    return present, scale, jnp.where(both, gram / scale, 0.0) + jnp.diag((~present).astype(gram.dtype))
+
+
+def ridge(gram):
+    """The matrix with the rounding of its dtype added to its diagonal, so that systems can be solved where
+    gradients are parallel.
+    """
+    return gram + jnp.finfo(gram.dtype).eps * jnp.eye(len(gram), dtype=gram.dtype)
+
+
+def subsets(tasks: int) -> np.ndarray:
+    """All non-empty subsets, bool [2^K - 1, K]."""
+    return np.array([[number >> k & 1 for k in range(tasks)] for number in range(1, 2**tasks)], bool)
+
+
+def best(candidates, objective, feasible):
+    """The candidate [M, K] with the smallest objective [M] among the feasible; the first of equals."""
+    return candidates[jnp.argmin(jnp.where(feasible & jnp.isfinite(objective), objective, jnp.inf))]
+
+
+def solve_on(gram, chosen, right):
+    """v with gram_SS v_S = right_S and 0 off the subset S; gram [K, K], chosen [K], right [K] or [K, M]."""
+    inside = chosen[:, None] & chosen[None]
+    system = jnp.where(inside, gram, 0.0) + jnp.diag((~chosen).astype(gram.dtype))
+    masked = jnp.where(chosen.reshape((-1,) + (1,) * (right.ndim - 1)), right, 0.0)
+    return jnp.linalg.solve(system, masked)
+
+
+def least_norm(gram, present):
+    """argmin w^T G w over the simplex (MGDA), exactly: the best face of the simplex."""
+    system, ones = ridge(gram), jnp.ones(len(gram), gram.dtype)
+
+    def face(chosen):
+        v = solve_on(system, chosen, ones)
+        return v / v.sum()
+
+    faces = jnp.asarray(subsets(len(gram)))
+    points = jax.vmap(face)(faces)
+    allowed = ~(faces & ~present[None]).any(1) & (points >= -1e-6).all(1)
+    points = jnp.clip(points, 0, None)
+    points = points / points.sum(1, keepdims=True)
+    return best(points, jnp.einsum("mi,ij,mj->m", points, gram, points), allowed)
+
+
+def above(gram, bound, present):
+    """argmin v^T G v with v >= bound, exactly: the best choice of the tasks that lie on their bound."""
+    tasks = len(gram)
+    free_sets = jnp.asarray(np.concatenate([np.zeros((1, tasks), bool), subsets(tasks)]))
+
+    def corner(free):
+        held = jnp.where(free, 0.0, bound)
+        return held + solve_on(gram, free, -(gram @ held))
+
+    points = jax.vmap(corner)(free_sets)
+    allowed = ~(free_sets & ~present[None]).any(1) & (points >= bound[None] - 1e-6).all(1)
+    points = jnp.maximum(points, bound[None])
+    return best(points, jnp.einsum("mi,ij,mj->m", points, gram, points), allowed)
+
+
+def balanced(gram, present, alpha: float, *, steps: int = 30):
+    """w > 0 with (G w)_k = w_k^(-1/alpha), by damped Newton steps on the convex function whose gradient that
+    is.
+
+    alpha = 1 is Nash's bargaining solution. Where gradients cancel there is none; the ridge then keeps the
+    weights finite.
+    """
+    system, power = ridge(gram), 1.0 / alpha
+    lengths = 2.0 ** -jnp.arange(12, dtype=gram.dtype)
+
+    def potential(w):
+        benefit = jnp.log(w) if power == 1.0 else w ** (1 - power) / (1 - power)
+        return 0.5 * w @ system @ w - jnp.where(present, benefit, 0.0).sum()
+
+    def newton(_, w):
+        residual = jnp.where(present, system @ w - w**-power, 0.0)
+        curvature = system + jnp.diag(power * w ** (-power - 1))
+        step = jnp.where(present, jnp.linalg.solve(curvature, residual), 0.0)
+        tried = w[None] - lengths[:, None] * step[None]
+        value = jax.vmap(potential)(jnp.maximum(tried, 1e-30))
+        value = jnp.where((tried > 0).all(1), value, jnp.inf)
+        found = tried[jnp.argmin(value)]
+        return jnp.where(jnp.isfinite(value.min()) & (value.min() <= potential(w)), found, w)
+
+    start = jnp.diag(system) ** (-alpha / (alpha + 1))
+    return jax.lax.fori_loop(0, steps, newton, start)
+
+
+def pseudo_inverse(gram, present):
+    """(inverse, eigenvalues, eigenvectors, kept bool [K]) of the present part; eigenvalues that are
+    rounding beside the largest are dropped."""
+    both = present[:, None] & present[None]
+    values, vectors = jnp.linalg.eigh(jnp.where(both, gram, 0.0))
+    kept = values > 10 * jnp.finfo(gram.dtype).eps * jnp.maximum(values.max(), 1e-30)
+    inverse = (vectors * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None]) @ vectors.T
+    return inverse, values, vectors, kept
+
+
+def onto_simplex(w, allowed):
+    """Nearest point of the simplex over the allowed tasks; 0 for the others."""
+    # the result does not depend on it, rounding does
+    w = w - jnp.max(jnp.where(allowed, w, -jnp.inf), initial=-jnp.inf, where=allowed)
+    sorted_down = -jnp.sort(-jnp.where(allowed, w, -jnp.inf))
+    finite = jnp.where(jnp.isfinite(sorted_down), sorted_down, 0.0)
+    shifts = (jnp.cumsum(finite) - 1) / jnp.arange(1, len(w) + 1, dtype=w.dtype)
+    inside = jnp.isfinite(sorted_down) & (sorted_down > shifts)
+    last = jnp.maximum(inside.sum() - 1, 0)
+    return jnp.where(allowed, jnp.clip(w - shifts[last], 0, None), 0.0)

@@ -1,0 +1,1 @@
+"""Weighting strategies, one file each: losses of the tasks -> their weights."""

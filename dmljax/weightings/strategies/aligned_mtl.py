@@ -1,0 +1,43 @@
+"""Aligned-MTL (Senushkin et al., CVPR 2023): the gradients made orthogonal and equally long, so that none
+dominates.
+
+    G = V diag(s) V^T;   w = scale V diag(s)^(-1/2) V^T 1 / K over the eigenvalues that are not 0
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from dmljax.types import UserError, Weighting
+from dmljax.weightings.gram import pseudo_inverse, strategy
+from dmljax.weightings.parts import count, even
+
+SCALES = ("min", "median", "rmse")
+
+
+def default_config() -> dict:
+    """Fields: `scale`, the common length: the root of the eigenvalues' 'min' (the paper's), 'median' or mean
+    ('rmse').
+    """
+    return {"scale": "min"}
+
+
+def build(*, scale: str = "min") -> Weighting:
+    """Raises UserError for an unknown scale."""
+    if scale not in SCALES:
+        raise UserError(f"weighting.aligned_mtl.scale must be one of {', '.join(SCALES)}, got '{scale}'")
+
+    def solve(gram, present):
+        _, values, vectors, kept = pseudo_inverse(gram, present)
+        if scale == "min":
+            common = jnp.min(jnp.where(kept, values, jnp.inf))
+        elif scale == "median":
+            # the lower one of an even number, as eigenvalues are sorted
+            ordered = jnp.sort(jnp.where(kept, values, jnp.inf))
+            common = ordered[(jnp.maximum(kept.sum(), 1) - 1) // 2]
+        else:
+            common = jnp.where(kept, values, 0).sum() / count(present)
+        root = jnp.where(kept, jnp.sqrt(common / jnp.where(kept, values, 1)), 0)
+        return (vectors * root[None]) @ (vectors.T @ even(present))
+
+    return strategy(solve)

@@ -1,0 +1,68 @@
+"""DB-MTL (Lin et al., 2023): log losses, and gradients smoothed over time and made as long as the longest.
+
+y_k <- b y_k + (1 - b) d log L_k,  b = beta / t^s;   w_k = max_j |y_j| / |y_k|
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.parts import require
+
+_EPSILON = 1e-8
+
+
+class State(NamedTuple):
+    """smooth: y, a tree of float32 [K, ...]; steps: t of each task, int32 [K]."""
+
+    smooth: object
+    steps: object
+
+
+def default_config() -> dict:
+    """Fields: `beta` and `power` (s), how long gradients are remembered; beta 0: not at all."""
+    return {"beta": 0.9, "power": 0.0}
+
+
+def build(*, beta: float = 0.9, power: float = 0.0) -> Weighting:
+    """Keeps K copies of the trunk's parameters unless beta is 0. A task's first gradient is taken as it is.
+
+    Raises:
+      UserError: a field out of its range.
+    """
+    require(
+        "db_mtl", beta=(beta, 0 <= beta < 1, "from 0 to below 1"), power=(power, power >= 0, "at least 0")
+    )
+
+    def transform(jacobian, signals, state):
+        known = signals.active & signals.valid
+        steps = state.steps + known.astype(jnp.int32)
+        t = jnp.maximum(steps, 1).astype(jnp.float32)
+        keep = jnp.where(steps > 1, beta / t**power, 0.0)
+        wide = lambda row, leaf: row.reshape((-1,) + (1,) * (leaf.ndim - 1))
+        scale = 1 / jnp.maximum(signals.losses, _EPSILON)
+
+        def smooth(old, leaf):
+            moved = wide(keep, leaf) * old + wide((1 - keep) * scale, leaf) * leaf
+            return jnp.where(wide(known, leaf), moved, old)
+
+        moved = jax.tree.map(smooth, state.smooth, jacobian)
+        return moved, State(moved, steps)
+
+    def update(signals, state):
+        known = signals.active & signals.valid
+        lengths = jnp.sqrt(jnp.maximum(jnp.diag(signals.gram), 0))
+        longest = jnp.max(jnp.where(known, lengths, 0))
+        weights = jnp.where(known & (lengths > 0), longest / jnp.where(lengths > 0, lengths, 1), 1.0)
+        return jnp.where(signals.active, weights, 0.0), state, {}
+
+    def init(tasks, jacobian):
+        return State(
+            jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jacobian), jnp.zeros(len(tasks), jnp.int32)
+        )
+
+    return Weighting(init, update, frozenset({"jacobian", "gram", "losses", "positive"}), transform)

@@ -1,0 +1,52 @@
+"""Dynamic task prioritisation (Guo et al., ECCV 2018): the focal loss's idea on tasks; hard ones come first.
+
+w_k = -(1 - q_k)^gamma log q_k,   q_k: moving average of a progress in 0..1, here exp(-L_k)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.parts import require
+
+_CLOSE = 1e-3  # q stays so far from 0 and 1
+
+
+class State(NamedTuple):
+    """progress: moving average of q_k, float32 [K]; seen: whether there is one, bool [K]."""
+
+    progress: object
+    seen: object
+
+
+def default_config() -> dict:
+    """Fields: `gamma`, how strongly easy tasks are held back; `keep`, share of the former progress in the
+    moving average.
+    """
+    return {"gamma": 1.0, "keep": 0.95}
+
+
+def build(*, gamma: float = 1.0, keep: float = 0.95) -> Weighting:
+    """DIFFERS: the original measures progress by accuracies; exp(-L) is the geometric mean of the
+    probabilities of the right classes for a cross-entropy, and serves the triplet loss as well. Raises
+    UserError for a field out of its range.
+    """
+    require("dtp", gamma=(gamma, gamma >= 0, "at least 0"), keep=(keep, 0 <= keep < 1, "from 0 to below 1"))
+
+    def update(signals, state):
+        known = signals.active & signals.valid
+        now = jnp.exp(-jnp.maximum(signals.losses, 0))
+        moved = jnp.where(state.seen, keep * state.progress + (1 - keep) * now, now)
+        progress = jnp.where(known, moved, state.progress)
+        q = jnp.clip(progress, _CLOSE, 1 - _CLOSE)
+        weights = jnp.where(state.seen | known, -((1 - q) ** gamma) * jnp.log(q), 1.0)
+        return jnp.where(signals.active, weights, 0.0), State(progress, state.seen | known), {}
+
+    return Weighting(
+        lambda tasks: State(jnp.zeros(len(tasks)), jnp.zeros(len(tasks), bool)),
+        update,
+        frozenset({"losses", "positive"}),
+    )

@@ -1,0 +1,144 @@
+"""Dynamic weight average over short windows (eq. 8 of the paper; Liu et al., CVPR 2019, over epochs).
+
+    w_k = L_k(t-1) / L_k(t-2)          L_k(.): means over `window` mini-batches
+    l_k = total * exp(w_k / T) / sum_i exp(w_i / T)
+
+A task whose loss falls slowly gets more weight. The paper calls `total` K; it is the sum of the weights and
+need not be the number of tasks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import UserError, Weighting
+
+MODES = ("block", "sliding")
+
+
+class State(NamedTuple):
+    """history: the last 2 * window losses, float32 [2 W, K], newest last; known: which of them held a valid
+    sample;
+    steps: steps since the task became active, int32 [K]; ratio: w_k in force, float32 [K]; scale: running
+    mean of |L_k|, float32 [K]; guard_hits: how often a ratio had to be guarded, int32."""
+
+    history: jax.Array
+    known: jax.Array
+    steps: jax.Array
+    ratio: jax.Array
+    scale: jax.Array
+    guard_hits: jax.Array
+
+
+def default_config() -> dict:
+    """Fields: `total` and `temperature` (K and T of the paper), `window` in mini-batches, `mode`: 'block'
+    (new weights once a window is full) or 'sliding' (every step), `literal` (no guard), `largest` guarded
+    ratio, `epsilon` added to both means, relative to the task's running mean loss.
+    """
+    return {
+        "total": 2.0,
+        "temperature": 2.0,
+        "window": 5,
+        "mode": "block",
+        "literal": False,
+        "largest": 4.0,
+        "epsilon": 1e-3,
+    }
+
+
+def build(
+    *,
+    total: float = 2.0,
+    temperature: float = 2.0,
+    window: int = 5,
+    mode: str = "block",
+    literal: bool = False,
+    largest: float = 4.0,
+    epsilon: float = 1e-3,
+) -> Weighting:
+    """DWA; weights at a step come from the losses before it.
+
+    Until two windows of every active task are full, and where only one task is active, each active task has
+    total / K. A task that a phase leaves out has weight 0, no part in the softmax, and starts its windows
+    anew when it comes back; the others then share total * active / K. DIFFERS from the printed formula unless
+    `literal`: the means are kept from zero by `epsilon`, the ratio is clipped to `largest`, a negative mean
+    counts as ratio 1, and `guard_hits` counts these. A window without a valid sample leaves the ratio as it
+    was.
+
+    Raises:
+      UserError: a field out of its range.
+    """
+    if mode not in MODES:
+        raise UserError(f"weighting.dwa.mode must be block or sliding, got '{mode}'")
+    for name, value, low in (
+        ("total", total, 0),
+        ("temperature", temperature, 0),
+        ("window", window, 0),
+        ("largest", largest, 1),
+    ):
+        if not value > low:
+            raise UserError(f"weighting.dwa.{name} must be above {low}, got {value}")
+
+    def init(tasks):
+        k = len(tasks)
+        return State(
+            jnp.zeros((2 * window, k)),
+            jnp.zeros((2 * window, k), bool),
+            jnp.zeros(k, jnp.int32),
+            jnp.ones(k),
+            jnp.zeros(k),
+            jnp.int32(0),
+        )
+
+    def weights(state: State, active):
+        share = total * active.sum().astype(jnp.float32) / active.shape[0]
+        # Literally, exp overflows for a large ratio; shifted by the largest one it cannot.
+        exponent = state.ratio / temperature
+        if not literal:
+            exponent = exponent - jnp.max(
+                jnp.where(active, exponent, -jnp.inf), initial=-jnp.inf, where=active
+            )
+        exponential = jnp.where(active, jnp.exp(jnp.where(active, exponent, 0.0)), 0.0)
+        ready = jnp.all((state.steps >= 2 * window) | ~active)
+        uniform = jnp.where(active, total / active.shape[0], 0.0)
+        floor = 0.0 if literal else 1e-30  # the shifted sum is at least 1 unless nothing is active
+        dynamic = share * exponential / jnp.maximum(exponential.sum(), floor)
+        return jnp.where(ready, jnp.where(active, dynamic, 0.0), uniform)
+
+    def push(signals, state: State) -> State:
+        stays = signals.active & (state.steps > 0)
+        counted = signals.active & signals.valid
+        losses = jnp.where(counted, signals.losses, 0.0)
+        seen = jnp.where(state.scale == 0, jnp.abs(losses), 0.9 * state.scale + 0.1 * jnp.abs(losses))
+        return state._replace(
+            history=jnp.concatenate([state.history[1:], losses[None]]),
+            known=jnp.concatenate([state.known[1:] & stays[None], counted[None]]),
+            steps=jnp.where(signals.active, state.steps + 1, 0),
+            ratio=jnp.where(stays, state.ratio, 1.0),
+            scale=jnp.where(counted, seen, state.scale),
+        )
+
+    def refresh(state: State) -> State:
+        counts = state.known.reshape(2, window, -1).sum(1).astype(jnp.float32)
+        sums = jnp.where(state.known, state.history, 0.0).reshape(2, window, -1).sum(1)
+        before, last = sums / jnp.maximum(counts, 1)
+        due = (state.steps >= 2 * window) & (counts > 0).all(0)
+        if mode == "block":
+            due &= state.steps % window == 0
+        if literal:
+            return state._replace(ratio=jnp.where(due, last / jnp.where(due, before, 1.0), state.ratio))
+        small = epsilon * state.scale + jnp.finfo(jnp.float32).tiny
+        negative = (before < 0) | (last < 0)
+        raw = (jnp.abs(last) + small) / (jnp.abs(before) + small)
+        guarded = jnp.where(negative, 1.0, jnp.minimum(raw, largest))
+        hits = (due & (negative | (raw > largest))).sum().astype(jnp.int32)
+        return state._replace(ratio=jnp.where(due, guarded, state.ratio), guard_hits=state.guard_hits + hits)
+
+    def update(signals, state: State):
+        new = refresh(push(signals, state))
+        return weights(state, signals.active), new, {"guard_hits": new.guard_hits.astype(jnp.float32)}
+
+    return Weighting(init, update)

@@ -1,0 +1,25 @@
+"""Equal weights: every task counts the same, whatever its scale."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+
+
+def default_config() -> dict:
+    """Fields: `weight`, the weight of every task."""
+    return {"weight": 1.0}
+
+
+def build(*, weight: float = 1.0) -> Weighting:
+    """w_k = weight."""
+
+    def init(tasks):
+        del tasks
+        return ()
+
+    def update(signals, state):
+        return jnp.where(signals.active, jnp.float32(weight), 0.0), state, {}
+
+    return Weighting(init, update)

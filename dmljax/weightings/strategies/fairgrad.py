@@ -1,0 +1,24 @@
+"""FairGrad (Ban & Ji, ICML 2024): alpha-fair progress of the tasks; alpha 1 is Nash-MTL, alpha 0 would be
+equal weights.
+
+    w > 0 with (G w)_k = w_k^(-1 / alpha)
+"""
+
+from __future__ import annotations
+
+from dmljax.types import Weighting
+from dmljax.weightings.gram import balanced, strategy
+from dmljax.weightings.parts import require
+
+
+def default_config() -> dict:
+    """Fields: `alpha`, the fairness; `unit`: see `nash_mtl`."""
+    return {"alpha": 2.0, "unit": True}
+
+
+def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
+    """Raises UserError for an alpha out of 0.1..10."""
+    require("fairgrad", alpha=(alpha, 0.1 <= alpha <= 10, "from 0.1 to 10"))
+    return strategy(
+        lambda gram, present: (balanced(gram, present, alpha), 0.0 if unit else alpha / (alpha + 1))
+    )

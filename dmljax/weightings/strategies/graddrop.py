@@ -1,0 +1,43 @@
+"""GradDrop (Chen et al., NeurIPS 2020): at every coordinate only gradients of one sign pass, chosen at random
+by their balance.
+
+    p = (1 + sum_k g_k / sum_k |g_k|) / 2;   u ~ U(0, 1);
+    keep the positive ones where p > u, else the negative ones
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.parts import require
+
+
+def default_config() -> dict:
+    """Fields: `leak`, the share of the other sign that passes."""
+    return {"leak": 0.0}
+
+
+def build(*, leak: float = 0.0) -> Weighting:
+    """DIFFERS: coordinates are those of the trunk's parameters, as in later comparisons; the paper takes an
+    activation's. Raises UserError for a leak out of 0..1.
+    """
+    require("graddrop", leak=(leak, 0 <= leak <= 1, "from 0 to 1"))
+
+    def transform(jacobian, signals, state):
+        leaves, tree = jax.tree.flatten(jacobian)
+        dropped = []
+        for number, leaf in enumerate(leaves):
+            gradient = leaf * signals.active.astype(leaf.dtype).reshape((-1,) + (1,) * (leaf.ndim - 1))
+            total = jnp.abs(gradient).sum(0)
+            positive = 0.5 * (1 + gradient.sum(0) / jnp.where(total > 0, total, 1))
+            up = positive > jax.random.uniform(jax.random.fold_in(signals.rng, number), positive.shape)
+            passes = jnp.where(up, gradient > 0, gradient < 0)
+            dropped.append(gradient * (leak + (1 - leak) * passes.astype(leaf.dtype)))
+        return jax.tree.unflatten(tree, dropped), state
+
+    def update(signals, state):
+        return signals.active.astype(jnp.float32), state, {}
+
+    return Weighting(lambda tasks, jacobian: (), update, frozenset({"jacobian", "rng"}), transform)

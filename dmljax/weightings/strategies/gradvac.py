@@ -1,0 +1,58 @@
+"""Gradient Vaccine (Wang et al., ICLR 2021): PCGrad that aims at the usual similarity of two tasks instead of
+0.
+
+    f = cos(p_i, g_j);  if f < F_ij:
+        p_i += |p_i| (F sqrt(1 - f^2) - f sqrt(1 - F^2)) / (|g_j| sqrt(1 - F^2)) g_j
+    F_ij <- (1 - beta) F_ij + beta f
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.gram import check_tasks, prepared
+from dmljax.weightings.parts import require
+
+
+def default_config() -> dict:
+    """Fields: `beta`, how fast the usual similarities follow."""
+    return {"beta": 0.5}
+
+
+def build(*, beta: float = 0.5) -> Weighting:
+    """State: F, float32 [K, K]. Similarities are taken over all trunk parameters together. Raises UserError
+    for a beta out of 0..1.
+    """
+    require("gradvac", beta=(beta, 0 < beta <= 1, "above 0 and at most 1"))
+
+    def update(signals, usual):
+        present, _, gram = prepared(signals.gram, signals.active & signals.valid)
+        rows = []
+        for row in range(len(gram)):
+            own = jnp.zeros(len(gram), gram.dtype).at[row].set(1)
+            for other in jax.random.permutation(jax.random.fold_in(signals.rng, row), len(gram)):
+                own, usual = _vaccinate(own, usual, row, other, gram, present, beta)
+            rows.append(own)
+        summed = jnp.where(present[:, None], jnp.stack(rows), 0).sum(0)
+        fallback = (signals.active & ~present).any().astype(gram.dtype)
+        return jnp.where(signals.active, jnp.where(present, summed, 1.0), 0.0), usual, {"fallback": fallback}
+
+    def init(tasks):
+        check_tasks(tasks)
+        return jnp.zeros((len(tasks), len(tasks)))
+
+    return Weighting(init, update, frozenset({"gram", "rng"}))
+
+
+def _vaccinate(own, usual, row: int, other, gram, present, beta: float):
+    length = jnp.sqrt(jnp.maximum(own @ gram @ own, 1e-20))
+    reference = jnp.sqrt(jnp.maximum(gram[other, other], 1e-20))
+    cosine = jnp.clip(own @ gram[:, other] / (length * reference), -1, 1)
+    aim = usual[row, other]
+    both = present[row] & present[other] & (other != row)
+    sine = jnp.sqrt(jnp.maximum(1 - aim**2, 1e-6))  # an aim of 1 asks for parallel gradients
+    add = length * (aim * jnp.sqrt(1 - cosine**2) - cosine * sine) / (reference * sine)
+    own = own.at[other].add(jnp.where(both & (cosine < aim), add, 0))
+    return own, usual.at[row, other].set(jnp.where(both, (1 - beta) * aim + beta * cosine, aim))

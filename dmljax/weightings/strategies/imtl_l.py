@@ -1,0 +1,44 @@
+"""IMTL-L (Liu et al., ICLR 2021): scales s_k that learn to make all scaled losses equal.
+
+minimise sum_k exp(s_k) L_k - s_k     ->     w_k = exp(s_k),   d/ds_k = exp(s_k) L_k - 1
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.parts import adam, adam_init, require
+from dmljax.weightings.strategies.uncertainty import State
+
+_BOUND = 10.0
+
+
+def default_config() -> dict:
+    """Fields: `learning_rate` of the scales, `start`, their first value."""
+    return {"learning_rate": 0.01, "start": 0.0}
+
+
+def build(*, learning_rate: float = 0.01, start: float = 0.0) -> Weighting:
+    """Raises UserError for a learning rate that is not above 0."""
+    require(
+        "imtl_l",
+        learning_rate=(learning_rate, learning_rate > 0, "above 0"),
+        start=(start, abs(start) <= _BOUND, f"within {_BOUND}"),
+    )
+
+    def update(signals, state):
+        weights = jnp.where(signals.active, jnp.exp(state.s), 0.0)
+        change, moments = adam(
+            jnp.exp(state.s) * signals.losses - 1,
+            state.adam,
+            signals.active & signals.valid,
+            rate=learning_rate,
+        )
+        return weights, State(jnp.clip(state.s + change, -_BOUND, _BOUND), moments), {}
+
+    return Weighting(
+        lambda tasks: State(jnp.full(len(tasks), start, float), adam_init(len(tasks))),
+        update,
+        frozenset({"positive"}),
+    )

@@ -1,0 +1,22 @@
+"""MGDA (Désidéri 2012; Sener & Koltun, NeurIPS 2018): the shortest convex combination of the gradients, found
+exactly.
+
+    w = argmin over the simplex of w^T G w
+"""
+
+from __future__ import annotations
+
+from dmljax.types import Weighting
+from dmljax.weightings.gram import least_norm, strategy
+
+
+def default_config() -> dict:
+    """No fields. `weighting.wrap.normalise` gives the variants with normalised gradients."""
+    return {}
+
+
+def build() -> Weighting:
+    """Sums to 1. Every face of the simplex is tried, so the optimum is met to rounding, also where gradients
+    are parallel.
+    """
+    return strategy(least_norm)

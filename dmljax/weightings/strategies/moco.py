@@ -1,0 +1,69 @@
+"""MoCo (Fernando et al., ICLR 2023): gradients tracked over time, and weights that follow the tracked ones.
+
+y_k <- y_k - b (y_k - L_k g_k / |g_k|),  b = beta / t^s
+w <- project onto the simplex: w - c (Y Y^T + rho I) w,  c = gamma / t^s;   direction = sum_k w_k y_k
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.gram import onto_simplex
+from dmljax.weightings.parts import TINY, even, require
+
+
+class State(NamedTuple):
+    """tracked: y, a tree of float32 [K, ...]; weights: float32 [K]; steps: t, int32."""
+
+    tracked: object
+    weights: object
+    steps: object
+
+
+def default_config() -> dict:
+    """Fields: `beta` and `gamma`, first step sizes of the gradients and of the weights; `power` (s), how fast
+    both fall; `rho`.
+    """
+    return {"beta": 0.5, "gamma": 0.1, "power": 0.5, "rho": 0.0}
+
+
+def build(*, beta: float = 0.5, gamma: float = 0.1, power: float = 0.5, rho: float = 0.0) -> Weighting:
+    """Keeps K copies of the trunk's parameters. Sums to 1; the projection is the paper's. Raises UserError
+    for a field out of its range.
+    """
+    require(
+        "moco",
+        beta=(beta, 0 < beta <= 1, "above 0 and at most 1"),
+        gamma=(gamma, gamma > 0, "above 0"),
+        power=(power, power >= 0, "at least 0"),
+        rho=(rho, rho >= 0, "at least 0"),
+    )
+
+    def transform(jacobian, signals, state):
+        known = signals.active & signals.valid
+        wide = lambda row, leaf: row.reshape((-1,) + (1,) * (leaf.ndim - 1))
+        squared = sum((leaf**2).reshape(len(known), -1).sum(1) for leaf in jax.tree.leaves(jacobian))
+        scale = jnp.where(squared > 0, signals.losses / jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0)
+        step = jnp.where(known, beta / (state.steps + 1).astype(jnp.float32) ** power, 0.0)
+        tracked = jax.tree.map(
+            lambda y, g: y - wide(step, g) * (y - wide(scale, g) * g), state.tracked, jacobian
+        )
+        return tracked, State(tracked, state.weights, state.steps + 1)
+
+    def update(signals, state):
+        step = gamma / jnp.maximum(state.steps, 1).astype(jnp.float32) ** power
+        before = jnp.where(signals.active, state.weights, 0)
+        before = before / jnp.maximum(before.sum(), TINY)
+        before = jnp.where(before.sum() > 0, before, even(signals.active))
+        weights = onto_simplex(before - step * (signals.gram @ before + rho * before), signals.active)
+        return weights, state._replace(weights=jnp.where(signals.active, weights, state.weights)), {}
+
+    def init(tasks, jacobian):
+        tracked = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jacobian)
+        return State(tracked, jnp.full(len(tasks), 1 / len(tasks), float), jnp.int32(0))
+
+    return Weighting(init, update, frozenset({"jacobian", "gram", "losses"}), transform)

@@ -1,0 +1,23 @@
+"""Nash-MTL (Navon et al., ICML 2022): the bargaining solution, found by Newton steps.
+
+w > 0 with (G w)_k = 1 / w_k
+"""
+
+from __future__ import annotations
+
+from dmljax.types import Weighting
+from dmljax.weightings.gram import balanced, strategy
+
+
+def default_config() -> dict:
+    """Fields: `unit`: weights for gradients divided by their mean length, so that they do not shrink as
+    gradients grow.
+    """
+    return {"unit": True}
+
+
+def build(*, unit: bool = True) -> Weighting:
+    """With `unit=False` the equation holds literally; weights are then of the order of 1 over the gradients'
+    length.
+    """
+    return strategy(lambda gram, present: (balanced(gram, present, 1.0), 0.0 if unit else 0.5))

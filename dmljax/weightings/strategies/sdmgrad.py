@@ -1,0 +1,67 @@
+"""SDMGrad (Xiao et al., NeurIPS 2023): MGDA that stays near the mean gradient, with unbiased inner products
+from two samples.
+
+    A = J1 J2^T, scaled to mean squared norm 1;  w~ = 1 / K
+    repeat: w <- project onto the simplex: w - rate A (w + lambda w~), with momentum;
+    weights = (w + lambda w~) / (1 + lambda)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.gram import onto_simplex
+from dmljax.weightings.parts import TINY, count, even, require
+
+
+class State(NamedTuple):
+    """weights: w of the step before, float32 [K]; the search goes on from there."""
+
+    weights: object
+
+
+def default_config() -> dict:
+    """Fields: `nearness` (lambda), `rate`, `momentum` and `steps` of the search for w."""
+    return {"nearness": 0.3, "rate": 5.0, "momentum": 0.5, "steps": 20}
+
+
+def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, steps: int = 20) -> Weighting:
+    """J1 and J2 come from the two halves of a step's micro-batches, so data.accumulate has to be even. Raises
+    UserError for a field out of its range.
+    """
+    require(
+        "sdmgrad",
+        nearness=(nearness, nearness >= 0, "at least 0"),
+        rate=(rate, rate > 0, "above 0"),
+        momentum=(momentum, 0 <= momentum < 1, "from 0 to below 1"),
+        steps=(steps, 1 <= steps <= 1000, "from 1 to 1000"),
+    )
+
+    def update(signals, state):
+        active = signals.active & signals.valid
+        mean = even(active)
+        scale = jnp.maximum(
+            jnp.where(active, jnp.abs(jnp.diag(signals.cross_gram)), 0).sum() / count(active), TINY
+        )
+        matrix = jnp.where(
+            active[:, None] & active[None], (signals.cross_gram + signals.cross_gram.T) / (2 * scale), 0
+        )
+
+        def search(_, carry):
+            w, velocity = carry
+            velocity = momentum * velocity + matrix @ (w + nearness * mean)
+            return onto_simplex(w - rate * velocity, active), velocity
+
+        start = onto_simplex(state.weights, active)
+        w, _ = jax.lax.fori_loop(0, steps, search, (start, jnp.zeros_like(start)))
+        weights = (w + nearness * mean) / (1 + nearness)
+        weights = jnp.where(active, weights, jnp.where(signals.active, 1.0, 0.0))
+        return weights, State(jnp.where(active, w, state.weights)), {}
+
+    return Weighting(
+        lambda tasks: State(jnp.full(len(tasks), 1 / len(tasks), float)), update, frozenset({"cross_gram"})
+    )

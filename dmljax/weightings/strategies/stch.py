@@ -1,0 +1,62 @@
+"""Smooth Tchebycheff scalarisation (Lin et al., ICML 2024): a soft maximum over the tasks; two published
+forms.
+
+    raw:    minimise mu log sum_k exp(p L_k / mu)             ->  w_k = p softmax(p L / mu)_k,  p = 1 / K
+    nadir:  the same of log(L_k / nadir_k), times K           ->  w_k = K softmax(log(L / nadir) / mu)_k / L_k
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from dmljax.types import UserError, Weighting
+from dmljax.weightings.parts import count, require, softmax
+
+FORMS = ("raw", "nadir")
+
+
+class State(NamedTuple):
+    """total: sum of the valid losses during the warm-up, float32 [K]; seen: how many, int32 [K]."""
+
+    total: object
+    seen: object
+
+
+def default_config() -> dict:
+    """Fields: `form`, 'raw' or 'nadir'; `mu`, how soft the maximum is; `warmup`, steps of the nadir form that
+    train with log losses and average each loss for its nadir.
+    """
+    return {"form": "nadir", "mu": 1.0, "warmup": 100}
+
+
+def build(*, form: str = "nadir", mu: float = 1.0, warmup: int = 100) -> Weighting:
+    """Raises UserError for an unknown form or a field out of its range."""
+    if form not in FORMS:
+        raise UserError(f"weighting.stch.form must be one of {', '.join(FORMS)}, got '{form}'")
+    require("stch", mu=(mu, mu > 0, "above 0"), warmup=(warmup, warmup > 0, "above 0"))
+
+    def update(signals, state):
+        known = signals.active & signals.valid
+        share = 1 / count(signals.active)
+        if form == "raw":
+            weights = share * softmax(share * signals.losses / mu, known)
+            return jnp.where(signals.active & ~known, share, weights), state, {}
+        losses = jnp.maximum(signals.losses, 1e-6)
+        warming = signals.step < warmup
+        counted = known & (warming | (state.seen == 0))
+        state = State(state.total + jnp.where(counted, losses, 0), state.seen + counted.astype(jnp.int32))
+        nadir = state.total / jnp.maximum(state.seen, 1).astype(losses.dtype)
+        soft = (
+            count(signals.active)
+            * softmax(jnp.log(losses / jnp.where(nadir > 0, nadir, 1)) / mu, known)
+            / losses
+        )
+        weights = jnp.where(warming, 1 / losses, soft)
+        return jnp.where(known, weights, jnp.where(signals.active, 1.0, 0.0)), state, {}
+
+    needs = frozenset({"losses"} if form == "raw" else {"losses", "positive"})
+    return Weighting(
+        lambda tasks: State(jnp.zeros(len(tasks)), jnp.zeros(len(tasks), jnp.int32)), update, needs
+    )

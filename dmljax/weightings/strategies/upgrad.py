@@ -1,0 +1,32 @@
+"""UPGrad (Quinton & Rey, 2024): each gradient projected onto the cone in which no task's loss rises, then
+summed; exact.
+
+    w = sum_k argmin { v^T G' v : v >= e_k / K },   G' = G / trace G + epsilon I
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from dmljax.types import Weighting
+from dmljax.weightings.gram import above, strategy
+from dmljax.weightings.parts import count, even, require
+
+
+def default_config() -> dict:
+    """Fields: `epsilon`, added to the diagonal of the matrix of trace 1."""
+    return {"epsilon": 1e-4}
+
+
+def build(*, epsilon: float = 1e-4) -> Weighting:
+    """Raises UserError for an epsilon that is not above 0."""
+    require("upgrad", epsilon=(epsilon, epsilon > 0, "above 0"))
+
+    def solve(gram, present):
+        # the mean squared norm is 1: the trace is K
+        system = gram / count(present) + epsilon * jnp.eye(len(gram), dtype=gram.dtype)
+        bounds = jnp.diag(even(present))
+        return jax.vmap(lambda bound: above(system, bound, present))(bounds).sum(0)
+
+    return strategy(solve)

@@ -1,0 +1,81 @@
+import csv
+
+import numpy as np
+import pytest
+
+from dmljax.datasets import cmu_faces, sfew
+from dmljax.preparation import annotations
+from dmljax.types import UserError
+
+
+def write(path, rows, header="reference,pose,identity"):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header.split(","), *rows])
+    return str(path)
+
+
+@pytest.fixture
+def films(tmp_path):
+    sfew.write_fixture(str(tmp_path / "sfew"))
+    return sfew.samples(str(tmp_path / "sfew"))
+
+
+def test_labels_are_added_by_reference(films, tmp_path):
+    names = films.references
+    rows = [(names[4], "15", "ann"), (names[0], "-15", "bob"), (names[7], "up", ""), (names[9], "", "ann")]
+    made = annotations.apply(films, write(tmp_path / "l.csv", rows))
+    assert (
+        made.pose_names == ("-15", "15", "up")
+        and made.pose_yaw[:2] == (-15, 15)
+        and np.isnan(made.pose_yaw[2])
+    )
+    assert made.pose_mirror == (1, 0, -1) and made.identity_names == ("ann", "bob")
+    assert [int(made.pose[k]) for k in (0, 4, 7, 9, 1)] == [0, 1, 2, -1, -1]
+    assert [int(made.identity[k]) for k in (0, 4, 7, 9, 1)] == [1, 0, -1, 0, -1]
+    assert np.array_equal(films.pose, np.full(len(films), -1)) and np.array_equal(
+        made.expression, films.expression
+    )
+
+
+def test_labels_that_are_there_are_corrected(tmp_path):
+    cmu_faces.write_fixture(str(tmp_path / "cmu"))
+    faces = cmu_faces.samples(str(tmp_path / "cmu"))
+    made = annotations.apply(
+        faces, write(tmp_path / "l.csv", [(faces.references[0], "up", "dora"), (faces.references[1], "", "")])
+    )
+    assert made.pose_names == faces.pose_names and made.pose_mirror == faces.pose_mirror and made.pose[0] == 3
+    assert made.identity_names == (*faces.identity_names, "dora") and made.identity[0] == len(
+        faces.identity_names
+    )
+    assert np.array_equal(made.pose[1:], faces.pose[1:]) and np.array_equal(
+        made.identity[1:], faces.identity[1:]
+    )
+
+
+def test_what_was_written_is_read(films, tmp_path):
+    rows = [
+        dict(zip(annotations.COLUMNS, (name, "Angry", "0", "0.9", "p1", "0.4"))) for name in films.references
+    ]
+    annotations.write(tmp_path / "l.csv", rows)
+    made = annotations.apply(films, str(tmp_path / "l.csv"))
+    assert (made.pose == 0).all() and (made.identity == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "told"),
+    [
+        (
+            [("nowhere.png", "0", "a")],
+            "reference,pose,identity",
+            "names 1 images that sfew does not have, e.g. 'nowhere.png'",
+        ),
+        ([("a", "0")], "reference,pose", "lacks the column identity; its header has reference, pose"),
+        ([], "", "lacks the column reference, pose, identity"),
+        ([("same", "0", "a"), ("same", "0", "a")], "reference,pose,identity", "names 'same' twice"),
+    ],
+)
+def test_mistakes(films, tmp_path, rows, header, told):
+    with pytest.raises(UserError, match=told):
+        annotations.apply(films, write(tmp_path / "l.csv", rows, header))
+    with pytest.raises(UserError, match="cannot be read"):
+        annotations.apply(films, str(tmp_path / "none.csv"))

@@ -1,0 +1,185 @@
+"""Runs stopped for real, in processes of their own, and continued."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SMALL = [
+    "--config=quick",
+    "--noprogress",
+    "--config.dataset.synthetic.identities=6",
+    "--config.data.image_size=24",
+    "--config.backbone.resnet.width=4",
+    "--config.backbone.resnet.stages=(1,)",
+    "--config.data.tuples_per_step=2",
+    "--config.train.log_every=3 steps",
+    "--config.train.save_every=4 steps",
+    "--config.train.duration=40 steps",
+    "--config.model.fused=8",
+    "--config.model.embedding=8",
+    "--config.model.hidden=8",
+]
+
+
+def start(run, *more, **environment):
+    command = [sys.executable, "-m", "launch.train", *SMALL, f"--run={run}", *more]
+    env = os.environ | {"XLA_FLAGS": ""} | environment
+    return subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
+    )
+
+
+def finish(run, *more, **environment):
+    process = start(run, *more, **environment)
+    out = process.communicate(timeout=300)[0]
+    return process.returncode, out
+
+
+def parameters(run):
+    """Every array of the last checkpoint, as bytes."""
+    import orbax.checkpoint as ocp
+
+    folder = run / "checkpoints" / "last"
+    step = max(int(p.name) for p in folder.iterdir() if p.name.isdigit())
+    with ocp.CheckpointManager(folder) as manager:
+        state = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore()))["state"]
+    import jax
+
+    return step, {
+        jax.tree_util.keystr(k): np.asarray(v).tobytes()
+        for k, v in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def steps_logged(run):
+    return [json.loads(line)["step"] for line in (run / "train.jsonl").read_text().splitlines()]
+
+
+def wait_for(condition, process, seconds=240):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < until, "the run did not get there"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    run = tmp_path_factory.mktemp("whole") / "run"
+    code, out = finish(run)
+    assert code == 0, out
+    return parameters(run), steps_logged(run)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_a_stopped_run_ends_bit_identical(whole, tmp_path, number):
+    run = tmp_path / "run"
+    log = run / "train.jsonl"
+    process = start(run)
+    wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, process)
+    process.send_signal(number)
+    out = process.communicate(timeout=120)[0]
+    if number == signal.SIGKILL:
+        assert process.returncode == -number
+    else:
+        assert process.returncode == 128 + number and f"stopped by {number.name}" in out
+    stopped, _ = parameters(run)
+    assert stopped < 40
+    code, out = finish(run)
+    assert code == 0 and f"continuing at step {stopped}" in out, out
+    assert parameters(run) == whole[0] and steps_logged(run) == whole[1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_killed_while_saving_it_continues_from_the_checkpoint_before(whole, tmp_path):
+    run = tmp_path / "run"
+    folder = run / "checkpoints" / "last"
+    process = start(run)
+    wait_for(
+        lambda: (
+            folder.exists()
+            and any(p.name.isdigit() for p in folder.iterdir())
+            and any("tmp" in p.name for p in folder.iterdir())
+        ),
+        process,
+    )
+    process.kill()
+    process.communicate()
+    code, out = finish(run)
+    assert code == 0 and "continuing at step" in out, out
+    assert parameters(run) == whole[0]
+
+
+@pytest.mark.slow
+def test_another_network_set_or_loss_is_refused_with_both_sides(tmp_path):
+    run = tmp_path / "run"
+    assert finish(run, "--config.train.duration=4 steps")[0] == 0
+    for change, said in (
+        ("--config.model.embedding=16", "model.embedding: 8 there, 16 here"),
+        ("--config.losses.link=softplus", "losses.link: 'hinge' there, 'softplus' here"),
+        ("--config.dataset.synthetic.identities=7", "dataset.synthetic.identities: 6 there, 7 here"),
+    ):
+        code, out = finish(run, change)
+        assert code == 2 and said in out and "Traceback" not in out, out
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_in_one_line_and_loses_nothing(tmp_path):
+    """A limit on the size of files stands for the full disk: writes fail in the middle of the second
+    checkpoint.
+    """
+    run = tmp_path / "run"
+    assert finish(run, "--config.train.duration=4 steps")[0] == 0
+    before = parameters(run)
+    program = (
+        "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); sys.argv[0] = 'train'; "
+        "runpy.run_module('launch.train', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *SMALL, f"--run={run}"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        env=os.environ | {"XLA_FLAGS": "", "JAX_ENABLE_COMPILATION_CACHE": "false"},
+    )
+    assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr, (
+        done.stderr[-2000:]
+    )
+    assert parameters(run) == before
+    assert finish(run)[0] == 0
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_by_name(tmp_path):
+    run = tmp_path / "run"
+    code, out = finish(run, "--config.optimizer.learning_rate=1e30", "--config.train.save_every=1 steps")
+    assert (
+        code == 2 and "is not finite" in out and "optimizer.learning_rate" in out and "Traceback" not in out
+    )
+    for kind in (run / "checkpoints").iterdir():
+        assert kind.name in ("last", "best")
+
+
+@pytest.mark.slow
+def test_early_stop(tmp_path):
+    run = tmp_path / "run"
+    code, out = finish(
+        run, "--config.train.patience=2", "--config.train.least_fall=0.9", "--config.train.duration=50 epochs"
+    )
+    assert code == 0
+    assert steps_logged(run)[-1] < 400
+    code, out = finish(
+        run, "--config.train.patience=2", "--config.train.least_fall=0.9", "--config.train.duration=50 epochs"
+    )
+    assert code == 0 and "has not fallen for 2 epochs" in out

@@ -1,0 +1,141 @@
+"""Reproducing from finished runs: what is broken, mixed or missing is on the page, and nothing is trained."""
+
+import sys
+
+import pytest
+from dmljax.configs import brief, sfew
+
+from dmljax.studies import compare as comparing
+from dmljax.studies import engines
+from dmljax.studies import networks as _networks
+from dmljax.studies import reproduce as reproduction
+from dmljax.types import UserError
+from tests.finished import finish
+
+
+@pytest.fixture
+def how(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["dmljax", "--config=brief"])
+
+    def told(members, arguments, *, jobs, progress):
+        return [(member, "it broke") for member in members if not member.finished]
+
+    monkeypatch.setattr(engines, "processes", told)  # a training that always fails
+    return comparing.How(tmp_path, (0, 1), (0,), 1, "", [], False)
+
+
+def finished(how, *, test=""):
+    plan = _networks.Plan(brief.get_config(), how.seeds, how.folds, how.run, test)
+    planned = reproduction._once(
+        [m for s in reproduction._sections("all", plan) for m in s.planned], how.seeds
+    )
+    for member in planned:
+        finish(member, 10 + member.seed)
+    (how.run / "frames_per_second.json").write_text(
+        '{"one_resnet": 10, "mfe": 9, "hpe": 8, "jefl": 7, "dynamic": 6}'
+    )
+    return planned
+
+
+def test_everything_from_finished_runs(how, capsys):
+    finished(how, test="cmu_faces:F")
+    assert reproduction.reproduce("all", brief.get_config(), how, test="cmu_faces:F") == 0
+    text, page = (how.run / "all.md").read_text(), (how.run / "all.html").read_text()
+    for title in (
+        "Tables 2, 5, 6 and 7. Comparison",
+        "Table 3. ",
+        "Table 8. Ablation",
+        "Table 9. ",
+        "Figures 6, 7, 8 and 9. ",
+        "Figure 15. ",
+    ):
+        assert f"## {title}" in text and title in page
+    assert (
+        page.count("data:image/png;base64,") == text.count(".png)") == 7
+        and "http" not in page
+        and "class=lost" not in page
+    )
+    assert (
+        "18 of 18 runs" in text
+        and "rendered faces" in text
+        and page.index("In short") < page.index("<table>")
+    )
+    assert (how.run / "all.csv").read_text().count(
+        "published: KDEF %"
+    ) == 1 and "tables and page:" in capsys.readouterr().out
+
+
+def test_broken_mixed_and_missing_runs_are_told(how, capsys):
+    planned = finished(how)
+    by = {(m.label, m.seed): m.folder for m in planned}
+    (by["densenet", 0] / "evaluation" / "metrics.json").write_text("{")
+    (by["island", 1] / "versions.json").unlink()
+    (by["tuplet", 0] / "evaluation" / "metrics.json").write_text("{}")
+    (by["mpcnn", 1] / "cost.json").unlink()
+    finish(
+        next(m for m in planned if (m.label, m.seed) == ("iacnn", 1)),
+        versions={"jax": "0.9", "device": "cpu"},
+        duration="3 epochs",
+    )
+    assert reproduction.reproduce("all", brief.get_config(), how) == 1
+    text, page = (how.run / "all.md").read_text(), (how.run / "all.html").read_text()
+    assert text.count("cannot be read") >= 3 and "delete the folder and it is run again" in text
+    assert (
+        f"failed: {by['mpcnn', 1]}: it broke" in text
+        and "jax 0.10 and 0.9" in text
+        and "trained for 10 epochs and 3 epochs" in text
+    )
+    assert (
+        "Not done: table9 trains on one set and tests on another: give the other as --test=NAME:FOLDER"
+        in text
+    )
+    assert "14 of 18 runs" in text and page.count("class=lost") >= 6
+    assert "it broke" in capsys.readouterr().err
+
+
+def test_features_that_are_gone_do_not_take_the_rest_away(how):
+    planned = finished(how)
+    for member in planned:
+        if member.label == "jefl":
+            (member.folder / "evaluation" / "features.npz").unlink()
+    assert reproduction.reproduce("all", brief.get_config(), how) == 0
+    text = (how.run / "all.md").read_text()
+    assert (
+        text.count("it has no evaluation/features.npz") == 2 * 4
+        and "8 of 8 runs" not in text
+        and "6 of 8 runs" in text
+    )
+    assert (
+        "## Table 8. Ablation" in text
+        and "| identity | no triplets | 2 |" in text
+        and "| identity | both triplets |" not in text
+    )
+    for member in planned:
+        (member.folder / "evaluation" / "features.npz").write_bytes(b"broken")
+    assert reproduction.reproduce("fig14", brief.get_config(), how) == 0
+    assert "cannot be shown: " in (how.run / "fig14.md").read_text()
+
+
+def test_one_item_is_its_own_page_and_nothing_finished_is_said(how):
+    assert reproduction.reproduce("fig15", brief.get_config(), how) == 1
+    page = (how.run / "fig15.html").read_text()
+    assert (
+        "<title>Figure 15. The three losses" in page
+        and "Not a single run is finished and can be read" in page
+        and "it broke" in page
+    )
+
+
+def test_mistakes(how):
+    with pytest.raises(
+        UserError, match="no item 'table88'; there are table2, .* and all. Did you mean 'table8'"
+    ):
+        reproduction.reproduce("table88", brief.get_config(), how)
+    with pytest.raises(UserError, match="takes parts of the whole method away"):
+        reproduction.reproduce("table8", sfew.get_config(), how)
+    with pytest.raises(UserError, match="--folds must be different whole numbers"):
+        reproduction.reproduce("table8", brief.get_config(), how._replace(folds=(9,)))
+    with pytest.raises(UserError, match="Did you mean 'cmu_faces'"):
+        reproduction.reproduce("table9", brief.get_config(), how, test="cmu_facs:/nowhere")
+    with pytest.raises(UserError, match="give the other as --test"):
+        reproduction.reproduce("table9", brief.get_config(), how)
