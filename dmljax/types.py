@@ -29,8 +29,11 @@ LABELS = (EXPRESSION, POSE, IDENTITY)
 TASKS = ("expression", "pose", "triplet")
 
 
-class UserError(Exception):
-    """A mistake of the user, told in one line: what was expected, what came, and what to change."""
+class UserError(ValueError):
+    """A mistake of the user, told in one line: what was expected, what came, and which field or file to change.
+
+    A ValueError, so that whoever calls the library from Python needs no class of ours.
+    """
 
 
 class Skipped(NamedTuple):

@@ -111,6 +111,8 @@ def read_all(
     def one(k: int) -> None:
         try:
             image = load(samples, k, size)
+        except UserError:
+            raise  # of the set, not of this image
         except ValueError as error:
             failed[k] = str(error)
             return

@@ -126,6 +126,8 @@ class Album:
         for k, number in enumerate(numbers):
             try:
                 pictures[k] = self._make(number)
+            except UserError:
+                raise  # of the set, not of this picture
             except ValueError as error:
                 failed[str(number)] = str(error)
             report(1)

@@ -123,6 +123,8 @@ def find(
         try:
             size = decode(samples.read(name))[0].size
             face = face_of(k)
+        except UserError:
+            raise  # of the set or the detector, not of this image
         except ValueError:
             face, size = None, (0, 0)
         kept[name] = (*(face or (np.nan,) * 4), *size)

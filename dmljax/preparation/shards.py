@@ -209,6 +209,8 @@ class Shard:
             for k, reference in enumerate(samples.references):
                 try:
                     pixels = load(samples, k, made.size)
+                except UserError:
+                    raise  # of the set, not of this image
                 except ValueError as error:
                     skipped.append(Skipped(reference, str(error)))
                 else:
