@@ -22,11 +22,9 @@ from dmljax.launch import cli
 from dmljax import plugins
 from dmljax.backbones import resnet
 from dmljax.models.dmlnet import DMLNet
-from dmljax.training import augment, optimizer, phases, state
-from dmljax.training.objective import Options
-from dmljax.training.step import SEED, Program, train_step
+from dmljax.training import objective, optimizer, state
+from dmljax.training.step import GRADIENTS_ON, SEED, Program, train_step
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE
-from dmljax.weightings.gradients import SOURCES, Plan
 
 IMAGE_SIDE, BATCH, WIDTH, STAGES = 64, 30, 16, (1, 1, 1)
 
@@ -44,24 +42,22 @@ def prepare(name: str, source: str):
     )
     plugin = plugins.load("weightings", name)
     strategy = plugin.build(**plugin.default_config())
-    losses = Options(anchors="all")
-    active = partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1)
+    terms = objective.terms(objective.Options(anchors="all"))
+    active = lambda step: jnp.ones(len(terms), bool)
     program = Program(
         net.apply,
-        losses,
-        Plan(strategy, source),
+        terms,
+        (1.0,) * len(terms),
+        strategy,
         optimizer.build(learning_rate=1e-3),
         active,
-        augment.Options(),
-        (),
+        gradients_on=source,
         ema=0.99,
-        ema_warmup=True,
-        total=(1.0, 1.0, 1.0),
     )
     variables = jax.jit(partial(net.init, train=False))(
         jax.random.key(0), jnp.zeros((1, IMAGE_SIDE, IMAGE_SIDE, 3))
     )
-    held = state.create(variables, program.optimizer, strategy, losses.tasks)
+    held = state.create(variables, program.optimizer, strategy, tuple(terms))
     rng = np.random.default_rng(0)
     micro = 2 if "cross_gram" in strategy.needs else 1
     shape = (micro, BATCH // micro)
@@ -97,7 +93,7 @@ def main(values):
         needs = (
             plugins.load("weightings", name).build(**plugins.load("weightings", name).default_config()).needs
         )
-        for source in SOURCES if "gram" in needs and "jacobian" not in needs else SOURCES[:1]:
+        for source in GRADIENTS_ON if "gram" in needs and "jacobian" not in needs else GRADIENTS_ON[:1]:
             made = prepare(name, source)
             pairs = [(timed(*equal[:3]), timed(*made[:3])) for _ in range(values.steps + 3)][3:]
             once, other = np.array(pairs).T

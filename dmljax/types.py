@@ -30,7 +30,8 @@ TASKS = ("expression", "pose", "triplet")
 
 
 class UserError(ValueError):
-    """A mistake of the user, told in one line: what was expected, what came, and which field or file to change.
+    """A mistake of the user, told in one line: what was expected, what came, and which field or file to
+    change.
 
     A ValueError, so that whoever calls the library from Python needs no class of ours.
     """

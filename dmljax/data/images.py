@@ -32,10 +32,22 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
     if box is not None and box[2] <= box[0]:
         box = None
     darkest = samples.darkest[number] if isinstance(samples.darkest, np.ndarray) else samples.darkest
-    pixels = _cut(decode(samples.read(samples.references[number]), box, size), size)
+    pixels = fit(samples.read(samples.references[number]), box, size)
     if darkest > 0 and pixels.mean() < darkest:
         raise ValueError(f"is black (mean grey level {pixels.mean():.1f} of 255, a placeholder)")
     return pixels
+
+
+def fit(raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None, size: int) -> np.ndarray:
+    """A file's bytes, or an image uint8 [H, W, 3] or [H, W], cut to a box and resized: uint8 [size, size, 3].
+
+    Args:
+      box: left, top, right, bottom in pixels; None: the whole image.
+
+    Raises:
+      ValueError: it cannot be decoded, or the box lies outside it.
+    """
+    return _cut(decode(raw, box, size), size)
 
 
 def decode(

@@ -1,1 +1,35 @@
-"""Losses and mining as pure functions of arrays."""
+"""Losses and mining as pure functions of arrays: distances, relations, batch-hard triplets and their rivals.
+
+All of them run under `jit`, `vmap`, `pmap` and `shard_map`, have finite gradients everywhere, and take masks
+where labels are missing. Those with an `axis_name` return a device's share of a loss over a batch that is
+spread over
+devices: differentiate the share, and average the gradients over the devices.
+"""
+
+from dmljax.losses.classification import cross_entropy
+from dmljax.losses.contrastive import contrastive_loss, identity_aware_loss
+from dmljax.losses.distances import normalise, squared_distances
+from dmljax.losses.island import island_loss
+from dmljax.losses.reduce import masked_mean, masked_sum, sum_over_devices
+from dmljax.losses.relations import identity_relation, pose_relation, relation
+from dmljax.losses.triplet import batch_hard, hardest, violation
+from dmljax.losses.tuplet import tuplet_loss
+
+__all__ = [
+    "batch_hard",
+    "contrastive_loss",
+    "cross_entropy",
+    "hardest",
+    "identity_aware_loss",
+    "identity_relation",
+    "island_loss",
+    "masked_mean",
+    "masked_sum",
+    "normalise",
+    "pose_relation",
+    "relation",
+    "squared_distances",
+    "sum_over_devices",
+    "tuplet_loss",
+    "violation",
+]

@@ -15,6 +15,12 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.
 
     Returns:
       (loss float32 [N], valid bool [N]); the loss and its gradient are 0 where the label is missing.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> loss, valid = cross_entropy(jnp.zeros((2, 4)), jnp.array([3, -1]))
+      >>> [round(float(value), 4) for value in loss], valid.tolist()  # log 4; no label
+      ([1.3863, 0.0], [True, False])
     """
     valid = labels >= 0
     log_probability = jax.nn.log_softmax(logits.astype(jnp.float32))

@@ -11,7 +11,7 @@ from dmljax.losses.distances import normalise, squared_distances
 from dmljax.losses.reduce import masked_mean
 
 
-def contrastive(
+def contrastive_loss(
     distances: jax.Array, same: jax.Array, other: jax.Array, *, margin: float, axis_name: str | None = None
 ) -> tuple[jax.Array, jax.Array]:
     """Pairs of one class are drawn together, others apart up to a margin (Hadsell, Chopra & LeCun 2006).
@@ -25,9 +25,16 @@ def contrastive(
       distances: squared, float32 [A, R].
       same, other: bool [A, R], pairs of one class, and of two.
       margin: m, a distance.
+      axis_name: the axis over which the batch is spread, or None.
 
     Returns:
-      (this device's share, whether there was any pair).
+      (this device's share, float32 scalar; whether there was any pair, bool scalar).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> same = jnp.array([[False, True, False]])
+      >>> share, valid = contrastive_loss(jnp.array([[0.0, 4.0, 0.25]]), same, jnp.array([[False, False,
+      True]]), margin=1.0) >>> float(share), bool(valid)  # (4 + (1 - 0.5)^2) / 2 (2.125, True)
     """
     # the root's gradient is infinite at 0; a pair in one point has no direction to part in
     far = distances > 1e-12
@@ -37,7 +44,7 @@ def contrastive(
     return 0.5 * (alike + unlike), count + others > 0
 
 
-def identity_aware(
+def identity_aware_loss(
     embedding: jax.Array,
     references: jax.Array,
     relations,
@@ -61,12 +68,22 @@ def identity_aware(
 
     Returns:
       (this device's share, whether there was any pair).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> rows = jnp.array([[0.0, 0.0], [2.0, 0.0]])
+      >>> none, pair = jnp.zeros((2, 2), bool), ~jnp.eye(2, dtype=bool)
+      >>> share, valid = identity_aware_loss(
+      ...     rows, rows, ((pair, none), (none, none)), margin=1.0, normalised=False
+      ... )
+      >>> float(share)  # 1/2 of the squared distance between the two expressions' halves
+      2.0
     """
     half = embedding.shape[1] // 2
     share, valid = jnp.float32(0.0), jnp.bool_(False)
     for (same, other), part in zip(relations, (slice(None, half), slice(half, None))):
         a, b = embedding[:, part], references[:, part]
         distances = squared_distances(normalise(a), normalise(b)) if normalised else squared_distances(a, b)
-        loss, found = contrastive(distances, same, other, margin=margin, axis_name=axis_name)
+        loss, found = contrastive_loss(distances, same, other, margin=margin, axis_name=axis_name)
         share, valid = share + loss, valid | found
     return share, valid

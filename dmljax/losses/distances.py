@@ -19,6 +19,11 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
     Returns:
       float32 [A, R], not negative. Large inputs go through a matrix product at the highest precision, whose
       rounding error is relative to the norms; small ones do not.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> squared_distances(jnp.array([[0.0, 0.0]]), jnp.array([[3.0, 4.0], [1.0, 0.0]])).tolist()
+      [[25.0, 1.0]]
     """
     a, b = a.astype(jnp.float32), b.astype(jnp.float32)
     if a.shape[0] * b.shape[0] * a.shape[1] <= _EXPLICIT:
@@ -28,7 +33,13 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def normalise(embedding: jax.Array) -> jax.Array:
-    """Rows to unit length, float32 [N, D]; a row of zeros stays zero, with a zero gradient."""
+    """Rows to unit length, float32 [N, D]; a row of zeros stays zero, with a zero gradient.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> normalise(jnp.array([[3.0, 4.0], [0.0, 0.0]])).round(3).tolist()[1]
+      [0.0, 0.0]
+    """
     embedding = embedding.astype(jnp.float32)
     squares = jnp.square(embedding).sum(-1, keepdims=True)
     zero = squares < 1e-24

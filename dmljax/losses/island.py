@@ -11,7 +11,7 @@ from dmljax.losses.distances import normalise
 from dmljax.losses.reduce import masked_mean
 
 
-def island(
+def island_loss(
     embedding: jax.Array,
     labels: jax.Array,
     centres: jax.Array,
@@ -31,8 +31,17 @@ def island(
       centres: float32 [classes, E].
       between: weight of the part between the centres.
 
+      axis_name: the axis over which the batch is spread, or None.
+
     Returns:
       (this device's share, whether any row had a label); the loss is 0 without one.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> centres = jnp.array([[1.0, 0.0], [0.0, 1.0]])
+      >>> share, valid = island_loss(jnp.array([[1.0, 2.0]]), jnp.array([0]), centres, between=0.5)
+      >>> float(share)  # 1/2 * 4 + 0.5 * 2 * (0 + 1)
+      3.0
     """
     known = labels >= 0
     own = centres[jnp.maximum(labels, 0)]

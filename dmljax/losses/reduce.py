@@ -11,8 +11,14 @@ import jax
 import jax.numpy as jnp
 
 
-def total(values: jax.Array, axis_name: str | None) -> jax.Array:
-    """Sum over the devices, without a gradient; the value itself where there is no device axis."""
+def sum_over_devices(values: jax.Array, axis_name: str | None) -> jax.Array:
+    """Sum over the devices, without a gradient; the value itself where there is no device axis.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> float(sum_over_devices(jnp.float32(3.0), None))
+      3.0
+    """
     values = jax.lax.stop_gradient(values)
     return values if axis_name is None else jax.lax.psum(values, axis_name)
 
@@ -23,7 +29,13 @@ def devices(axis_name: str | None) -> int:
 
 
 def masked_sum(values: jax.Array, valid: jax.Array, *, axis_name: str | None) -> jax.Array:
-    """Share of the sum of `values` [N] where `valid` [N], over all devices; float32 scalar."""
+    """Share of the sum of `values` [N] where `valid` [N], over all devices; float32 scalar.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> float(masked_sum(jnp.array([1.0, 2.0, 4.0]), jnp.array([True, False, True]), axis_name=None))
+      5.0
+    """
     return devices(axis_name) * jnp.where(valid, values, 0.0).sum()
 
 
@@ -31,6 +43,11 @@ def masked_mean(values: jax.Array, valid: jax.Array, *, axis_name: str | None) -
     """Share of the mean of `values` [N] where `valid` [N], and the number of valid ones, over all devices.
 
     Where nothing is valid the share is 0 and so is its gradient.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> mean, count = masked_mean(jnp.array([1.0, 2.0, 4.0]), jnp.array([True, False, True]),
+      axis_name=None) >>> float(mean), float(count) (2.5, 2.0)
     """
-    count = total(valid.sum().astype(jnp.float32), axis_name)
+    count = sum_over_devices(valid.sum().astype(jnp.float32), axis_name)
     return masked_sum(values, valid, axis_name=axis_name) / jnp.maximum(count, 1.0), count

@@ -1,8 +1,8 @@
 """Which images are positives and negatives of an anchor (section 3.3 of the paper).
 
-A relation compares two labels: positives share the expression and differ in the factor, negatives differ in
-the expression and share the factor. It is no label equality: an image can be neither. A missing label
-(negative) relates to nothing.
+A relation compares two labels: positives share the class and differ in the factor, negatives differ in the
+class and share the factor. It is no label equality: an image can be neither. A missing label (negative)
+relates to nothing.
 """
 
 from __future__ import annotations
@@ -10,23 +10,41 @@ from __future__ import annotations
 import jax
 
 
-def _relation(expression, factor, reference_expression, reference_factor) -> tuple[jax.Array, jax.Array]:
-    if (reference_expression is None) != (reference_factor is None):
+def relation(label, factor, reference_label=None, reference_factor=None) -> tuple[jax.Array, jax.Array]:
+    """Positives share the label and differ in the factor; negatives differ in the label and share the factor.
+
+    Args:
+      label, factor: int [A], of the anchors; negative where missing.
+      reference_label, reference_factor: int [R], of all rows; the anchors themselves if not given.
+
+    Returns:
+      (positive, negative), bool [A, R].
+
+    Raises:
+      ValueError: one reference without the other.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> positive, negative = relation(jnp.array([0, 0, 1, -1]), jnp.array([5, 6, 5, 5]))
+      >>> positive[0].tolist(), negative[0].tolist()
+      ([False, True, False, False], [False, False, True, False])
+    """
+    if (reference_label is None) != (reference_factor is None):
         raise ValueError("give both reference labels, or neither")
-    if reference_expression is None:
-        reference_expression, reference_factor = expression, factor
-    known = ((expression >= 0) & (factor >= 0))[:, None] & (
-        (reference_expression >= 0) & (reference_factor >= 0)
-    )[None, :]
-    same_expression = expression[:, None] == reference_expression[None, :]
+    if reference_label is None:
+        reference_label, reference_factor = label, factor
+    known = ((label >= 0) & (factor >= 0))[:, None] & ((reference_label >= 0) & (reference_factor >= 0))[
+        None, :
+    ]
+    same_label = label[:, None] == reference_label[None, :]
     same_factor = factor[:, None] == reference_factor[None, :]
-    return known & same_expression & ~same_factor, known & ~same_expression & same_factor
+    return known & same_label & ~same_factor, known & ~same_label & same_factor
 
 
 def pose_relation(
     expression, pose, reference_expression=None, reference_pose=None
 ) -> tuple[jax.Array, jax.Array]:
-    """Pose+ : same expression, other pose. Pose- : other expression, same pose.
+    """Pose+: same expression, other pose. Pose-: other expression, same pose.
 
     Args:
       expression, pose: int [A], the anchors' labels.
@@ -34,12 +52,24 @@ def pose_relation(
 
     Returns:
       (positive, negative), bool [A, R].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> positive, negative = pose_relation(jnp.array([0, 0, 1]), jnp.array([0, 1, 0]))
+      >>> positive[0].tolist(), negative[0].tolist()
+      ([False, True, False], [False, False, True])
     """
-    return _relation(expression, pose, reference_expression, reference_pose)
+    return relation(expression, pose, reference_expression, reference_pose)
 
 
 def identity_relation(
     expression, identity, reference_expression=None, reference_identity=None
 ) -> tuple[jax.Array, jax.Array]:
-    """Id+ : same expression, other identity. Id- : other expression, same identity. As `pose_relation`."""
-    return _relation(expression, identity, reference_expression, reference_identity)
+    """Id+: same expression, other identity. Id-: other expression, same identity. See `pose_relation`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> identity_relation(jnp.array([0, 1]), jnp.array([7, 7]))[1].tolist()
+      [[False, True], [True, False]]
+    """
+    return relation(expression, identity, reference_expression, reference_identity)

@@ -20,6 +20,12 @@ def hardest(
     Returns:
       D+ [A], D- [A] and valid [A]: the anchor has at least one positive and one negative. Both distances are
       0 where it has not. Of equal distances the first counts, so the gradient goes to one pair.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> positive, negative = jnp.array([[True, True, False]]), jnp.array([[False, False, True]])
+      >>> [float(value[0]) for value in hardest(jnp.array([[1.0, 3.0, 2.0]]), positive, negative)[:2]]
+      [3.0, 2.0]
     """
     valid = positive.any(1) & negative.any(1)
     farthest = jnp.argmax(jnp.where(positive, distances, -jnp.inf), axis=1)
@@ -36,6 +42,11 @@ def violation(gap: jax.Array, *, margin: float, link: str) -> jax.Array:
 
     'hinge': max(0, m + gap). 'softplus': log(1 + exp(m + gap)). 'none': m + gap as eq. 4-5 are printed; it
     has no lower bound, so use it with normalised embeddings. DIFFERS: the default elsewhere is 'hinge'.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> violation(jnp.array([-0.5, 0.5]), margin=0.25, link="hinge").tolist()
+      [0.0, 0.75]
     """
     if link == "hinge":
         return jax.nn.relu(margin + gap)
@@ -58,7 +69,19 @@ def batch_hard(
       link: see `violation`.
 
     Returns:
-      (loss [A], valid [A]); the loss is 0 where not valid. Gradients are always finite.
+      (loss float32 [A], valid bool [A]); the loss is 0 where not valid. Gradients are always finite.
+
+    Raises:
+      ValueError: an unknown link.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> distances = jnp.array([[0.0, 0.5, 0.1, 0.4], [0.5, 0.0, 0.3, 0.2]])
+      >>> positive = jnp.array([[False, True, True, False], [False, False, False, False]])
+      >>> negative = jnp.array([[False, False, False, True], [False, False, True, True]])
+      >>> loss, valid = batch_hard(distances, positive, negative, margin=0.2)
+      >>> [round(float(value), 3) for value in loss], valid.tolist()  # 0.2 + 0.5 - 0.4; nobody's positive
+      ([0.3, 0.0], [True, False])
     """
     far, near, valid = hardest(distances, positive, negative)
     return jnp.where(valid, violation(far - near, margin=margin, link=link), 0.0), valid

@@ -11,7 +11,7 @@ from dmljax.losses.distances import squared_distances
 from dmljax.losses.reduce import masked_mean
 
 
-def clusters(
+def tuplet_loss(
     points: jax.Array,
     references: jax.Array,
     positive: jax.Array,
@@ -36,8 +36,18 @@ def clusters(
       positive, negative: bool [A, R]; no row is a positive of itself.
       threshold, margin: T and m, in squared distance.
 
+      axis_name: the axis over which the batch is spread, or None.
+
     Returns:
       (this device's share, whether any anchor had both a positive and a negative).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> points = jnp.array([[0.0], [2.0], [1.0]])
+      >>> positive, negative = jnp.array([[False, True, False]]), jnp.array([[False, False, True]])
+      >>> share, valid = tuplet_loss(points[:1], points, positive, negative, threshold=0.5, margin=1.0)
+      >>> float(share)  # the centre is 1: mean(1, 1) + 1
+      2.0
     """
     valid = positive.any(1) & negative.any(1)
     members, rivals = positive.astype(jnp.float32), negative.astype(jnp.float32)

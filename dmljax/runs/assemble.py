@@ -15,13 +15,14 @@ from dmljax.losses.triplet import LINKS
 from dmljax.models.dmlnet import DMLNet
 from dmljax.models.regions import REGIONS
 from dmljax.runs import durations
-from dmljax.training import augment, optimizer, phases
-from dmljax.training import rivals as others
+from dmljax.runs.record import Classes
+from dmljax.training import augment, objective, optimizer, phases, rivals
 from dmljax.training.objective import RELATIONS
 from dmljax.training.objective import Options as LossOptions
-from dmljax.training.step import Program
+from dmljax.training.step import GRADIENTS_ON, Program
 from dmljax.types import AXIS, TASKS, Samples, UserError
-from dmljax.weightings import gradients, wrappers
+from dmljax.weightings import Weighting, wrap
+from dmljax.weightings.gradients import HEADS
 
 
 def choice(value, allowed, field: str):
@@ -34,8 +35,8 @@ def choice(value, allowed, field: str):
     return value
 
 
-def network(config, samples: Samples) -> DMLNet:
-    """The network for a set's classes."""
+def network(config, classes: Samples | Classes) -> DMLNet:
+    """The network for the classes of a set, or of a run."""
     model = config.model
     branches = tuple(choice(b, REGIONS, "model.branches") for b in model.branches)
     if not branches:
@@ -55,8 +56,8 @@ def network(config, samples: Samples) -> DMLNet:
     build()  # its errors belong here, not into the tracing of the network
     return DMLNet(
         build,
-        len(samples.expression_names),
-        len(samples.pose_names) if model.pose_head else 0,
+        len(classes.expression_names),
+        len(classes.pose_names) if model.pose_head else 0,
         branches=branches,
         fused=model.fused,
         embedding=model.embedding,
@@ -67,7 +68,7 @@ def network(config, samples: Samples) -> DMLNet:
         dtype=dtype,
         batch_norm=model.batch_norm,
         axis_name=axis_name,
-        centres=bool(others.CENTRES.intersection(config.losses.others)),
+        centres=bool(rivals.CENTRES.intersection(config.losses.others)),
     )
 
 
@@ -77,7 +78,7 @@ def loss_options(config, net: DMLNet) -> LossOptions:
     triplets = tuple(choice(t, RELATIONS, "losses.triplets") for t in losses.triplets)
     beside = tuple(
         (name, tuple(losses[name].items()))
-        for name in (choice(o, others.NAMES, "losses.others") for o in losses.others)
+        for name in (choice(o, rivals.NAMES, "losses.others") for o in losses.others)
     )
     present = {"expression": True, "pose": bool(net.poses), "triplet": bool(triplets or beside)}
     return LossOptions(
@@ -94,25 +95,26 @@ def loss_options(config, net: DMLNet) -> LossOptions:
     )
 
 
-def plan(config, losses: LossOptions) -> gradients.Plan:
-    """The weighting strategy with its wrappers, and how its gradients are taken.
+def weighting(config, losses: LossOptions) -> Weighting:
+    """The weighting strategy with its wrappers.
 
     Raises:
-      UserError: the configuration cannot give what the strategy needs.
+      UserError: a field is wrong, or the configuration cannot give what the strategy needs.
     """
     section, name = config.weighting, config.weighting.name
-    built = plugins.load("weightings", name).build(**configuration.options(config, "weighting"))
-    built = wrappers.wrap(built, **section.wrap)
-    source = choice(section.gram, gradients.SOURCES, "weighting.gram")
-    if not built.needs <= gradients.PROVIDES:
+    plugin = plugins.load("weightings", name)
+    try:
+        built = plugin.build(**configuration.options(config, "weighting"))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"weighting.{name}: {error}") from error
+    try:
+        built = wrap(built, **section.wrap)
+    except ValueError as error:
+        raise UserError(f"weighting.wrap and weighting.{name}: {error}") from error
+    if "jacobian" in built.needs and section.gram != "shared":
         raise UserError(
-            f"weighting.{name} needs {', '.join(sorted(built.needs - gradients.PROVIDES))}; "
-            f"the step provides {', '.join(sorted(gradients.PROVIDES))}"
-        )
-    if "jacobian" in built.needs and source != "shared":
-        raise UserError(
-            f"weighting.{name} needs the gradients themselves, which weighting.gram={source} does not give;"
-            " set weighting.gram=shared"
+            f"weighting.{name} needs the gradients themselves, which weighting.gram={section.gram} does"
+            " not give; set weighting.gram=shared"
         )
     if "cross_gram" in built.needs and (config.data.accumulate < 2 or config.data.accumulate % 2):
         raise UserError(
@@ -124,7 +126,7 @@ def plan(config, losses: LossOptions) -> gradients.Plan:
             f"weighting.{name} takes logarithms or ratios of losses, and losses.link=none gives negative"
             " ones; set losses.link=hinge or softplus"
         )
-    return gradients.Plan(built, source, choice(section.heads, gradients.HEADS, "weighting.heads"))
+    return built
 
 
 class Schedule(NamedTuple):
@@ -179,15 +181,18 @@ def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
         raise UserError(f"ema.decay must be at least 0 and below 1, got {config.ema.decay}")
     return Program(
         apply=net.apply,
-        losses=losses,
-        plan=plan(config, losses),
+        terms=objective.terms(losses),
+        weighting=weighting(config, losses),
+        gradients_on=choice(config.weighting.gram, GRADIENTS_ON, "weighting.gram"),
+        heads=choice(config.weighting.heads, HEADS, "weighting.heads"),
         optimizer=optimizer.build(decay_steps=times.stair, warmup_steps=times.warmup, **settings),
         active=partial(
             phases.active,
             tasks=losses.tasks,
-            first_steps=times.first,
+            starts={"pose": times.first, "triplet": times.mining},
+            turns=("expression", "triplet"),
+            turns_until=times.first,
             turn_steps=times.turn,
-            triplet_from=times.mining,
         ),
         augment=augment.check(augment.Options(**config.augment)),
         mirror=samples.pose_mirror,

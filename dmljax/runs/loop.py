@@ -118,7 +118,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     checkpoints = Checkpoints(run)
     if config.init.run and checkpoints.latest() is None:
         variables = start.from_another(config, variables, say)
-    state = states.create(variables, program.optimizer, program.plan.weighting, program.losses.tasks)
+    state = states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
     position, state = start.from_checkpoint(checkpoints, config, data, state, say)
     if position.finished or position.step >= times.whole:
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")

@@ -7,13 +7,47 @@ import json
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 
 from dmljax import config as configuration
 from dmljax.runs.sets import Set
+from dmljax.types import UserError
 
+CLASSES = "classes.json"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
+
+
+class Classes(NamedTuple):
+    """The classes of a run's heads, under the names that `Samples` has for them.
+
+    Attributes:
+      expression_names, pose_names: in the order of the logits.
+      pose_yaw: yaw in degrees of each pose class, nan for one that is no yaw.
+    """
+
+    expression_names: tuple[str, ...]
+    pose_names: tuple[str, ...]
+    pose_yaw: tuple[float, ...]
+
+
+def read_classes(run: Path) -> Classes:
+    """The classes of a run.
+
+    Raises:
+      UserError: the folder does not hold them, or they cannot be read.
+    """
+    path = run / CLASSES
+    try:
+        found = {name: tuple(values) for name, values in json.loads(path.read_text()).items()}
+        found["pose_yaw"] = tuple(float("nan") if angle is None else angle for angle in found["pose_yaw"])
+        return Classes(**found)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"'{path}' cannot be read ({error}); it names the classes of a trained run: train once more, or"
+            " name another run folder"
+        ) from None
 
 
 def versions() -> dict[str, str]:
@@ -44,6 +78,9 @@ def write_record(run: Path, config, data: Set) -> None:
         {side: [samples.references[i] for i in part] for side, part in zip(data.split._fields, data.split)},
     )
     dump("versions.json", versions())
+    yaw = [None if angle != angle else angle for angle in samples.pose_yaw]  # JSON knows no nan
+    names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
+    dump(CLASSES, {**names, "pose_yaw": yaw})
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
     for name, header, rows in (
         ("skipped.csv", ("reference", "reason"), samples.skipped),

@@ -14,13 +14,11 @@ import numpy as np
 from dmljax.backbones import resnet
 from dmljax.data.order import check_divides
 from dmljax.models.dmlnet import DMLNet
-from dmljax.training import augment, optimizer, phases, state
+from dmljax.training import objective, optimizer, state
 from dmljax.training.devices import replicate, set_up_compiler
-from dmljax.training.objective import Options
 from dmljax.training.step import SEED, Program, eval_step, train_step
 from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_SIZE, UserError
-from dmljax.weightings.gradients import Plan
-from dmljax.weightings.strategies import dwa
+from dmljax.weightings import dwa
 from dmljax.workers import cores
 
 CLASSES = {EXPRESSION: 7, POSE: 5, IDENTITY: 20}
@@ -129,22 +127,13 @@ def replicate_rows(batch: dict, devices: int) -> dict:
 
 
 def _trainer(net, variables, data):
-    losses = Options(anchors="all")
-    active = partial(phases.active, tasks=losses.tasks, first_steps=0, turn_steps=1)
+    terms = objective.terms(objective.Options(anchors="all"))
+    active = lambda step: jnp.ones(len(terms), bool)
     program = Program(
-        net.apply,
-        losses,
-        Plan(dwa.build()),
-        optimizer.build(learning_rate=1e-3),
-        active,
-        augment.Options(),
-        (),
-        ema=0.9999,
-        ema_warmup=True,
-        total=(1.0,) * len(losses.tasks),
+        net.apply, terms, (1.0,) * len(terms), dwa(), optimizer.build(learning_rate=1e-3), active
     )
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
-    held = replicate(state.create(variables, program.optimizer, program.plan.weighting, losses.tasks))
+    held = replicate(state.create(variables, program.optimizer, program.weighting, tuple(terms)))
     seed = {SEED: replicate(np.uint32(0))}
 
     def run(k: int):

@@ -80,7 +80,7 @@ def _template(config, data: sets.Set, net):
 
     def create(key):
         variables = partial(net.init, train=False)(key, image)
-        return states.create(variables, program.optimizer, program.plan.weighting, program.losses.tasks)
+        return states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
 
     return jax.eval_shape(create, jax.random.key(0))
 

@@ -1,9 +1,9 @@
-"""The named losses of a batch that is spread over devices: L_expression, L_pose and L_triplet (eq. 4-7 of the
-paper).
-"""
+"""The named losses of a batch that is spread over devices: L_expression, L_pose and L_triplet (eq. 4-7)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,13 +11,17 @@ import jax.numpy as jnp
 
 from dmljax.losses.classification import cross_entropy
 from dmljax.losses.distances import normalise, squared_distances
-from dmljax.losses.reduce import devices, masked_mean, masked_sum, total
+from dmljax.losses.reduce import devices, masked_mean, masked_sum, sum_over_devices
 from dmljax.losses.relations import identity_relation, pose_relation
 from dmljax.losses.triplet import hardest, violation
-from dmljax.training import rivals as others
+from dmljax.training import rivals
 from dmljax.types import EXPRESSION, IDENTITY, LABELS, POSE, TUPLE_SIZE, Outputs
 
 RELATIONS = {"pose": (pose_relation, POSE), "identity": (identity_relation, IDENTITY)}
+
+# The loss of one task: (outputs, labels, axis name) -> (this device's share, whether the global batch had
+# anything for it, what the log tells).
+Term = Callable[[Outputs, dict, str | None], tuple[jax.Array, jax.Array, dict]]
 
 
 class Options(NamedTuple):
@@ -50,7 +54,7 @@ class Options(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Per task, in the order of `Options.tasks`, and what the log tells.
+    """Per task, in the order of the terms, and what the log tells.
 
     Attributes:
       shares: float32 [K], this device's shares of the losses; their mean over the devices is the loss.
@@ -63,37 +67,43 @@ class Result(NamedTuple):
     stats: dict[str, jax.Array]
 
 
+def terms(options: Options) -> dict[str, Term]:
+    """The method's losses by task, in the order of `Options.tasks`."""
+    own = {
+        "expression": partial(_head, EXPRESSION, lambda outputs: outputs.expression_logits),
+        "pose": partial(_head, POSE, lambda outputs: outputs.pose_logits),
+        "triplet": partial(_metric, options),
+    }
+    return {task: own[task] for task in options.tasks}
+
+
 def task_losses(
-    outputs: Outputs, labels: dict[str, jax.Array], options: Options, *, axis_name: str | None = None
+    outputs: Outputs, labels: dict[str, jax.Array], terms: Mapping[str, Term], *, axis_name: str | None = None
 ) -> Result:
     """All losses of this device's rows against the global batch.
 
     Args:
       outputs: of N rows, whole five-tuples one after another.
       labels: 'expression', 'pose', 'identity' -> int [N], negative where missing.
-      options: see `Options`.
+      terms: task -> its loss; the method's own are `terms(Options())`.
       axis_name: the device axis, or None for one device.
     """
-    found = {}
-    stats = {}
-    for task, logits in (("expression", outputs.expression_logits), ("pose", outputs.pose_logits)):
-        if task in options.tasks:
-            loss, valid = cross_entropy(logits, labels[task])
-            share, count = masked_mean(loss, valid, axis_name=axis_name)
-            found[task] = share, count > 0
-            hits = total(
-                (valid & (jnp.argmax(logits, -1) == labels[task])).sum().astype(jnp.float32), axis_name
-            )
-            stats[f"accuracy/{task}"] = hits / jnp.maximum(count, 1.0)
-    if "triplet" in options.tasks:
-        share, valid, mined = _metric(outputs, labels, options, axis_name)
-        found["triplet"] = share, valid
-        stats |= mined
-    shares, valid = (jnp.stack([found[task][k] for task in options.tasks]) for k in (0, 1))
-    return Result(shares, valid, stats)
+    found = [term(outputs, labels, axis_name) for term in terms.values()]
+    shares, valid = (jnp.stack([one[k] for one in found]) for k in (0, 1))
+    return Result(shares, valid, {name: value for *_, stats in found for name, value in stats.items()})
 
 
-def _metric(outputs: Outputs, labels, options: Options, axis_name):
+def _head(name: str, logits_of: Callable, outputs: Outputs, labels, axis_name):
+    """Cross-entropy and accuracy of one head."""
+    logits = logits_of(outputs)
+    loss, valid = cross_entropy(logits, labels[name])
+    share, count = masked_mean(loss, valid, axis_name=axis_name)
+    right = (valid & (jnp.argmax(logits, -1) == labels[name])).sum().astype(jnp.float32)
+    hits = sum_over_devices(right, axis_name)
+    return share, count > 0, {f"accuracy/{name}": hits / jnp.maximum(count, 1.0)}
+
+
+def _metric(options: Options, outputs: Outputs, labels, axis_name):
     """The triplets' task: their losses and those of `others`, added up: share, validity, statistics."""
     embedding = outputs.embedding
     references, reference_labels = embedding, labels
@@ -104,7 +114,7 @@ def _metric(outputs: Outputs, labels, options: Options, axis_name):
         references, reference_labels = gather(embedding), {key: gather(labels[key]) for key in LABELS}
     share, any_valid, stats = _triplets(embedding, labels, references, reference_labels, options, axis_name)
     for name, constants in options.others:
-        loss, valid = others.loss(
+        loss, valid = rivals.loss(
             name,
             embedding,
             labels,
@@ -118,7 +128,7 @@ def _metric(outputs: Outputs, labels, options: Options, axis_name):
         share, any_valid, stats = (
             share + loss,
             any_valid | valid,
-            stats | {f"metric/{name}": total(loss, axis_name) / devices(axis_name)},
+            stats | {f"metric/{name}": sum_over_devices(loss, axis_name) / devices(axis_name)},
         )
     return share, any_valid, stats
 
@@ -151,9 +161,9 @@ def _triplets(embedding, labels, references, reference_labels, options: Options,
 
 
 def _health(name, far, near, valid, count, margin, axis_name) -> dict[str, jax.Array]:
-    anchors = total(jnp.float32(valid.shape[0]), axis_name)
+    anchors = sum_over_devices(jnp.float32(valid.shape[0]), axis_name)
     active = valid & (margin + far - near > 0)
-    sums = total(jnp.stack([active.sum().astype(jnp.float32), far.sum(), near.sum()]), axis_name)
+    sums = sum_over_devices(jnp.stack([active.sum().astype(jnp.float32), far.sum(), near.sum()]), axis_name)
     per_valid = sums / jnp.maximum(count, 1.0)
     return {
         f"triplet/{name}_valid": count / anchors,
@@ -166,7 +176,7 @@ def _health(name, far, near, valid, count, margin, axis_name) -> dict[str, jax.A
 def _spread(embedding, distances, axis_name) -> dict[str, jax.Array]:
     """Mean norm of the embeddings, and mean squared distance from the anchors to the other rows."""
     norms = jnp.linalg.norm(jax.lax.stop_gradient(embedding), axis=-1)
-    sums = total(
+    sums = sum_over_devices(
         jnp.stack(
             [norms.sum(), jnp.float32(norms.shape[0]), distances.sum(), jnp.float32(distances.shape[0])]
         ),

@@ -1,5 +1,5 @@
-"""Which losses are trained at a step (section 3.4 of the paper), as a function of the step inside one
-compiled program.
+"""Which losses are trained at a step (section 3.4 of the paper): a function of the step in one compiled
+program.
 
 First phase: the pose branch is frozen; the expression branch and the metric learning take turns. Then all
 together.
@@ -7,39 +7,55 @@ together.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import EXPRESSION, POSE
-
-HEADS = {"expression_head": EXPRESSION, "pose_head": POSE}
-
 
 def active(
-    step: jax.Array, tasks: tuple[str, ...], *, first_steps: int, turn_steps: int, triplet_from: int = 0
+    step: jax.Array,
+    tasks: tuple[str, ...],
+    *,
+    starts: Mapping[str, int],
+    turns: tuple[str, ...],
+    turns_until: int,
+    turn_steps: int,
 ) -> jax.Array:
     """bool [K]: the tasks that step number `step` (int32 scalar) trains.
 
     Args:
-      first_steps: length of the first phase; 0 for none.
-      turn_steps: how many steps a turn of the first phase lasts. The paper says "interactively", without a
-        number.
-      triplet_from: the first step at which there is a triplet loss. DIFFERS: 0 in the paper; batch-hard
-        mining pulls an embedding that nothing has formed yet into one point, so the heads may be given a
-        lead.
+      tasks: names, in the order of the result.
+      starts: the first step of a task that is not trained from the beginning. The paper freezes the pose
+        branch first. DIFFERS: so may the triplet loss be; batch-hard mining pulls an embedding that nothing
+        has formed yet into one point, so the heads may be given a lead.
+      turns: tasks that take turns in the first phase, in this order; those that are not among `tasks` do not
+        count. A task whose turn it is but that has not started leaves its turn to the others.
+      turns_until: length of the first phase in steps; 0 for none.
+      turn_steps: how many steps a turn lasts. The paper says "interactively", without a number.
     """
-    alternating = "expression" in tasks and "triplet" in tasks
-    metric_turn = (step // turn_steps) % 2 == 1
-    in_first, mining = step < first_steps, step >= triplet_from
-    trained = {
-        "expression": ~(in_first & metric_turn & mining) if alternating else jnp.bool_(True),
-        "pose": ~in_first,
-        "triplet": mining & (~in_first | metric_turn | (not alternating)),
-    }
+    started = {task: step >= starts.get(task, 0) for task in tasks}
+    present = [task for task in turns if task in tasks]
+    alternating = (step < turns_until) & (len(present) > 1)
+    turn = (step // turn_steps) % max(len(present), 1)
+    idle = jnp.bool_(False)  # the task whose turn it is has not started
+    for k, task in enumerate(present):
+        idle |= (turn == k) & ~started[task]
+    trained = dict(started)
+    for k, task in enumerate(present):
+        trained[task] &= ~alternating | (turn == k) | idle
     return jnp.stack([jnp.asarray(trained[task]) for task in tasks])
 
 
-def trainable(active_tasks: jax.Array, tasks: tuple[str, ...], groups) -> dict[str, jax.Array]:
-    """group -> bool scalar: a head trains while its task is active, every other group always."""
+def trainable(
+    active_tasks: jax.Array, tasks: tuple[str, ...], groups, heads_of: Mapping[str, str]
+) -> dict[str, jax.Array]:
+    """group -> bool scalar: a head trains while its task is active, every other group always.
+
+    Args:
+      active_tasks: bool [K].
+      groups: names of the groups of parameters.
+      heads_of: group -> the task of which it is the head.
+    """
     flags = dict(zip(tasks, active_tasks))
-    return {group: flags[HEADS[group]] if group in HEADS else jnp.bool_(True) for group in groups}
+    return {group: flags[heads_of[group]] if group in heads_of else jnp.bool_(True) for group in groups}

@@ -7,11 +7,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from dmljax.losses.contrastive import identity_aware
+from dmljax.losses.contrastive import identity_aware_loss
 from dmljax.losses.distances import normalise
-from dmljax.losses.island import island
+from dmljax.losses.island import island_loss
 from dmljax.losses.relations import identity_relation
-from dmljax.losses.tuplet import clusters
+from dmljax.losses.tuplet import tuplet_loss
 from dmljax.types import EXPRESSION, IDENTITY
 
 
@@ -23,12 +23,14 @@ def _contrastive(rows, labels, every, every_labels, centres, first, *, margin, n
         own, other = labels[label][:, None], every_labels[label][None, :]
         known = (own >= 0) & (other >= 0) & ~itself
         relations.append((known & (own == other), known & (own != other)))
-    return identity_aware(rows, every, relations, margin=margin, normalised=normalised, axis_name=axis_name)
+    return identity_aware_loss(
+        rows, every, relations, margin=margin, normalised=normalised, axis_name=axis_name
+    )
 
 
 def _island(rows, labels, every, every_labels, centres, first, *, between, normalised, axis_name):
     del every, every_labels, first
-    return island(
+    return island_loss(
         normalise(rows) if normalised else rows,
         labels[EXPRESSION],
         centres,
@@ -44,7 +46,7 @@ def _tuplet(rows, labels, every, every_labels, centres, first, *, threshold, mar
     )
     if normalised:
         rows, every = normalise(rows), normalise(every)
-    return clusters(rows, every, *relation, threshold=threshold, margin=margin, axis_name=axis_name)
+    return tuplet_loss(rows, every, *relation, threshold=threshold, margin=margin, axis_name=axis_name)
 
 
 _LOSSES = {"contrastive": _contrastive, "island": _island, "tuplet": _tuplet}

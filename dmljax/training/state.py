@@ -32,19 +32,15 @@ class TrainState:
 
 def create(variables, optimizer, weighting, tasks: tuple[str, ...]) -> TrainState:
     """The state before the first step, from a network's initial variables."""
-    jacobian = ()
-    if "jacobian" in weighting.needs:
-        per_task = lambda x: jax.ShapeDtypeStruct((len(tasks), *x.shape), jnp.float32)
-        jacobian = (jax.tree.map(per_task, variables["params"][TRUNK]),)
     params, batch_stats = variables["params"], variables["batch_stats"]
-    copy = lambda tree: jax.tree.map(jnp.array, tree)
+    copy = lambda tree: jax.tree.map(jnp.array, tree)  # buffers are donated: no two leaves may share one
     return TrainState(
         step=jnp.int32(0),
         params=params,
         batch_stats=batch_stats,
         optimizer=optimizer.init(params),
         ema={"params": copy(params), "batch_stats": copy(batch_stats)},
-        weighting=weighting.init(tasks, *jacobian),
+        weighting=weighting.init(tasks, params[TRUNK]),
     )
 
 

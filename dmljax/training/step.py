@@ -4,27 +4,29 @@ axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from dmljax.models.dmlnet import TRUNK, perturbed
+from dmljax.models.dmlnet import EXPRESSION_HEAD, POSE_HEAD, TRUNK, perturbed
 from dmljax.training import augment
-from dmljax.training.objective import Options as LossOptions
-from dmljax.training.objective import task_losses
+from dmljax.training.objective import Term, task_losses
 from dmljax.training.optimizer import Optimizer
 from dmljax.training.phases import trainable
 from dmljax.training.state import TrainState, ema_decay, move
 from dmljax.types import EXPRESSION, IMAGE, INDEX, LABELS, MISSING, POSE
-from dmljax.weightings import gradients
+from dmljax.weightings import Losses, Signals, Weighting, cosines, value_and_grad
 
 TABLE = "table"  # key of a batch under which the resident set lies
-# and the seed of augmentation and of strategies that draw at random: an input, so that another seed is no
-# other program
+# And the seed of augmentation and of strategies that draw at random: an input, so that another seed is no
+# other program.
 SEED = "seed"
 CONSTANT = (TABLE, SEED)  # the same for all micro-batches
+GRADIENTS_ON = ("shared", "rep")  # where inner products are taken: the trunk's parameters, or f2
+_STRATEGY = 2**31 - 1  # folded into a step's key for the strategy; no row of a batch has that number
 
 
 class Program(NamedTuple):
@@ -32,39 +34,35 @@ class Program(NamedTuple):
 
     Attributes:
       apply: the network's apply function.
-      losses: see `losses.objective.Options`.
-      plan: the weighting strategy and how its gradients are taken; see `gradients.Plan`.
+      terms: task -> its loss; see `objective.Term`.
+      total: weight of each task in the fixed combination 'loss/total'.
+      weighting: the strategy that weighs the tasks.
       optimizer: as built.
       active: step -> bool [K], the tasks that are trained.
+      gradients_on: where it compares the tasks' gradients: 'shared', the trunk's parameters, or 'rep', the
+        fused feature f2.
+      heads: what reaches the heads: 'weighted', their share of the weighted sum, or 'unit', every active loss
+        in full.
+      heads_of: group of parameters -> the task without which it is not trained.
       augment: see `augment.Options`.
       mirror: pose class after a flip.
       ema: decay of the moving averages.
       ema_warmup: start with a smaller decay.
-      total: weight of each task in the fixed combination 'loss/total'.
     """
 
     apply: Callable
-    losses: LossOptions
-    plan: gradients.Plan
+    terms: Mapping[str, Term]
+    total: tuple[float, ...]
+    weighting: Weighting
     optimizer: Optimizer
     active: Callable
-    augment: augment.Options
-    mirror: tuple[int, ...]
-    ema: float
-    ema_warmup: bool
-    total: tuple[float, ...]
-
-
-class _Micro(NamedTuple):
-    """What one micro-batch adds up to. `gradient` is this device's share, per task ([K, ...]) or already
-    weighted; `gram` that of the representation, if asked for.
-    """
-
-    losses: jax.Array
-    valid: jax.Array
-    stats: dict[str, jax.Array]
-    gradient: dict
-    gram: jax.Array | None
+    gradients_on: str = "shared"
+    heads: str = "weighted"
+    heads_of: Mapping[str, str] = MappingProxyType({EXPRESSION_HEAD: EXPRESSION, POSE_HEAD: POSE})
+    augment: augment.Options = augment.Options()
+    mirror: tuple[int, ...] = ()
+    ema: float = 0.9999
+    ema_warmup: bool = True
 
 
 def look_up(batch: dict) -> dict:
@@ -93,177 +91,112 @@ def train_step(
     Returns:
       the next state and the log's float32 scalars, both the same on every device.
     """
-    tasks, plan = program.losses.tasks, program.plan
-    rows = {key: value for key, value in batch.items() if key not in CONSTANT}
-    table = {TABLE: batch[TABLE]} if TABLE in batch else {}
+    tasks, rows, table = tuple(program.terms), *_parts(batch)
     count = batch[INDEX].shape[0]
     key = jax.random.fold_in(jax.random.key(batch[SEED]), state.step)
     active = program.active(state.step)
-
-    def weigh(weighting, losses, valid, **grams):
-        seen = gradients.signals(losses, active, valid, state.step, key, plan, **grams)
-        weights, new, aux = plan.weighting.update(seen, weighting)
-        return jnp.where(active, weights, 0.0), new, aux
-
-    def micro_batch(batch_stats, number_and_rows):
-        number, micro = number_and_rows
-        forward = _forward(batch_stats, look_up(micro | table), key, number, program, axis_name)
-        known = lambda losses, rest, gram: weigh(state.weighting, losses, rest[0], gram=gram)[0]
-        losses, gradient, gram, (valid, stats, batch_stats) = gradients.of_micro_batch(
-            forward,
-            state.params,
-            _no_offset(state, micro, table, program),
-            known,
-            plan,
-            active,
-            micro_batches=count,
-            axis_name=axis_name,
-        )
-        return batch_stats, _Micro(losses, valid, stats, gradient, gram)
-
-    batch_stats, seen, halves = _over_micro_batches(
-        micro_batch, state.batch_stats, rows, count, halves=plan.wants("cross_gram")
-    )
-    gradient, weighting, grams = (
-        gradients.mean(seen.gradient, axis_name),
+    differentiate = _differentiate(state, program, program.weighting, table, key, count, axis_name)
+    numbered = (jnp.arange(count), rows)
+    (losses, weights, aux), gradient, weighting = differentiate(
+        state.params,
         state.weighting,
-        {"gram": seen.gram},
+        *numbered,
+        carry=state.batch_stats,
+        active=active,
+        step=state.step,
+        rng=jax.random.fold_in(key, _STRATEGY),
     )
-    if plan.wants("jacobian"):
-        shown = gradients.signals(seen.losses, active, seen.valid, state.step, key, plan)
-        changed, weighting = plan.weighting.transform(gradient[TRUNK], shown, weighting)
-        gradient = {**gradient, TRUNK: changed}
-    if plan.wants("gram") and plan.source == "shared":
-        grams["gram"] = gradients.gram(gradient[TRUNK])
-    if plan.wants("cross_gram"):
-        grams["cross_gram"] = gradients.gram(*(gradients.mean(half[TRUNK], axis_name) for half in halves))
-    weights, weighting, aux = weigh(weighting, seen.losses, seen.valid, **grams)
-    if plan.per_task(count):
-        gradient = gradients.combine(gradient, weights, active, plan)
+    trained = trainable(active, tasks, state.params, program.heads_of)
     params, optimizer, norm = program.optimizer.update(
-        gradient, state.optimizer, state.params, state.step, trainable(active, tasks, state.params)
+        gradient, state.optimizer, state.params, state.step, trained
     )
-    if plan.wants("post"):
-        again = _losses_after(params, state.batch_stats, rows, table, key, program, axis_name)
-        shown = gradients.signals(seen.losses, active, seen.valid, state.step, key, plan, **grams)
-        weighting = plan.weighting.post(shown, again, weighting)
+    weighting = differentiate.post(params, weighting, *numbered, carry=state.batch_stats)
     decay = ema_decay(state.step, program.ema, program.ema_warmup)
-    ema = move(state.ema, {"params": params, "batch_stats": batch_stats}, decay)
+    ema = move(state.ema, {"params": params, "batch_stats": aux.carry}, decay)
     logs = {
-        **{f"loss/{task}": loss for task, loss in zip(tasks, seen.losses)},
-        "loss/total": jnp.vdot(seen.losses, jnp.asarray(program.total, jnp.float32)),
-        "loss/weighted": jnp.vdot(seen.losses, weights),
+        **{f"loss/{task}": loss for task, loss in zip(tasks, losses)},
+        "loss/total": jnp.vdot(losses, jnp.asarray(program.total, jnp.float32)),
+        "loss/weighted": jnp.vdot(losses, weights),
         **{f"weight/{task}": weight for task, weight in zip(tasks, weights)},
-        **{f"weighting/{name}": value for name, value in aux.items()},
-        **seen.stats,
+        **{f"weighting/{name}": value for name, value in aux.strategy.items()},
+        **aux.extra,
         "gradient/norm": norm,
         "learning_rate": jnp.float32(program.optimizer.rate(state.step)),
     }
-    return TrainState(state.step + 1, params, batch_stats, optimizer, ema, weighting), logs
+    return TrainState(state.step + 1, params, aux.carry, optimizer, ema, weighting), logs
 
 
 def conflict_step(state: TrainState, batch: dict, program: Program, *, axis_name: str | None) -> dict:
-    """How the tasks' gradients on the trunk stand to each other on a batch, whatever the strategy; nothing is
-    changed.
+    """How the tasks' gradients on the trunk stand to each other on a batch, whatever the strategy.
+
+    Nothing is changed; the first micro-batch counts.
 
     Returns:
       'conflict/norm_<task>' and, for each pair of tasks, 'conflict/cosine_<task>_<task>', float32 scalars.
     """
-    tasks = program.losses.tasks
-    table = {TABLE: batch[TABLE]} if TABLE in batch else {}
-    first = {key: value[0] for key, value in batch.items() if key not in CONSTANT}
+    tasks, rows, table = tuple(program.terms), *_parts(batch)
     key = jax.random.fold_in(jax.random.key(batch[SEED]), state.step)
-    forward = _forward(state.batch_stats, look_up(first | table), key, jnp.int32(0), program, axis_name)
-    offset = _no_offset(state, first, table, program)
-    _, pull, _ = jax.vjp(lambda params: forward(params, offset), state.params, has_aux=True)
-    rows = [gradients.mean(pull(unit)[0][TRUNK], axis_name) for unit in jnp.eye(len(tasks))]
-    norms, cosine = gradients.cosines(gradients.gram(jax.tree.map(lambda *g: jnp.stack(g), *rows)))
+    watch = Weighting(lambda tasks: (), _show_gram, frozenset({"gram"}))
+    differentiate = _differentiate(
+        state, program._replace(gradients_on="shared"), watch, table, key, None, axis_name
+    )
+    first = jax.tree.map(lambda x: x[0], rows)
+    (_, _, aux), _, _ = differentiate(state.params, (), jnp.int32(0), first, carry=state.batch_stats)
+    norms, cosine = cosines(aux.strategy["gram"])
     found = {f"conflict/norm_{task}": norm for task, norm in zip(tasks, norms)}
     pairs = [(i, j) for i in range(len(tasks)) for j in range(i + 1, len(tasks))]
     return found | {f"conflict/cosine_{tasks[i]}_{tasks[j]}": cosine[i, j] for i, j in pairs}
 
 
-def _no_offset(state: TrainState, micro: dict, table: dict, program: Program) -> jax.Array:
-    """Zeros of the shape of the fused feature."""
-    variables = {"params": state.params, "batch_stats": state.batch_stats}
-    fused = jax.eval_shape(lambda: program.apply(variables, look_up(micro | table)[IMAGE], train=False).fused)
-    return jnp.zeros(fused.shape, fused.dtype)
+def _show_gram(signals: Signals, state):
+    """Equal weights, and the Gram matrix for whoever wants to see it."""
+    return signals.active.astype(jnp.float32), state, {"gram": signals.gram}
 
 
-def _losses_after(
-    params, batch_stats, rows: dict, table: dict, key, program: Program, axis_name
-) -> jax.Array:
-    """The losses [K] of the same batch, augmented the same, with the new parameters; BatchNorm's statistics
-    are not moved.
+def _parts(batch: dict) -> tuple[dict, dict]:
+    """(what is another one in every micro-batch, the resident table if there is one)."""
+    rows = {key: value for key, value in batch.items() if key not in CONSTANT}
+    return rows, {TABLE: batch[TABLE]} if TABLE in batch else {}
+
+
+def _differentiate(state, program: Program, weighting: Weighting, table: dict, key, count, axis_name):
+    """`value_and_grad` of the network's losses on micro-batches (number, rows), BatchNorm's statistics
+    carried.
     """
-    found = []
-    for number in range(rows[INDEX].shape[0]):
-        micro = look_up(jax.tree.map(lambda x, n=number: x[n], rows) | table)
-        shares, _ = _forward(batch_stats, micro, key, jnp.int32(number), program, axis_name)(params, None)
-        found.append(gradients.mean(shares, axis_name))
-    return jnp.stack(found).mean(0)
 
-
-def _forward(batch_stats, batch: dict, key, number, program: Program, axis_name):
-    """(params, offset of f2 or None) -> (shares of the losses [K], (valid [K], stats, new batch_stats)) for
-    one micro-batch.
-    """
-    count = batch[INDEX].shape[0]
-    device, devices = (
-        (0, 1) if axis_name is None else (jax.lax.axis_index(axis_name), jax.lax.axis_size(axis_name))
-    )
-    row = (number * devices + device) * count + jnp.arange(count)
-    images, pose = augment.augment(key, batch[IMAGE], batch[POSE], row, program.mirror, program.augment)
-    labels = {label: batch[label] for label in LABELS} | {POSE: pose}
-
-    def forward(params, offset):
-        variables = {"params": params, "batch_stats": batch_stats}
+    def losses(params, number, micro, *, carry, offset=None):
+        images, labels = _augmented(look_up(micro | table), key, number, program, axis_name)
+        variables = {"params": params, "batch_stats": carry}
         variables = variables if offset is None else perturbed(variables, offset)
         outputs, new = program.apply(variables, images, train=True, mutable=["batch_stats"])
-        result = task_losses(outputs, labels, program.losses, axis_name=axis_name)
-        return result.shares, (result.valid, result.stats, new["batch_stats"])
+        found = task_losses(outputs, labels, program.terms, axis_name=axis_name)
+        return Losses(found.shares, found.valid), new["batch_stats"], found.stats
 
-    return forward
+    def fused(params, number, micro):
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        return program.apply(variables, look_up(micro | table)[IMAGE], train=False).fused
 
-
-def _over_micro_batches(micro_batch, batch_stats, rows: dict, count: int, *, halves: bool):
-    """BatchNorm statistics run through the micro-batches in turn; all else is averaged over them.
-
-    Returns:
-      (batch_stats, the averages, and the averaged gradients of the first and of the second half if `halves`).
-    """
-    numbered = (jnp.arange(count), rows)
-    if count == 1:
-        return (*micro_batch(batch_stats, jax.tree.map(lambda x: x[0], numbered)), None)
-    shape = jax.eval_shape(micro_batch, batch_stats, jax.tree.map(lambda x: x[0], numbered))[1]
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.float32), shape)
-
-    def add(carry, number_and_rows):
-        stats, sums = carry
-        stats, seen = micro_batch(stats, number_and_rows)
-        counted = seen.valid.astype(jnp.float32)
-        seen = seen._replace(losses=seen.losses * counted, valid=counted)
-        return (stats, jax.tree.map(jnp.add, sums, seen)), None
-
-    parts, bounds = [], (0, count // 2, count) if halves else (0, count)
-    for first, last in zip(bounds, bounds[1:]):
-        part = jax.tree.map(lambda x, first=first, last=last: x[first:last], numbered)
-        (batch_stats, sums), _ = jax.lax.scan(add, (batch_stats, zeros), part)
-        parts.append(sums)
-    sums = jax.tree.map(lambda *x: sum(x), *parts)
-    whole = _Micro(
-        losses=sums.losses / jnp.maximum(sums.valid, 1.0),
-        valid=sums.valid > 0,
-        stats=jax.tree.map(lambda s: s / count, sums.stats),
-        gradient=jax.tree.map(lambda g: g / count, sums.gradient),
-        gram=jax.tree.map(lambda g: g / count**2, sums.gram),  # rows of other micro-batches are other rows
+    return value_and_grad(
+        losses,
+        weighting,
+        shared=TRUNK,
+        representation=fused if program.gradients_on == "rep" and "gram" in weighting.needs else None,
+        heads=program.heads,
+        has_aux=True,
+        micro_batches=count,
+        axis_name=axis_name,
     )
-    sizes = [last - first for first, last in zip(bounds, bounds[1:])]
-    return (
-        batch_stats,
-        whole,
-        [jax.tree.map(lambda g, n=n: g / n, p.gradient) for p, n in zip(parts, sizes)] if halves else None,
-    )
+
+
+def _augmented(batch: dict, key, number, program: Program, axis_name) -> tuple[jax.Array, dict]:
+    """(images, labels) of one micro-batch, each row by draws of its own number in the global batch."""
+    count = batch[INDEX].shape[0]
+    device, devices = 0, 1
+    if axis_name is not None:
+        device, devices = jax.lax.axis_index(axis_name), jax.lax.axis_size(axis_name)
+    row = (number * devices + device) * count + jnp.arange(count)
+    images, pose = augment.augment(key, batch[IMAGE], batch[POSE], row, program.mirror, program.augment)
+    return images, {label: batch[label] for label in LABELS} | {POSE: pose}
 
 
 def eval_step(variables: dict, batch: dict, apply: Callable, mirror: tuple[int, ...] | None = None) -> dict:

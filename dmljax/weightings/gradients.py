@@ -1,135 +1,305 @@
-"""From the tasks' losses to one gradient: how a weighting strategy gets what it asks for, inside the one
-train step.
+"""`value_and_grad` for many losses: one gradient from all of them, as a weighting strategy wants it.
 
-Three ways, chosen statically by what the strategy needs:
+What has to be done is chosen statically, by what the strategy needs:
 
 * weights from the losses alone: one pull-back of the weighted sum;
-* the Gram matrix on the representation f2 (`rep`): K pull-backs through embedding and heads, one through the
-trunk; * the Gram matrix or the whole Jacobian on the trunk's parameters (`shared`): K pull-backs through
-everything.
+* the Gram matrix on a representation: K pull-backs through what comes after it, one through what comes
+before; * the Gram matrix or the whole Jacobian on the shared parameters: K pull-backs through everything.
 
-Gradients are averaged over the devices before inner products are formed. For the representation each device
-holds other rows, so their inner products add up, and only K x K numbers travel.
+Gradients are averaged over the devices before inner products are formed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Signals, Weighting
+from dmljax.weightings import micro_batches, products, sharing
+from dmljax.weightings.interface import Signals, Weighting
+from dmljax.weightings.losses import as_vector, like
 
-TRUNK = "trunk"  # the group of parameters whose gradients are compared
-_STRATEGY = 2**31 - 1  # folded into a step's key for the strategy; no row of a batch has that number
-PROVIDES = frozenset({"losses", "positive", "gram", "cross_gram", "jacobian", "rng", "post"})
-SOURCES, HEADS = ("shared", "rep"), ("weighted", "unit")
+HEADS = ("weighted", "unit")
 
 
-class Plan(NamedTuple):
-    """What is traced; static.
+class Aux(NamedTuple):
+    """What a step tells beside losses and weights.
 
     Attributes:
-      weighting: the strategy.
-      source: where inner products are taken: 'shared', the trunk's parameters, or 'rep', the fused feature
-        f2.
-      heads: what reaches the heads: 'weighted', their share of the weighted sum, or 'unit', every active loss
-        in full.
+      valid: bool [K], or by name: the tasks that the global batch had anything for.
+      strategy: what the strategy tells, name -> scalar.
+      extra: what the function of losses returned beside them, a mean over the micro-batches; or None.
+      carry: what went in as `carry`, after the last micro-batch; or None.
     """
 
-    weighting: Weighting
-    source: str = "shared"
-    heads: str = "weighted"
+    valid: Any
+    strategy: dict[str, jax.Array]
+    extra: Any = None
+    carry: Any = None
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Pending:
+    """The state of a strategy that still waits for the losses after the step; `ValueAndGrad.post` takes
+    it.
+    """
+
+    signals: Signals
+    state: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class ValueAndGrad:
+    """A function of losses together with the strategy that weighs them; see `value_and_grad`."""
+
+    losses_fn: Callable
+    strategy: Weighting
+    where: sharing.Choice
+    representation: Callable | None
+    heads: str
+    has_aux: bool
+    micro_batches: int | None
+    axis_name: str | None
+
+    def shared(self, params):
+        """The shared part of the parameters, for `strategy.init(tasks, value_and_grad.shared(params))`."""
+        return sharing.get(params, sharing.places(params, self.where))
+
+    def __call__(self, params, state, *args, carry=None, active=None, step=None, rng=None):
+        """Losses, weights and the combined gradient at `params`.
+
+        Args:
+          params: a pytree of float arrays.
+          state: the strategy's, from its `init` or the last call.
+          args: given to the function of losses; with micro-batches every leaf has a leading axis of them.
+          carry: a pytree that runs through the micro-batches in turn, such as BatchNorm's statistics.
+          active: bool [K], tasks that are trained at this step; all of them if left out.
+          step, rng: number of the step and a random key, for strategies that need them.
+
+        Returns:
+          ((losses, weights, `Aux`), gradients like `params`, state). Losses and weights come in the form in
+          which
+          the function returns its losses: a dict of scalars, or a vector [K].
+
+        Raises:
+          ValueError: something that the strategy needs is not given, or `post` was not called after a step.
+          TypeError: the function returns no losses.
+        """
+        if isinstance(state, Pending):
+            raise ValueError(
+                "this strategy learns from the losses after a step: after the parameters have changed, call "
+                "state = value_and_grad.post(new_params, state, ...) with the same batch"
+            )
+        own = products.varying((params, carry), self.axis_name)
+        run = _Pass(self, own[0], sharing.places(params, self.where), state, active, step, rng)
+        carry, seen, halves = micro_batches.average(
+            run.micro_batch, own[1], args, self.micro_batches, halves="cross_gram" in self.strategy.needs
+        )
+        weights, gradient, state, aux, signals = run.combined(seen, halves)
+        aux = Aux(like(seen.valid, run.tasks), aux, seen.extra, carry)
+        if self.strategy.post is not None:
+            state = Pending(signals._replace(tasks=None), state)
+        return (like(seen.losses, run.tasks), like(weights, run.tasks), aux), gradient, state
+
+    def post(self, params, state, *args, carry=None):
+        """The state after the parameters have changed: strategies that want it learn from the losses there.
+
+        Of other strategies the state is returned as it is, so that one loop serves all.
+
+        Args:
+          params: the new parameters.
+          state: as returned by the call before.
+          args, carry: as given to that call.
+        """
+        if self.strategy.post is None:
+            return state
+        if not isinstance(state, Pending):
+            raise ValueError("post takes the state that value_and_grad(params, state, ...) has just returned")
+        run = _Pass(self, params, None, state.state, None, None, None)
+        forward = lambda *rows: run.forward(carry, rows)(params, None)[0]
+        found = micro_batches.each(forward, args, self.micro_batches)
+        after = jnp.stack([products.mean(shares, self.axis_name) for shares in found]).mean(0)
+        return self.strategy.post(state.signals._replace(tasks=run.tasks), after, state.state)
+
+
+class _Pass:
+    """One call of `ValueAndGrad`: what is known while it is traced."""
+
+    def __init__(self, settings: ValueAndGrad, params, places, state, active, step, rng):
+        self.settings, self.params, self.places, self.state = settings, params, places, state
+        self.active, self.step, self.rng, self.tasks = active, step, rng, None
 
     def wants(self, need: str) -> bool:
-        return need in self.weighting.needs
+        return need in self.settings.strategy.needs
 
-    def per_task(self, micro_batches: int) -> bool:
+    @property
+    def apart(self) -> bool:
         """Whether gradients are kept apart by task until all micro-batches are through."""
-        gram = self.wants("gram") and (self.source == "shared" or micro_batches > 1)
-        # weights that depend on this step's losses come too late
-        late = micro_batches > 1 and self.wants("losses")
+        several = (self.settings.micro_batches or 1) > 1
+        gram = self.wants("gram") and (self.settings.representation is None or several)
+        late = several and self.wants("losses")  # weights that depend on this step's losses come too late
         return gram or late or self.wants("cross_gram") or self.wants("jacobian")
 
+    def forward(self, carry, rows):
+        """(params, offset of the representation or None) -> (losses [K], (valid [K], extra, carry))."""
+        settings = self.settings
 
-def of_micro_batch(
-    forward: Callable, params, offset, weigh: Callable, plan: Plan, active, *, micro_batches: int, axis_name
-):
-    """Losses and gradients of one micro-batch.
+        def forward(params, offset):
+            options = {} if carry is None else {"carry": carry}
+            options |= {} if offset is None else {"offset": offset}
+            found = settings.losses_fn(params, *rows, **options)
+            parts = (found,) if carry is None and not settings.has_aux else found
+            names = ["losses"] + ["carry"] * (carry is not None) + ["extra"] * settings.has_aux
+            if not isinstance(parts, tuple) or len(parts) != len(names):
+                raise TypeError(f"the function of losses must return ({', '.join(names)}); got {type(found)}")
+            given = dict(zip(names, parts))
+            vector = as_vector(given["losses"])
+            self.tasks = vector.tasks
+            return vector.values, (vector.valid, given.get("extra"), given.get("carry"))
+
+        return forward
+
+    def signals(self, losses, valid, **grams) -> Signals:
+        rng = self.rng if self.wants("rng") else None
+        active = jnp.ones(losses.shape, bool) if self.active is None else self.active
+        return Signals(losses, active, valid, self.step, rng=rng, tasks=self.tasks, **grams)
+
+    def weigh(self, signals: Signals, state):
+        weights, state, aux = self.settings.strategy.update(signals, state)
+        return jnp.where(signals.active, weights, 0.0), state, aux
+
+    def micro_batch(self, carry, rows):
+        """(carry, losses and gradients of one micro-batch): the gradient is this device's, see `apart`."""
+        settings, axis_name = self.settings, self.settings.axis_name
+        offset = None
+        if settings.representation is not None and self.wants("gram"):
+            shape = jax.eval_shape(settings.representation, self.params, *rows)
+            offset = products.varying(jnp.zeros(shape.shape, shape.dtype), axis_name)
+        shares, pull, (valid, extra, carry) = jax.vjp(
+            self.forward(carry, rows), self.params, offset, has_aux=True
+        )
+        losses, valid = products.mean(shares, axis_name), _anywhere(valid, axis_name)
+        units = products.varying(jnp.eye(len(shares), dtype=shares.dtype), axis_name)
+        gram = None
+        if offset is not None:
+            gram = products.representation_gram(jnp.stack([pull(unit)[1] for unit in units]), axis_name)
+        if self.apart:
+            gradient = jax.tree.map(lambda *g: jnp.stack(g), *(pull(unit)[0] for unit in units))
+            return carry, micro_batches.Seen(losses, valid, extra, gradient, gram)
+        signals = self.signals(losses, valid, gram=gram)
+        weights = products.varying(self.weigh(signals, self.state)[0], axis_name)
+        gradient = pull(weights.astype(shares.dtype))[0]
+        if settings.heads == "unit":
+            full = products.varying(signals.active.astype(shares.dtype), axis_name)
+            gradient = sharing.put(pull(full)[0], sharing.get(gradient, self.places), self.places)
+        return carry, micro_batches.Seen(losses, valid, extra, gradient, gram)
+
+    def combined(self, seen: micro_batches.Seen, halves):
+        """(weights [K], gradient, state, aux, signals) after all micro-batches."""
+        strategy, state, axis_name = self.settings.strategy, self.state, self.settings.axis_name
+        gradient, grams = products.mean(seen.gradient, axis_name), {"gram": seen.gram}
+        if strategy.transform is not None:
+            shown = self.signals(seen.losses, seen.valid)
+            changed, state = strategy.transform(sharing.get(gradient, self.places), shown, state)
+            gradient = sharing.put(gradient, changed, self.places)
+        if self.wants("gram") and self.settings.representation is None:
+            grams["gram"] = products.gram(sharing.get(gradient, self.places))
+        if self.wants("cross_gram"):
+            parts = (products.mean(sharing.get(half, self.places), axis_name) for half in halves)
+            grams["cross_gram"] = products.gram(*parts)
+        signals = self.signals(seen.losses, seen.valid, **grams)
+        weights, state, aux = self.weigh(signals, state)
+        if self.apart:
+            gradient = self.sum_of_tasks(gradient, weights, signals.active)
+        return weights, gradient, state, aux, signals
+
+    def sum_of_tasks(self, gradient, weights, active):
+        """Gradients by task, leaves [K, ...], as one: weighted in the shared part, by `heads` elsewhere."""
+        total = lambda share: lambda g: jnp.tensordot(share.astype(g.dtype), g, 1)
+        shared = jax.tree.map(total(weights), sharing.get(gradient, self.places))
+        outside = active if self.settings.heads == "unit" else weights
+        return sharing.put(jax.tree.map(total(outside), gradient), shared, self.places)
+
+
+def _anywhere(valid, axis_name: str | None):
+    """Whether it holds on any device."""
+    if axis_name is None:
+        return valid
+    return jax.lax.psum(products.varying(valid.astype(jnp.int32), axis_name), axis_name) > 0
+
+
+def value_and_grad(
+    losses_fn: Callable,
+    strategy: Weighting,
+    *,
+    shared: sharing.Choice = None,
+    representation: Callable | None = None,
+    heads: str = "weighted",
+    has_aux: bool = False,
+    micro_batches: int | None = None,
+    axis_name: str | None = None,
+) -> ValueAndGrad:
+    """Like `jax.value_and_grad`, for several losses and a strategy that weighs them.
+
+    The function that is returned does what the strategy needs: Gram matrices, whole Jacobians, second passes.
+    It is pure; use it under `jit`, `pmap`, `shard_map`, in any training loop with any optimizer.
 
     Args:
-      forward: (params, offset [N, F] added to f2) -> (this device's shares of the losses [K], anything).
-      weigh: (losses [K], anything, gram or None) -> weights [K]; called where they can be known by now.
-      active: bool [K].
+      losses_fn: (params, *args) -> losses: a dict of scalars by task, a sequence of scalars, a vector [K], or
+        `Losses`, which also says what a batch had no labels for. With `has_aux` it returns (losses, extra);
+        if a `carry` is given to the call, it gets the keyword `carry` and returns (losses, carry) or (losses,
+        carry, extra). Under `axis_name` its losses are this device's; what counts is their mean over the
+        devices.
+      strategy: such as `upgrad()`, `dwa()` or your own `Weighting`.
+      shared: which parameters all tasks share: a key, several keys, or a function from the parameters to a
+        part of them; None: all. Gradients are compared there.
+      representation: (params, *args) -> an array or its shape. Inner products are then taken of the gradients
+        on it instead of on the shared parameters, which costs one pull-back through the trunk instead of K;
+        `losses_fn` gets the keyword `offset`, zeros of that shape, and has to add it to the representation.
+      heads: what reaches the parameters that are not shared: 'weighted', their part of the weighted sum, or
+        'unit', every active loss in full.
+      has_aux: `losses_fn` returns something beside the losses.
+      micro_batches: how many micro-batches the leading axis of every argument holds; None: no such axis.
+      axis_name: the axis of `pmap` or `shard_map` over which batches are spread; None for one device.
 
     Returns:
-      (losses [K] over all devices, this device's gradient (per task [K, ...] if the plan says so), gram [K,
-      K] of this micro-batch on the representation or None, and the anything).
+      a `ValueAndGrad`: call it as `(losses, weights, aux), gradients, state = f(params, state, *args)`.
+
+    Raises:
+      ValueError: settings that do not go together, or that the strategy cannot work with.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> def losses_fn(params, x):
+      ...     z = params["trunk"] * x
+      ...     return {"depth": jnp.sum((z - 1.0) ** 2), "normals": jnp.sum((z + params["head"]) ** 2)}
+      >>> strategy = weightings.upgrad()
+      >>> f = weightings.value_and_grad(losses_fn, strategy, shared="trunk")
+      >>> params = {"trunk": jnp.array(0.5), "head": jnp.array(1.0)}
+      >>> state = strategy.init(("depth", "normals"))
+      >>> (losses, weights, aux), gradients, state = f(params, state, jnp.array([2.0]))
+      >>> {name: float(loss) for name, loss in losses.items()}
+      {'depth': 0.0, 'normals': 4.0}
+      >>> sorted(gradients)
+      ['head', 'trunk']
     """
-    shares, pull, rest = jax.vjp(forward, params, offset, has_aux=True)
-    losses = mean(shares, axis_name)
-    units = jnp.eye(len(shares))
-    gram = None
-    if plan.wants("gram") and plan.source == "rep":
-        gram = rep_gram(jnp.stack([pull(unit)[1] for unit in units]), axis_name)
-    if plan.per_task(micro_batches):
-        gradient = jax.tree.map(lambda *g: jnp.stack(g), *(pull(unit)[0] for unit in units))
-        return losses, gradient, gram, rest
-    gradient = pull(weigh(losses, rest, gram))[0]
-    if plan.heads == "unit":
-        gradient = {**pull(active.astype(jnp.float32))[0], TRUNK: gradient[TRUNK]}
-    return losses, gradient, gram, rest
-
-
-def combine(jacobian, weights, active, plan: Plan):
-    """Per-task gradients [K, ...] -> one."""
-    full = active.astype(jnp.float32)
-    found = {}
-    for group, part in jacobian.items():
-        share = full if plan.heads == "unit" and group != TRUNK else weights
-        found[group] = jax.tree.map(lambda g, w=share: jnp.tensordot(w, g, 1), part)
-    return found
-
-
-def gram(left, right=None) -> jax.Array:
-    """Inner products of the tasks' gradients, float32 [K, K]; leaves [K, ...], already averaged over the
-    devices.
-    """
-    flat = lambda tree: [leaf.reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(tree)]
-    pairs = zip(flat(left), flat(left if right is None else right))
-    return sum(jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST) for a, b in pairs)
-
-
-def rep_gram(rows: jax.Array, axis_name: str | None) -> jax.Array:
-    """Inner products of the tasks' gradients on the representation; rows [K, N, F] are this device's, of its
-    shares' sum.
-    """
-    own = gram(rows / (1 if axis_name is None else jax.lax.axis_size(axis_name)))
-    return own if axis_name is None else jax.lax.psum(own, axis_name)
-
-
-def cosines(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(norms [K], cosines [K, K], 0 where a gradient vanishes) of a Gram matrix."""
-    norms = jnp.sqrt(jnp.maximum(jnp.diag(matrix), 0.0))
-    product = norms[:, None] * norms[None]
-    return norms, jnp.where(product > 0, matrix / jnp.where(product > 0, product, 1.0), 0.0)
-
-
-def mean(tree, axis_name: str | None):
-    """Mean over the devices. A local share is differentiated and then averaged, never the other way round."""
-    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
-
-
-def signals(losses, active, valid, step, key, plan: Plan, *, gram=None, cross_gram=None) -> Signals:
-    """What the strategy sees; the random key is the same on every device."""
-    return Signals(
-        losses,
-        active,
-        valid,
-        step,
-        gram,
-        cross_gram,
-        jax.random.fold_in(key, _STRATEGY) if plan.wants("rng") else None,
-    )
+    needs = strategy.needs
+    if heads not in HEADS:
+        raise ValueError(f"heads must be one of {', '.join(HEADS)}; got {heads!r}")
+    if micro_batches is not None and micro_batches < 1:
+        raise ValueError(f"micro_batches must be at least 1, or None; got {micro_batches}")
+    if representation is not None and needs & {"jacobian", "cross_gram"}:
+        raise ValueError(
+            "this strategy needs the gradients of the shared parameters themselves; leave representation out"
+        )
+    if "cross_gram" in needs and (micro_batches or 1) % 2:
+        raise ValueError(
+            "this strategy compares two independent halves of a step; micro_batches must be an even number, "
+            f"not {micro_batches}"
+        )
+    return ValueAndGrad(losses_fn, strategy, shared, representation, heads, has_aux, micro_batches, axis_name)

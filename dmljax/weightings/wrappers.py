@@ -1,8 +1,7 @@
-"""Wrappers: changes to any weighting strategy, so that they need not be options of each. Strategy in,
-strategy out.
+"""Wrappers: changes to any weighting strategy, so that they need not be options of each.
 
-They change what the strategy sees (log_losses, normalise, window), when it is asked (every, warmup), and what
-becomes of its answer (ema, low and high, rescale).
+Strategy in, strategy out. They change what the strategy sees (log_losses, normalise, window), when it is
+asked (every, warmup), and what becomes of its answer (ema, clip, rescale).
 """
 
 from __future__ import annotations
@@ -12,37 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import UserError, Weighting
+from dmljax.weightings.interface import Signals, Weighting
 
-NORMALISE = ("none", "unit", "loss", "max")
-RESCALE = ("none", "sum_1", "sum_K", "match_equal")
+NORMALISE = ("unit", "loss", "max")
+RESCALE = ("sum_1", "sum_K", "match_equal")
 _TINY = 1e-12
-
-
-class Options(NamedTuple):
-    """Attributes:
-    log_losses: the strategy sees log L_k and the gradients of it; its weights are divided by L_k.
-    normalise: the strategy sees gradients divided by their norm ('unit'), by their loss ('loss'), or made
-      as long as the longest ('max'); its weights are changed back accordingly.
-    window: the strategy sees means of the losses over so many steps (sliding; with `every` the same, block
-      by block).
-    every: the strategy is asked every so many steps; its weights are held in between.
-    warmup: weight 1 for every task during the first so many steps, in which the strategy is already asked.
-    ema: share of the former weights that is kept at each answer (CR-MOGM has 0.9); 0: none.
-    low, high: bounds on each active weight; high 0: none.
-    rescale: the weights' sum is made 1 or the number of tasks, or the weighted gradient as long as that of
-      equal weights ('match_equal'); 'none' leaves it to the strategy.
-    """
-
-    log_losses: bool = False
-    normalise: str = "none"
-    window: int = 1
-    every: int = 1
-    warmup: int = 0
-    ema: float = 0.0
-    low: float = 0.0
-    high: float = 0.0
-    rescale: str = "none"
 
 
 class State(NamedTuple):
@@ -52,67 +25,15 @@ class State(NamedTuple):
     inner: Any
 
 
-def wrap(base: Weighting, **fields) -> Weighting:
-    """The strategy with the options' changes; itself where there are none.
-
-    Raises:
-      UserError: an option out of its range, or one that the strategy cannot take.
-    """
-    options = Options(**fields)
-    _check(base, options)
-    if options.log_losses:
-        base = log_losses(base)
-    if options.normalise != "none":
-        base = normalise(base, options.normalise)
-    if options.every > 1:
-        base = every(base, options.every)
-    if options.window > 1:  # outside of `every`: the window fills at every step
-        base = window(base, options.window)
-    if options.ema:
-        base = ema(base, options.ema)
-    if options.low or options.high:
-        base = clip(base, options.low, options.high or jnp.inf)
-    if options.warmup:
-        base = warmup(base, options.warmup)
-    return base if options.rescale == "none" else rescale(base, options.rescale)
-
-
-def _check(base: Weighting, options: Options) -> None:
-    ranges = [
-        ("window", options.window >= 1),
-        ("every", options.every >= 1),
-        ("warmup", options.warmup >= 0),
-        ("ema", 0 <= options.ema < 1),
-        ("low", options.low >= 0),
-        ("high", options.high == 0 or options.high > options.low),
-    ]
-    for name, good in ranges:
-        if not good:
-            raise UserError(f"weighting.wrap.{name} is out of its range: {getattr(options, name)}")
-    for name, allowed in (("normalise", NORMALISE), ("rescale", RESCALE)):
-        if getattr(options, name) not in allowed:
-            raise UserError(
-                f"weighting.wrap.{name} must be one of {', '.join(allowed)}, got '{getattr(options, name)}'"
-            )
-    if options.normalise != "none" and "gram" not in base.needs:
-        raise UserError(
-            "weighting.wrap.normalise changes the Gram matrix, which this strategy does not use; set it to"
-            " none"
-        )
-    if "jacobian" in base.needs and (options.log_losses or options.normalise != "none"):
-        raise UserError(
-            "weighting.wrap.log_losses and normalise do not go with strategies that work on the gradients"
-            " themselves"
-        )
-    if (base.post or base.transform) and options.every > 1:
-        raise UserError(
-            "weighting.wrap.every does not go with strategies that learn at every step from their own update"
-        )
+def _require(wrapper: str, good: bool, expected: str, value) -> None:
+    if not good:
+        raise ValueError(f"the wrapper {wrapper} takes {expected}; got {value!r}")
 
 
 def _lift(base: Weighting, init, update, *, needs=frozenset(), see=lambda signals: signals) -> Weighting:
-    """A wrapper: `init(K)` gives its own state, `update` its step; the rest is handed through. `see` changes
-    the signals.
+    """A wrapper: `init(K)` gives its own state, `update` its step; all else is handed through.
+
+    `see` changes the signals.
     """
     transform = post = None
     if base.transform is not None:
@@ -124,23 +45,38 @@ def _lift(base: Weighting, init, update, *, needs=frozenset(), see=lambda signal
     if base.post is not None:
 
         def post(signals, after, state):
-            return state._replace(
-                inner=base.post(see(signals), see(signals._replace(losses=after)).losses, state.inner)
-            )
+            seen, then = see(signals), see(signals._replace(losses=after)).losses
+            return state._replace(inner=base.post(seen, then, state.inner))
 
-    return Weighting(
-        lambda tasks, *rest: State(init(len(tasks)), base.init(tasks, *rest)),
-        update,
-        base.needs | needs,
-        transform,
-        post,
-    )
+    begin = lambda tasks, *params: State(init(len(tasks)), base.init(tasks, *params))
+    return Weighting(begin, update, base.needs | needs, transform, post)
+
+
+def _nothing(count: int) -> tuple:
+    """No state of its own."""
+    return ()
 
 
 def log_losses(base: Weighting) -> Weighting:
-    """d log L_k = d L_k / L_k: scale-free losses."""
+    """The strategy sees log L_k and the gradients of it, d log L_k = d L_k / L_k: scale-free losses.
 
-    def see(signals):
+    Its weights are divided by L_k. Losses must not be negative.
+
+    Raises:
+      ValueError: the strategy works on the gradients themselves.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> equal = weightings.log_losses(weightings.equal())
+      >>> equal.update(weightings.Signals(jnp.array([2.0, 4.0])), equal.init(("a", "b")))[0].tolist()
+      [0.5, 0.25]
+    """
+    _require(
+        "log_losses", "jacobian" not in base.needs, "strategies that use inner products at most", "a Jacobian"
+    )
+
+    def see(signals: Signals) -> Signals:
         losses = jnp.maximum(signals.losses, _TINY)
         return _scaled(signals, 1 / losses)._replace(losses=jnp.log(losses))
 
@@ -148,11 +84,22 @@ def log_losses(base: Weighting) -> Weighting:
         weights, inner, aux = base.update(see(signals), state.inner)
         return weights / jnp.maximum(signals.losses, _TINY), state._replace(inner=inner), aux
 
-    return _lift(base, lambda count: (), update, needs=frozenset({"losses", "positive"}), see=see)
+    return _lift(base, _nothing, update, needs=frozenset({"losses", "positive"}), see=see)
 
 
-def normalise(base: Weighting, how: str) -> Weighting:
-    """Gradients s_k g_k in place of g_k; the answer w'_k is a weight w'_k s_k of g_k."""
+def normalise(base: Weighting, how: str = "unit") -> Weighting:
+    """The strategy sees gradients s_k g_k in place of g_k; its answer w'_k is a weight w'_k s_k of g_k.
+
+    Args:
+      base: a strategy that uses inner products of gradients.
+      how: 'unit', s_k = 1 / |g_k|; 'loss', 1 / L_k; 'max', max_j |g_j| / |g_k|.
+
+    Raises:
+      ValueError: another `how`, or a strategy that uses no inner products, or the gradients themselves.
+    """
+    _require("normalise", how in NORMALISE, f"one of {', '.join(NORMALISE)}", how)
+    gram_alone = "gram" in base.needs and "jacobian" not in base.needs
+    _require("normalise", gram_alone, "strategies that use a Gram matrix and no Jacobian", sorted(base.needs))
 
     def factors(signals):
         norms = jnp.sqrt(jnp.maximum(jnp.diag(signals.gram), 0))
@@ -166,24 +113,21 @@ def normalise(base: Weighting, how: str) -> Weighting:
         weights, inner, aux = base.update(_scaled(signals, scale), state.inner)
         return weights * scale, state._replace(inner=inner), aux
 
-    return _lift(
-        base,
-        lambda count: (),
-        update,
-        needs=frozenset({"losses", "positive"}) if how == "loss" else frozenset(),
-    )
+    return _lift(base, _nothing, update, needs=frozenset({"losses", "positive"} if how == "loss" else ()))
 
 
-def _scaled(signals, scale):
+def _scaled(signals: Signals, scale) -> Signals:
     outer = scale[:, None] * scale[None]
     change = lambda matrix: None if matrix is None else matrix * outer
     return signals._replace(gram=change(signals.gram), cross_gram=change(signals.cross_gram))
 
 
 def window(base: Weighting, size: int) -> Weighting:
-    """Means over the last `size` valid losses; a task starts its window anew when it comes back from being
-    inactive.
+    """The strategy sees means over the last `size` valid losses (an integer of at least 1).
+
+    A task starts its window anew when it comes back from being inactive.
     """
+    _require("window", size >= 1, "a number of steps of at least 1", size)
 
     def init(count):
         return jnp.zeros((size, count)), jnp.zeros((size, count), bool)
@@ -201,26 +145,40 @@ def window(base: Weighting, size: int) -> Weighting:
 
 
 def every(base: Weighting, steps: int) -> Weighting:
-    """Asked at steps 0, n, 2 n, ...; a change of the active tasks asks at once."""
+    """The strategy is asked at its first step and every `steps` (at least 1) after; its weights are held
+    between.
+
+    A change of the active tasks asks at once.
+
+    Raises:
+      ValueError: the strategy learns at every step from its own update.
+    """
+    _require("every", steps >= 1, "a number of steps of at least 1", steps)
+    plain = base.post is None and base.transform is None
+    _require("every", plain, "strategies that do not learn from their own update", sorted(base.needs))
 
     def init(count):
-        return jnp.zeros(count), jnp.zeros(count, bool)
+        return jnp.zeros(count), jnp.zeros(count, bool), jnp.int32(0)
 
     def update(signals, state):
-        held, active = state.own
-        due = (signals.step % steps == 0) | (active != signals.active).any()
+        held, active, number = state.own
+        due = (number % steps == 0) | (active != signals.active).any()
         weights, inner, aux = base.update(signals, state.inner)
         pick = lambda new, old: jnp.where(due, new, old)
         weights = pick(weights, held)
-        return weights, State((weights, signals.active), jax.tree.map(pick, inner, state.inner)), aux
+        own = (weights, signals.active, number + 1)
+        return weights, State(own, jax.tree.map(pick, inner, state.inner)), aux
 
     return _lift(base, init, update)
 
 
-def ema(base: Weighting, keep: float) -> Weighting:
-    """w_t = keep w_{t-1} + (1 - keep) w: the moving average of CR-MOGM; from a task's first active step
-    on.
+def ema(base: Weighting, keep: float = 0.9) -> Weighting:
+    """w_t = keep w_{t-1} + (1 - keep) w, from a task's first active step on.
+
+    Zhou et al., "On the convergence of stochastic multi-objective gradient manipulation and beyond", NeurIPS
+    2022 (CR-MOGM), with keep = 0.9. `keep` is a share from 0 to below 1.
     """
+    _require("ema", 0 <= keep < 1, "a share from 0 to below 1", keep)
 
     def update(signals, state):
         weights, inner, aux = base.update(signals, state.inner)
@@ -231,49 +189,51 @@ def ema(base: Weighting, keep: float) -> Weighting:
     return _lift(base, lambda count: (jnp.zeros(count), jnp.zeros(count, bool)), update)
 
 
-def clip(base: Weighting, low: float, high) -> Weighting:
-    """Active weights within [low, high]."""
+def clip(base: Weighting, low: float = 0.0, high: float = float("inf")) -> Weighting:
+    """Active weights within [low, high]; low is at least 0 and below high."""
+    _require("clip", 0 <= low < high, "bounds with 0 <= low < high", (low, high))
 
     def update(signals, state):
         weights, inner, aux = base.update(signals, state.inner)
         return jnp.where(signals.active, jnp.clip(weights, low, high), 0.0), state._replace(inner=inner), aux
 
-    return _lift(base, lambda count: (), update)
+    return _lift(base, _nothing, update)
 
 
 def warmup(base: Weighting, steps: int) -> Weighting:
-    """Weight 1 before step `steps`."""
+    """Weight 1 for every active task in the first `steps` (at least 0); the strategy is already asked."""
+    _require("warmup", steps >= 0, "a number of steps of at least 0", steps)
 
     def update(signals, state):
         weights, inner, aux = base.update(signals, state.inner)
-        return (
-            jnp.where(signals.step < steps, signals.active.astype(weights.dtype), weights),
-            state._replace(inner=inner),
-            aux,
-        )
+        given = jnp.where(state.own < steps, signals.active.astype(weights.dtype), weights)
+        return given, State(state.own + 1, inner), aux
 
-    return _lift(base, lambda count: (), update)
+    return _lift(base, lambda count: jnp.int32(0), update)
 
 
-def rescale(base: Weighting, how: str) -> Weighting:
-    """The same direction, another length; where the present length is 0, equal weights."""
+def rescale(base: Weighting, how: str = "sum_K") -> Weighting:
+    """The same direction, another length; where the present length is 0, equal weights.
+
+    Args:
+      base: the strategy.
+      how: the weights' sum becomes 1 ('sum_1') or the number of active tasks ('sum_K'), or the weighted
+        gradient as long as that of equal weights ('match_equal').
+    """
+    _require("rescale", how in RESCALE, f"one of {', '.join(RESCALE)}", how)
+    match = how == "match_equal"
 
     def update(signals, state):
         weights, inner, aux = base.update(signals, state.inner)
         active = signals.active.astype(weights.dtype)
-        if how == "match_equal":
+        if match:
             length = lambda w: jnp.sqrt(jnp.maximum(w @ signals.gram @ w, 0))
-            now, wanted = length(weights), length(active)
+            now, wanted, equal = length(weights), length(active), active
         else:
             now, wanted = weights.sum(), 1.0 if how == "sum_1" else active.sum()
-        equal = active * (wanted / jnp.maximum(active.sum(), 1)) if how != "match_equal" else active
+            equal = active * (wanted / jnp.maximum(active.sum(), 1))
         small = jnp.abs(now) <= _TINY
-        return (
-            jnp.where(small, equal, weights * (wanted / jnp.where(small, 1, now))),
-            state._replace(inner=inner),
-            aux,
-        )
+        scaled = jnp.where(small, equal, weights * (wanted / jnp.where(small, 1, now)))
+        return scaled, state._replace(inner=inner), aux
 
-    return _lift(
-        base, lambda count: (), update, needs=frozenset({"gram"}) if how == "match_equal" else frozenset()
-    )
+    return _lift(base, _nothing, update, needs=frozenset({"gram"} if match else ()))

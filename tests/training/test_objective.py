@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.training.objective import Options, task_losses
+from dmljax.training.objective import Options, task_losses, terms
 from dmljax.types import Outputs
 
 N, E, P = 15, 4, 3
@@ -64,7 +64,7 @@ CASES = [
 def test_values_against_a_float64_loop(seed, options):
     embedding, logits, labels = batch(np.random.default_rng(seed))
     outputs = Outputs(jnp.float32(embedding), jnp.float32(logits[0]), jnp.float32(logits[1]), None)
-    found = task_losses(outputs, {k: jnp.int32(v) for k, v in labels.items()}, options)
+    found = task_losses(outputs, {k: jnp.int32(v) for k, v in labels.items()}, terms(options))
     expected = [
         loop_entropy(logits[0], labels["expression"]),
         loop_entropy(logits[1], labels["pose"]),
@@ -82,7 +82,7 @@ def test_gradients_against_finite_differences_of_the_loop(options):
 
     def triplet(e):
         return task_losses(
-            Outputs(e, jnp.float32(logits[0]), jnp.float32(logits[1]), None), jlabels, options
+            Outputs(e, jnp.float32(logits[0]), jnp.float32(logits[1]), None), jlabels, terms(options)
         ).shares[2]
 
     gradient = np.asarray(jax.grad(triplet)(jnp.float32(embedding)))
@@ -102,7 +102,7 @@ def test_tasks_without_any_label_are_not_valid_and_pull_nothing():
     jlabels = {k: jnp.int32(v) for k, v in labels.items()}
 
     def shares(e, pose_logits):
-        return task_losses(Outputs(e, jnp.float32(logits[0]), pose_logits, None), jlabels, Options())
+        return task_losses(Outputs(e, jnp.float32(logits[0]), pose_logits, None), jlabels, terms(Options()))
 
     found = shares(jnp.float32(embedding), jnp.float32(logits[1]))
     assert found.valid.tolist() == [True, False, False] and found.shares[1:].tolist() == [0, 0]
@@ -120,5 +120,5 @@ def test_an_embedding_of_nearly_equal_points_shows_in_the_spread(rng):
         jnp.float32(logits[1]),
         None,
     )
-    stats = task_losses(outputs, {k: jnp.int32(v) for k, v in labels.items()}, Options()).stats
+    stats = task_losses(outputs, {k: jnp.int32(v) for k, v in labels.items()}, terms(Options())).stats
     assert 0 < stats["embedding/spread"] < 1e-6 and stats["embedding/norm"] == pytest.approx(6**0.5, rel=1e-3)

@@ -72,14 +72,16 @@ def test_optimizer_fields_out_of_range(field):
         optimizer.build(**field)
 
 
-def active(step, tasks=("expression", "pose", "triplet"), **fields):
-    return phases.active(jnp.int32(step), tasks, **({"first_steps": 6, "turn_steps": 2} | fields)).tolist()
+def active(step, tasks=("expression", "pose", "triplet"), first=6, lead=0):
+    starts = {"pose": first, "triplet": lead}
+    options = {"turns": ("expression", "triplet"), "turns_until": first, "turn_steps": 2}
+    return phases.active(jnp.int32(step), tasks, starts=starts, **options).tolist()
 
 
 def test_the_first_phase_takes_turns_and_freezes_pose():
     turn, metric, everything = [True, False, False], [False, False, True], [True, True, True]
     assert [active(s) for s in range(8)] == [turn, turn, metric, metric, turn, turn, everything, everything]
-    assert active(0, first_steps=0) == everything
+    assert active(0, first=0) == everything
 
 
 def test_without_a_partner_nobody_waits():
@@ -91,14 +93,17 @@ def test_without_a_partner_nobody_waits():
 
 
 def test_the_heads_may_have_a_lead():
-    found = [active(s, first_steps=0, triplet_from=2) for s in range(4)]
+    found = [active(s, first=0, lead=2) for s in range(4)]
     assert found == [[True, True, False]] * 2 + [[True, True, True]] * 2
-    assert active(2, triplet_from=4) == [True, False, False]  # no turn for what has not begun
+    assert active(2, lead=4) == [True, False, False]  # no turn for what has not begun
 
 
 def test_a_head_trains_with_its_task():
     flags = phases.trainable(
-        jnp.array([True, False]), ("expression", "pose"), ("trunk", "expression_head", "pose_head")
+        jnp.array([True, False]),
+        ("expression", "pose"),
+        ("trunk", "expression_head", "pose_head"),
+        {"expression_head": "expression", "pose_head": "pose"},
     )
     assert {k: bool(v) for k, v in flags.items()} == {
         "trunk": True,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dmljax.training import rivals as others
-from dmljax.training.objective import Options, task_losses
+from dmljax.training.objective import Options, task_losses, terms
 from dmljax.types import LABELS, Outputs
 
 N, E, CLASSES = 20, 6, 4
@@ -96,7 +96,10 @@ def ours(name, normalised, labels, axis_name=None):
 
     def loss(e, c, labels=labels):
         result = task_losses(
-            Outputs(e, jnp.zeros((len(e), CLASSES)), None, None, c), labels, options, axis_name=axis_name
+            Outputs(e, jnp.zeros((len(e), CLASSES)), None, None, c),
+            labels,
+            terms(options),
+            axis_name=axis_name,
         )
         return result.shares[1], result
 
@@ -168,7 +171,7 @@ def test_they_add_to_the_triplets():
     labels = {k: jnp.int32(v) for k, v in labels.items()}
     outputs = Outputs(jnp.float32(e), jnp.zeros((N, CLASSES)), None, None, jnp.float32(c))
     share = lambda **o: float(
-        task_losses(outputs, labels, Options(tasks=("expression", "triplet"), **o)).shares[1]
+        task_losses(outputs, labels, terms(Options(tasks=("expression", "triplet"), **o))).shares[1]
     )
     both = share(others=(("island", (("between", 0.4),)), ("tuplet", (("threshold", 0.9), ("margin", 0.6)))))
     alone = [

@@ -1,5 +1,6 @@
 """The step on one device and on several, with one micro-batch and several."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -12,10 +13,10 @@ from dmljax.backbones import resnet
 from dmljax.models.dmlnet import DMLNet, perturbed
 from dmljax.training import augment, optimizer, phases, state
 from dmljax.training.devices import replicate
-from dmljax.training.objective import Options, task_losses
+from dmljax.training.objective import Options, task_losses, terms
 from dmljax.training.step import SEED, Program, conflict_step, train_step
-from dmljax.types import AXIS, IMAGE, INDEX, LABELS, Weighting
-from dmljax.weightings.gradients import Plan
+from dmljax.types import AXIS, IMAGE, INDEX, LABELS
+from dmljax.weightings import Weighting
 from dmljax.weightings.strategies import dwa, equal
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -42,12 +43,26 @@ def program(weighting, net, **fields):
     # A large epsilon makes Adam nearly linear, so that rounding is not blown up where a gradient is nearly
     # zero.
     adam = optimizer.build(learning_rate=0.05, epsilon=0.1, clip=5.0, weight_decay=1e-3)
-    active = partial(phases.active, tasks=losses.tasks, first_steps=first, turn_steps=2)
+    active = partial(
+        phases.active,
+        tasks=losses.tasks,
+        starts={"pose": first},
+        turns=("expression", "triplet"),
+        turns_until=first,
+        turn_steps=2,
+    )
     options = augment.Options(flip=0.5, shift=0.1, scale=0.1, brightness=0.2, contrast=0.2, erase=0.5)
-    plan = Plan(weighting, fields.pop("source", "shared"), fields.pop("heads", "weighted"))
-    assert not fields, fields
     return Program(
-        net.apply, losses, plan, adam, active, options, (2, 1, 0), 0.9, True, (1.0,) * len(losses.tasks)
+        net.apply,
+        terms(losses),
+        (1.0,) * len(losses.tasks),
+        weighting,
+        adam,
+        active,
+        augment=options,
+        mirror=(2, 1, 0),
+        ema=0.9,
+        **fields,
     )
 
 
@@ -78,7 +93,7 @@ def run(devices, weighting, *, steps=13, accumulate=1, **fields):
     net = network()
     made = program(weighting, net, **fields)
     variables = network(None).init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
-    held = state.create(variables, made.optimizer, weighting, made.losses.tasks)
+    held = state.create(variables, made.optimizer, weighting, tuple(made.terms))
     held = replicate(held, jax.devices()[:devices])
     traced = []
 
@@ -131,7 +146,7 @@ def test_gradients_are_those_of_the_whole_batch_without_any_axis():
     net = network(None)
     made = program(equal.build(), net)
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
-    held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
+    held = state.create(variables, made.optimizer, made.weighting, tuple(made.terms))
     (batch,) = batches(1)
     expected, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, undivided(batch))
     found, spread_logs = run(4, equal.build(), steps=1)
@@ -158,7 +173,7 @@ def test_per_task_gradients_add_up_to_the_weighted_one():
     unit = Weighting(
         lambda tasks: (), lambda s, held: (jnp.array([0.3, 1.0, 2.0]), held, {}), frozenset({"gram"})
     )
-    plain = unit._replace(needs=frozenset())
+    plain = dataclasses.replace(unit, needs=frozenset())
     close(run(1, unit, steps=2)[0], run(1, plain, steps=2)[0])
 
 
@@ -191,7 +206,7 @@ def test_the_resident_table_gives_what_images_in_the_batch_give():
     net = network(None)
     made = program(equal.build(), net)
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
-    held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
+    held = state.create(variables, made.optimizer, made.weighting, tuple(made.terms))
     order = np.random.default_rng(0).permutation(len(batch[INDEX])).astype(np.int32)
     table = {k: v for k, v in batch.items() if k != INDEX}
     carried = undivided({INDEX: order, **{k: v[order] for k, v in table.items()}})
@@ -235,7 +250,7 @@ def test_strategies_on_one_device_and_on_four(name, source, accumulate):
     """
     plugin = plugins.load("weightings", name)
     strategy = plugin.build(**plugin.default_config())
-    one, four = (run(d, strategy, steps=3, accumulate=accumulate, source=source) for d in (1, 4))
+    one, four = (run(d, strategy, steps=3, accumulate=accumulate, gradients_on=source) for d in (1, 4))
     close(one[0], four[0])
     close(one[1], four[1], 5e-5)
 
@@ -265,9 +280,9 @@ def test_the_gram_matrix_of_the_representation():
         )
 
     strategy = Weighting(lambda tasks: (), update, frozenset({"gram"}))
-    made = program(strategy, net, source="rep")._replace(augment=augment.Options())
+    made = program(strategy, net, gradients_on="rep")._replace(augment=augment.Options())
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
-    held = state.create(variables, made.optimizer, strategy, made.losses.tasks)
+    held = state.create(variables, made.optimizer, strategy, tuple(made.terms))
     (batch,) = batches(1)
     rows = undivided(batch)
     after, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, rows)
@@ -280,13 +295,13 @@ def test_the_gram_matrix_of_the_representation():
             train=True,
             mutable=["batch_stats"],
         )
-        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.losses).shares
+        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.terms).shares
 
     jacobian = np.asarray(jax.jacrev(losses)(jnp.zeros((len(batch[INDEX]), 12))), np.float64).reshape(3, -1)
     found = np.array([[float(logs[f"weighting/g{i}{j}"]) for j in range(3)] for i in range(3)])
     np.testing.assert_allclose(found, jacobian @ jacobian.T, rtol=2e-4, atol=1e-7)
     fixed = Weighting(lambda tasks: (), lambda s, h: (jnp.array([0.3, 1.0, 2.0]), h, {}))
-    plain = made._replace(plan=Plan(fixed))
+    plain = made._replace(weighting=fixed)
     expected, _ = jax.jit(partial(train_step, program=plain, axis_name=None))(
         state.create(variables, plain.optimizer, fixed, ("a", "b", "c")), rows
     )
@@ -299,8 +314,8 @@ def test_heads_may_be_trained_by_their_losses_in_full(needs, source):
     """`unit`: the trunk as weighted, the heads as under equal weights."""
     weights = jnp.array([0.1, 0.5, 2.0])
     strategy = Weighting(lambda tasks: (), lambda s, held: (weights, held, {}), frozenset(needs))
-    unit, _ = run(1, strategy, steps=1, heads="unit", source=source)
-    weighted, _ = run(1, strategy, steps=1, source=source)
+    unit, _ = run(1, strategy, steps=1, heads="unit", gradients_on=source)
+    weighted, _ = run(1, strategy, steps=1, gradients_on=source)
     equally, _ = run(1, equal.build(), steps=1)
     # Clipping makes all groups depend on each other; the first moments before it differ by one common factor.
     ratio = lambda a, b, group: np.concatenate(
@@ -320,7 +335,7 @@ def test_conflicts_are_the_cosines_of_the_tasks_gradients():
     net = network(None)
     made = program(equal.build(), net)._replace(augment=augment.Options())
     variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
-    held = state.create(variables, made.optimizer, made.plan.weighting, made.losses.tasks)
+    held = state.create(variables, made.optimizer, made.weighting, tuple(made.terms))
     (batch,) = batches(1)
     found = jax.jit(partial(conflict_step, program=made, axis_name=None))(held, undivided(batch))
 
@@ -331,7 +346,7 @@ def test_conflicts_are_the_cosines_of_the_tasks_gradients():
             train=True,
             mutable=["batch_stats"],
         )
-        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.losses).shares[task]
+        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.terms).shares[task]
 
     rows = [
         np.concatenate(

@@ -2,7 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.types import TASKS, Signals, UserError
+from dmljax.types import TASKS, UserError
+from dmljax.weightings import Signals
 from dmljax.weightings.strategies import dwa, fixed
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dmljax import plugins
-from dmljax.types import Signals
+from dmljax.weightings import Signals
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "torchjd.json").read_text())
 NAMES = ("a", "b", "c", "d", "e")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dmljax import plugins
-from dmljax.types import Signals
+from dmljax.weightings import Signals
 
 TASKS = ("a", "b", "c", "d")
 

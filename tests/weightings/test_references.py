@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dmljax import plugins
-from dmljax.types import TASKS, Signals, UserError
+from dmljax.types import TASKS, UserError
+from dmljax.weightings import Signals
 
 K = 3
 
@@ -241,7 +242,7 @@ def jacobian_steps(strategy, losses, jacobians, keys=False):
     """What the train step does with the whole Jacobian: its transform, then the weights; directions,
     states.
     """
-    state = strategy.init(TASKS, {"g": jax.ShapeDtypeStruct((K, 7), jnp.float64)})
+    state = strategy.init(TASKS, {"g": jax.ShapeDtypeStruct((7,), jnp.float64)})
     for t, (row, jacobian) in enumerate(zip(losses, jacobians)):
         seen = signals(row, t, key=jax.random.fold_in(jax.random.key(0), t) if keys else None)
         changed, state = strategy.transform({"g": jnp.asarray(jacobian)}, seen, state)

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.types import TASKS, Signals, UserError, Weighting
-from dmljax.weightings import wrappers as _wrappers
+from dmljax.types import TASKS, UserError
+from dmljax.weightings import Signals, Weighting, wrap
 from dmljax.weightings.strategies import mgda
 
 # Answers with the losses that it sees, and counts how often it was asked.
@@ -30,11 +30,11 @@ def losses(rng):
 
 
 def test_without_options_it_is_the_strategy_itself():
-    assert _wrappers.wrap(ECHO) is ECHO
+    assert wrap(ECHO) is ECHO
 
 
 def test_window_and_every(losses):
-    found, state = run(_wrappers.wrap(ECHO, window=3, every=3), losses)
+    found, state = run(wrap(ECHO, window=3, every=3), losses)
     for t in range(9):
         asked = t // 3 * 3
         np.testing.assert_allclose(found[t], losses[max(asked - 2, 0) : asked + 1].mean(0), rtol=1e-6)
@@ -43,33 +43,33 @@ def test_window_and_every(losses):
 
 def test_a_change_of_the_active_tasks_asks_at_once(losses):
     active = np.array([[True] * 3] * 4 + [[True, False, True]] * 5)
-    found, _ = run(_wrappers.wrap(ECHO, every=6), losses, active=active)
+    found, _ = run(wrap(ECHO, every=6), losses, active=active)
     np.testing.assert_allclose(found[3], losses[0], rtol=1e-6)
     np.testing.assert_allclose(found[4], losses[4], rtol=1e-6)
 
 
 def test_ema_clip_warmup_and_rescale(losses):
-    found, _ = run(_wrappers.wrap(ECHO, ema=0.8), losses)
+    found, _ = run(wrap(ECHO, ema=0.8), losses)
     w = losses[0]
     for t in range(9):
         w = losses[t] if t == 0 else 0.8 * w + 0.2 * losses[t]
         np.testing.assert_allclose(found[t], w, rtol=1e-5)
     np.testing.assert_allclose(
-        run(_wrappers.wrap(ECHO, low=0.8, high=1.2), losses)[0], losses.clip(0.8, 1.2), rtol=1e-6
+        run(wrap(ECHO, low=0.8, high=1.2), losses)[0], losses.clip(0.8, 1.2), rtol=1e-6
     )
-    found, _ = run(_wrappers.wrap(ECHO, warmup=4), losses)
+    found, _ = run(wrap(ECHO, warmup=4), losses)
     assert (found[:4] == 1).all() and np.allclose(found[4:], losses[4:])
     np.testing.assert_allclose(
-        run(_wrappers.wrap(ECHO, rescale="sum_1"), losses)[0],
+        run(wrap(ECHO, rescale="sum_1"), losses)[0],
         losses / losses.sum(1, keepdims=True),
         rtol=1e-5,
     )
-    found, _ = run(_wrappers.wrap(ECHO, rescale="sum_K"), losses, active=(True, False, True))
+    found, _ = run(wrap(ECHO, rescale="sum_K"), losses, active=(True, False, True))
     np.testing.assert_allclose(found.sum(1), 2, rtol=1e-5)
 
 
 def test_log_losses_divide_the_weights(losses):
-    found, _ = run(_wrappers.wrap(ECHO, log_losses=True), losses)
+    found, _ = run(wrap(ECHO, log_losses=True), losses)
     np.testing.assert_allclose(found, np.log(losses) / losses, rtol=1e-4, atol=1e-6)
 
 
@@ -80,13 +80,13 @@ def test_normalised_gradients(rng, losses, how):
     n = np.linalg.norm(jacobian, axis=1)
     scale = {"unit": 1 / n, "max": n.max() / n, "loss": 1 / losses[0]}[how]
     inner, _ = run(mgda.build(), losses[:1], (scale[:, None] * jacobian) @ (scale[:, None] * jacobian).T)
-    found, _ = run(_wrappers.wrap(mgda.build(), normalise=how), losses[:1], jacobian @ jacobian.T)
+    found, _ = run(wrap(mgda.build(), normalise=how), losses[:1], jacobian @ jacobian.T)
     np.testing.assert_allclose(found, inner * scale, rtol=1e-3)
 
 
 def test_match_equal_gives_the_length_of_equal_weights(rng, losses):
     jacobian = rng.standard_normal((3, 6))
-    found, _ = run(_wrappers.wrap(mgda.build(), rescale="match_equal"), losses[:1], jacobian @ jacobian.T)
+    found, _ = run(wrap(mgda.build(), rescale="match_equal"), losses[:1], jacobian @ jacobian.T)
     assert np.linalg.norm(found[0] @ jacobian) == pytest.approx(np.linalg.norm(jacobian.sum(0)), rel=1e-4)
 
 
@@ -103,4 +103,4 @@ def test_match_equal_gives_the_length_of_equal_weights(rng, losses):
 )
 def test_options_out_of_range(options, told):
     with pytest.raises(UserError, match=told):
-        _wrappers.wrap(ECHO, **options)
+        wrap(ECHO, **options)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.types import UserError, Weighting
-from dmljax.weightings.gram import pseudo_inverse, strategy
+from dmljax.types import UserError
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, even
+from dmljax.weightings.solvers import pseudo_inverse, strategy
 
 SCALES = ("min", "median", "rmse")
 

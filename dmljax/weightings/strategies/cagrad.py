@@ -9,9 +9,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import best, least_norm, ridge, solve_on, strategy, subsets
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import even, require
+from dmljax.weightings.solvers import best, least_norm, ridge, solve_on, strategy, subsets
 
 
 def default_config() -> dict:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import pseudo_inverse, strategy
+from dmljax.weightings.interface import Weighting
+from dmljax.weightings.solvers import pseudo_inverse, strategy
 
 
 def default_config() -> dict:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
+from dmljax.weightings.interface import Weighting, per_task
 from dmljax.weightings.parts import require
 
 _EPSILON = 1e-8
@@ -60,9 +60,7 @@ def build(*, beta: float = 0.9, power: float = 0.0) -> Weighting:
         weights = jnp.where(known & (lengths > 0), longest / jnp.where(lengths > 0, lengths, 1), 1.0)
         return jnp.where(signals.active, weights, 0.0), state, {}
 
-    def init(tasks, jacobian):
-        return State(
-            jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jacobian), jnp.zeros(len(tasks), jnp.int32)
-        )
+    def init(tasks, params):
+        return State(per_task(params, len(tasks)), jnp.zeros(len(tasks), jnp.int32))
 
     return Weighting(init, update, frozenset({"jacobian", "gram", "losses", "positive"}), transform)

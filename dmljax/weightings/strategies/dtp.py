@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
 
 _CLOSE = 1e-3  # q stays so far from 0 and 1

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import above, strategy
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, even, require
+from dmljax.weightings.solvers import above, strategy
 
 
 def default_config() -> dict:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import UserError, Weighting
+from dmljax.types import UserError
+from dmljax.weightings.interface import Weighting
 
 MODES = ("block", "sliding")
 

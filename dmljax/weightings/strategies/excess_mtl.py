@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
+from dmljax.weightings.interface import Weighting, per_task
 from dmljax.weightings.parts import TINY, count, require
 
 
@@ -49,8 +49,8 @@ def build(*, eta: float = 0.01) -> Weighting:
         raw = jnp.where(signals.active, jnp.exp(state.logits), 0.0)
         return raw * count(signals.active) / jnp.maximum(raw.sum(), TINY), state, {}
 
-    def init(tasks, jacobian):
+    def init(tasks, params):
         zeros = jnp.zeros(len(tasks))
-        return State(jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jacobian), zeros, zeros)
+        return State(per_task(params, len(tasks)), zeros, zeros)
 
     return Weighting(init, update, frozenset({"jacobian"}), transform)

@@ -6,9 +6,9 @@ equal weights.
 
 from __future__ import annotations
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import balanced, strategy
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
+from dmljax.weightings.solvers import balanced, strategy
 
 
 def default_config() -> dict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
 
 
@@ -40,4 +40,4 @@ def build(*, leak: float = 0.0) -> Weighting:
     def update(signals, state):
         return signals.active.astype(jnp.float32), state, {}
 
-    return Weighting(lambda tasks, jacobian: (), update, frozenset({"jacobian", "rng"}), transform)
+    return Weighting(lambda tasks, params: (), update, frozenset({"jacobian", "rng"}), transform)

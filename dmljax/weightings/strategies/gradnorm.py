@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import TINY, count, require
 
 _LEAST = 1e-2  # of a weight

@@ -11,9 +11,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import check_tasks, prepared
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
+from dmljax.weightings.solvers import check_tasks, prepared
 
 
 def default_config() -> dict:

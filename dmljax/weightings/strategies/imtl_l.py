@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import adam, adam_init, require
 from dmljax.weightings.strategies.uncertainty import State
 

@@ -6,8 +6,8 @@ exactly.
 
 from __future__ import annotations
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import least_norm, strategy
+from dmljax.weightings.interface import Weighting
+from dmljax.weightings.solvers import least_norm, strategy
 
 
 def default_config() -> dict:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import onto_simplex
+from dmljax.weightings.interface import Weighting, per_task
 from dmljax.weightings.parts import TINY, even, require
+from dmljax.weightings.solvers import onto_simplex
 
 
 class State(NamedTuple):
@@ -62,8 +62,7 @@ def build(*, beta: float = 0.5, gamma: float = 0.1, power: float = 0.5, rho: flo
         weights = onto_simplex(before - step * (signals.gram @ before + rho * before), signals.active)
         return weights, state._replace(weights=jnp.where(signals.active, weights, state.weights)), {}
 
-    def init(tasks, jacobian):
-        tracked = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jacobian)
-        return State(tracked, jnp.full(len(tasks), 1 / len(tasks), float), jnp.int32(0))
+    def init(tasks, params):
+        return State(per_task(params, len(tasks)), jnp.full(len(tasks), 1 / len(tasks), float), jnp.int32(0))
 
     return Weighting(init, update, frozenset({"jacobian", "gram", "losses"}), transform)

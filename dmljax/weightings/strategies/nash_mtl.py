@@ -5,8 +5,8 @@ w > 0 with (G w)_k = 1 / w_k
 
 from __future__ import annotations
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import balanced, strategy
+from dmljax.weightings.interface import Weighting
+from dmljax.weightings.solvers import balanced, strategy
 
 
 def default_config() -> dict:

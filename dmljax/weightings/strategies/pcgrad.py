@@ -10,8 +10,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import check_tasks, solved
+from dmljax.weightings.interface import Weighting
+from dmljax.weightings.solvers import check_tasks, solved
 
 
 def default_config() -> dict:

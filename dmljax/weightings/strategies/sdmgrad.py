@@ -13,9 +13,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
-from dmljax.weightings.gram import onto_simplex
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import TINY, count, even, require
+from dmljax.weightings.solvers import onto_simplex
 
 
 class State(NamedTuple):

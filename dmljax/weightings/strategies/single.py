@@ -1,33 +1,30 @@
-"""Single-task training: one loss trains the whole network, the others are left out; the baseline of every
-comparison.
-"""
+"""Single-task training: one loss trains the whole network, the others are left out; the baseline of comparisons."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.types import TASKS, UserError, Weighting
+from dmljax.weightings.interface import Weighting
 
 
-def default_config() -> dict:
-    """Fields: `task`, the one that is trained."""
-    return {"task": "expression"}
+def build(*, task: str = "") -> Weighting:
+    """w = 1 for one task, 0 for the others.
 
-
-def build(*, task: str = "expression") -> Weighting:
-    """w = 1 for `task`, 0 for the others.
+    Args:
+      task: its name; empty: the first.
 
     Raises:
-      UserError: no such task, or the network lacks it.
+      ValueError: from `init`, there is no such task.
     """
-    if task not in TASKS:
-        raise UserError(f"weighting.single.task must be one of {', '.join(TASKS)}, got '{task}'")
+    chosen = lambda tasks: jnp.asarray([float(name == (task or tasks[0])) for name in tasks])
 
     def init(tasks):
-        if task not in tasks:
-            raise UserError(
-                f"weighting.single.task={task}, but this configuration has only {', '.join(tasks)}"
-            )
-        return jnp.asarray([float(name == task) for name in tasks])
+        if task and task not in tasks:
+            raise ValueError(f"there is no task {task!r}; there are {', '.join(tasks)}")
+        return chosen(tasks)
 
-    return Weighting(init, lambda signals, state: (jnp.where(signals.active, state, 0.0), state, {}))
+    def update(signals, state):
+        weight = chosen(signals.tasks) if task and signals.tasks is not None else state
+        return jnp.where(signals.active, weight, 0.0), state, {}
+
+    return Weighting(init, update)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import UserError, Weighting
+from dmljax.types import UserError
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import TINY, count, require, softmax
 
 VARIANTS = ("plain", "normalised", "loss_weighted")

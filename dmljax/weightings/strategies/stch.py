@@ -11,17 +11,20 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import UserError, Weighting
+from dmljax.types import UserError
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, require, softmax
 
 FORMS = ("raw", "nadir")
 
 
 class State(NamedTuple):
-    """total: sum of the valid losses during the warm-up, float32 [K]; seen: how many, int32 [K]."""
+    """total: sum of the valid losses during the warm-up, float32 [K]; seen: how many, int32 [K];
+    steps: how often the strategy was asked, int32."""
 
     total: object
     seen: object
+    steps: object
 
 
 def default_config() -> dict:
@@ -44,9 +47,13 @@ def build(*, form: str = "nadir", mu: float = 1.0, warmup: int = 100) -> Weighti
             weights = share * softmax(share * signals.losses / mu, known)
             return jnp.where(signals.active & ~known, share, weights), state, {}
         losses = jnp.maximum(signals.losses, 1e-6)
-        warming = signals.step < warmup
+        warming = state.steps < warmup
         counted = known & (warming | (state.seen == 0))
-        state = State(state.total + jnp.where(counted, losses, 0), state.seen + counted.astype(jnp.int32))
+        state = State(
+            state.total + jnp.where(counted, losses, 0),
+            state.seen + counted.astype(jnp.int32),
+            state.steps + 1,
+        )
         nadir = state.total / jnp.maximum(state.seen, 1).astype(losses.dtype)
         soft = (
             count(signals.active)
@@ -58,5 +65,7 @@ def build(*, form: str = "nadir", mu: float = 1.0, warmup: int = 100) -> Weighti
 
     needs = frozenset({"losses"} if form == "raw" else {"losses", "positive"})
     return Weighting(
-        lambda tasks: State(jnp.zeros(len(tasks)), jnp.zeros(len(tasks), jnp.int32)), update, needs
+        lambda tasks: State(jnp.zeros(len(tasks)), jnp.zeros(len(tasks), jnp.int32), jnp.int32(0)),
+        update,
+        needs,
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import Weighting
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import Adam, adam, adam_init, require
 
 _BOUND = 10.0  # |s|: a loss that reaches 0 would drive its weight beyond all bounds

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dmljax.types import UserError, Weighting
+from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count
 
 MOST = 8  # tasks; 2^K subsets are looked at
@@ -39,10 +39,10 @@ def check_tasks(tasks):
     """No state.
 
     Raises:
-      UserError: too many tasks.
+      ValueError: too many tasks.
     """
     if len(tasks) > MOST:
-        raise UserError(
+        raise ValueError(
             f"this weighting looks at all subsets of tasks and takes {MOST} at most; there are {len(tasks)}"
         )
     return ()

@@ -1,0 +1,93 @@
+"""Micro-batches: losses and gradients of a step that is taken in parts, averaged; halves kept apart on
+demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Seen(NamedTuple):
+    """What one micro-batch, or the mean over all, comes to.
+
+    Attributes:
+      losses: float32 [K], over all devices.
+      valid: bool [K].
+      extra: whatever the function of losses returned beside them.
+      gradient: this device's, like the parameters; or by task, leaves [K, ...].
+      gram: [K, K], of the representation, or None.
+    """
+
+    losses: jax.Array
+    valid: jax.Array
+    extra: Any
+    gradient: Any
+    gram: jax.Array | None
+
+
+def each(function: Callable, args: tuple, count: int | None) -> list:
+    """What the function says of each micro-batch in turn; of the whole where there is no such axis."""
+    if count is None:
+        return [function(*args)]
+    _check(args, count)
+    return [function(*jax.tree.map(lambda x, k=k: x[k], args)) for k in range(count)]
+
+
+def average(function: Callable, carry, args: tuple, count: int | None, *, halves: bool):
+    """The carry runs through the micro-batches in turn; all else is averaged over them.
+
+    A loss counts in those micro-batches that had anything for it.
+
+    Args:
+      function: (carry, args of one micro-batch) -> (carry, `Seen`).
+      count: micro-batches, the length of the leading axis of every argument; None: no such axis.
+      halves: keep the gradients of the first and of the second half.
+
+    Returns:
+      (carry, `Seen`, [gradient of the first half, of the second] or None).
+    """
+    if count is None:
+        return (*function(carry, args), None)
+    _check(args, count)
+    if count == 1:
+        return (*function(carry, jax.tree.map(lambda x: x[0], args)), None)
+    shape = jax.eval_shape(function, carry, jax.tree.map(lambda x: x[0], args))[1]
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.float32), shape)
+
+    def add(held, rows):
+        carry, sums = held
+        carry, seen = function(carry, rows)
+        counted = seen.valid.astype(jnp.float32)
+        seen = seen._replace(losses=seen.losses * counted, valid=counted)
+        return (carry, jax.tree.map(jnp.add, sums, seen)), None
+
+    parts, bounds = [], (0, count // 2, count) if halves else (0, count)
+    for first, last in zip(bounds, bounds[1:]):
+        part = jax.tree.map(lambda x, first=first, last=last: x[first:last], args)
+        (carry, sums), _ = jax.lax.scan(add, (carry, zeros), part)
+        parts.append(sums)
+    sums = jax.tree.map(lambda *x: sum(x), *parts)
+    whole = Seen(
+        losses=sums.losses / jnp.maximum(sums.valid, 1.0),
+        valid=sums.valid > 0,
+        extra=jax.tree.map(lambda s: s / count, sums.extra),
+        gradient=jax.tree.map(lambda g: g / count, sums.gradient),
+        gram=jax.tree.map(lambda g: g / count**2, sums.gram),  # rows of other micro-batches are other rows
+    )
+    if not halves:
+        return carry, whole, None
+    sizes = [last - first for first, last in zip(bounds, bounds[1:])]
+    apart = [jax.tree.map(lambda g, n=n: g / n, part.gradient) for part, n in zip(parts, sizes)]
+    return carry, whole, apart
+
+
+def _check(args: tuple, count: int) -> None:
+    wrong = [jnp.shape(x) for x in jax.tree.leaves(args) if jnp.shape(x)[:1] != (count,)]
+    if wrong:
+        raise ValueError(
+            f"with micro_batches={count} every argument needs a leading axis of that length; got {wrong[0]}"
+        )

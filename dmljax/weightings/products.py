@@ -1,0 +1,63 @@
+"""Inner products of the tasks' gradients, on one device and over many."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def mean(tree, axis_name: str | None):
+    """Mean over the devices. A local share is differentiated and then averaged, never the other way round."""
+    return tree if axis_name is None else jax.lax.pmean(varying(tree, axis_name), axis_name)
+
+
+def varying(tree, axis_name: str | None):
+    """The tree as this device's own copy.
+
+    `shard_map` tracks which values are equal on all devices, and would sum the gradients of such ones itself.
+    """
+    if axis_name is None:
+        return tree
+
+    def own(x):
+        kind = jax.typeof(x)  # JAX before 0.10.2 called it vma
+        known = getattr(kind, "vma", None) or getattr(getattr(kind, "manual_axis_type", None), "varying", ())
+        return x if axis_name in known else jax.lax.pcast(x, axis_name, to="varying")
+
+    return jax.tree.map(own, tree)
+
+
+def gram(left, right=None) -> jax.Array:
+    """Inner products <g_i, h_j> of the tasks' gradients, summed over all leaves, float32 [K, K].
+
+    Args:
+      left: a pytree with leaves [K, ...], a row a task, already averaged over the devices.
+      right: the same of other gradients; `left` itself if left out.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> gram({"a": jnp.array([[1.0, 2.0], [0.0, 1.0]]), "b": jnp.array([[1.0], [2.0]])}).tolist()
+      [[6.0, 4.0], [4.0, 5.0]]
+    """
+    flat = lambda tree: [leaf.reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(tree)]
+    pairs = zip(flat(left), flat(left if right is None else right))
+    return sum(jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST) for a, b in pairs)
+
+
+def representation_gram(rows: jax.Array, axis_name: str | None) -> jax.Array:
+    """Inner products of gradients on a representation, float32 [K, K].
+
+    Each device holds other rows of the batch, so the devices' inner products add up.
+
+    Args:
+      rows: [K, N, ...], this device's gradients of its own losses; the global losses are the devices' means.
+    """
+    own = gram(rows / (1 if axis_name is None else jax.lax.axis_size(axis_name)))
+    return own if axis_name is None else jax.lax.psum(own, axis_name)
+
+
+def cosines(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(norms [K], cosines [K, K], 0 where a gradient vanishes) of a Gram matrix."""
+    norms = jnp.sqrt(jnp.maximum(jnp.diag(matrix), 0.0))
+    product = norms[:, None] * norms[None]
+    return norms, jnp.where(product > 0, matrix / jnp.where(product > 0, product, 1.0), 0.0)
