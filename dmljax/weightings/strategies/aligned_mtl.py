@@ -12,18 +12,20 @@ from dmljax.types import UserError, Weighting
 from dmljax.weightings.gram import pseudo_inverse, strategy
 from dmljax.weightings.parts import count, even
 
+TRAITS = frozenset({"signed"})
+
 SCALES = ("min", "median", "rmse")
 
 
-def default_config() -> dict:
-    """Fields: `scale`, the common length: the root of the eigenvalues' 'min' (the paper's), 'median' or mean
-    ('rmse').
-    """
-    return {"scale": "min"}
-
-
 def build(*, scale: str = "min") -> Weighting:
-    """Raises UserError for an unknown scale."""
+    """Weights that make the tasks' gradients orthogonal and equally long. They may be negative.
+
+    Args:
+      scale: the common length, the root of the eigenvalues' 'min' (the paper's), 'median' or mean ('rmse').
+
+    Raises:
+      UserError: an unknown scale.
+    """
     if scale not in SCALES:
         raise UserError(f"weighting.aligned_mtl.scale must be one of {', '.join(SCALES)}, got '{scale}'")
 

@@ -23,13 +23,14 @@ class State(NamedTuple):
     steps: object
 
 
-def default_config() -> dict:
-    """Fields: `beta` and `power` (s), how long gradients are remembered; beta 0: not at all."""
-    return {"beta": 0.9, "power": 0.0}
-
-
 def build(*, beta: float = 0.9, power: float = 0.0) -> Weighting:
-    """Keeps K copies of the trunk's parameters unless beta is 0. A task's first gradient is taken as it is.
+    """Log losses, and gradients smoothed over time and made as long as the longest.
+
+    Keeps K copies of the trunk's parameters, also where beta is 0. A task's first gradient is taken as it is.
+
+    Args:
+      beta: how long gradients are remembered, 0 <= beta < 1; 0: not at all.
+      power: s, how fast memory fades over the steps, at least 0.
 
     Raises:
       UserError: a field out of its range.

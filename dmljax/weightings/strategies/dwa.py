@@ -33,22 +33,6 @@ class State(NamedTuple):
     guard_hits: jax.Array
 
 
-def default_config() -> dict:
-    """Fields: `total` and `temperature` (K and T of the paper), `window` in mini-batches, `mode`: 'block'
-    (new weights once a window is full) or 'sliding' (every step), `literal` (no guard), `largest` guarded
-    ratio, `epsilon` added to both means, relative to the task's running mean loss.
-    """
-    return {
-        "total": 2.0,
-        "temperature": 2.0,
-        "window": 5,
-        "mode": "block",
-        "literal": False,
-        "largest": 4.0,
-        "epsilon": 1e-3,
-    }
-
-
 def build(
     *,
     total: float = 2.0,
@@ -67,6 +51,15 @@ def build(
     `literal`: the means are kept from zero by `epsilon`, the ratio is clipped to `largest`, a negative mean
     counts as ratio 1, and `guard_hits` counts these. A window without a valid sample leaves the ratio as it
     was.
+
+    Args:
+      total: K of the paper, the sum of the weights, above 0.
+      temperature: T of the paper, above 0; the higher, the more even the weights.
+      window: mini-batches over which losses are averaged, at least 1.
+      mode: 'block', new weights once a window is full, or 'sliding', at every step.
+      literal: the printed formula, without a guard.
+      largest: the largest guarded ratio, above 1.
+      epsilon: added to both means, as a share of the task's running mean loss.
 
     Raises:
       UserError: a field out of its range.

@@ -23,13 +23,15 @@ class State(NamedTuple):
     logits: object
 
 
-def default_config() -> dict:
-    """Fields: `eta`, the step size of the weights."""
-    return {"eta": 0.01}
-
-
 def build(*, eta: float = 0.01) -> Weighting:
-    """Keeps K copies of the trunk's parameters. Raises UserError for an eta that is not above 0."""
+    """More weight for tasks whose excess risk is high. Keeps K copies of the trunk's parameters.
+
+    Args:
+      eta: step size of the weights, above 0.
+
+    Raises:
+      UserError: an eta out of its range.
+    """
     require("excess_mtl", eta=(eta, eta > 0, "above 0"))
 
     def transform(jacobian, signals, state):

@@ -15,15 +15,17 @@ from dmljax.types import Weighting
 from dmljax.weightings.gram import check_tasks, prepared
 from dmljax.weightings.parts import require
 
-
-def default_config() -> dict:
-    """Fields: `beta`, how fast the usual similarities follow."""
-    return {"beta": 0.5}
+TRAITS = frozenset({"signed", "ordered"})
 
 
 def build(*, beta: float = 0.5) -> Weighting:
-    """State: F, float32 [K, K]. Similarities are taken over all trunk parameters together. Raises UserError
-    for a beta out of 0..1.
+    """Similarities are taken over all trunk parameters together. State: F, float32 [K, K].
+
+    Args:
+      beta: how fast the usual similarities follow, 0 < beta <= 1.
+
+    Raises:
+      UserError: a beta out of its range.
     """
     require("gradvac", beta=(beta, 0 < beta <= 1, "above 0 and at most 1"))
 

@@ -6,28 +6,24 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.types import TASKS, UserError, Weighting
+from dmljax.types import UserError, Weighting
+
+TRAITS = frozenset({"selective", "ordered"})
 
 
-def default_config() -> dict:
-    """Fields: `task`, the one that is trained."""
-    return {"task": "expression"}
-
-
-def build(*, task: str = "expression") -> Weighting:
+def build(*, task: str = "") -> Weighting:
     """w = 1 for `task`, 0 for the others.
 
+    Args:
+      task: the one that is trained; empty: the first.
+
     Raises:
-      UserError: no such task, or the network lacks it.
+      UserError: from `init`, a task that is not among the run's.
     """
-    if task not in TASKS:
-        raise UserError(f"weighting.single.task must be one of {', '.join(TASKS)}, got '{task}'")
 
     def init(tasks):
-        if task not in tasks:
-            raise UserError(
-                f"weighting.single.task={task}, but this configuration has only {', '.join(tasks)}"
-            )
-        return jnp.asarray([float(name == task) for name in tasks])
+        if task and task not in tasks:
+            raise UserError(f"weighting.single.task must be one of {', '.join(tasks)}; got '{task}'")
+        return jnp.asarray([float(name == (task or tasks[0])) for name in tasks])
 
     return Weighting(init, lambda signals, state: (jnp.where(signals.active, state, 0.0), state, {}))

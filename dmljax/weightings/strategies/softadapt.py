@@ -24,16 +24,14 @@ class State(NamedTuple):
     seen: object
 
 
-def default_config() -> dict:
-    """Fields: `beta`, the sharpness (negative prefers losses that fall); `variant`: 'plain', 'normalised' or
-    'loss_weighted'.
-    """
-    return {"beta": 0.1, "variant": "normalised"}
-
-
 def build(*, beta: float = 0.1, variant: str = "normalised") -> Weighting:
-    """Weights come from the losses before the step; until two are known each counts the same. Noise of single
-    batches is large: combine with weighting.wrap.window.
+    """Weights come from the losses before the step; until two are known each counts the same.
+
+    Noise of single batches is large: combine with weighting.wrap.window.
+
+    Args:
+      beta: the sharpness, not 0; negative prefers losses that fall.
+      variant: 'plain', 'normalised' or 'loss_weighted'.
 
     Raises:
       UserError: an unknown variant, or a beta of 0.

@@ -24,15 +24,18 @@ class State(NamedTuple):
     seen: object
 
 
-def default_config() -> dict:
-    """Fields: `form`, 'raw' or 'nadir'; `mu`, how soft the maximum is; `warmup`, steps of the nadir form that
-    train with log losses and average each loss for its nadir.
-    """
-    return {"form": "nadir", "mu": 1.0, "warmup": 100}
-
-
 def build(*, form: str = "nadir", mu: float = 1.0, warmup: int = 100) -> Weighting:
-    """Raises UserError for an unknown form or a field out of its range."""
+    """Weights of a soft maximum over the tasks.
+
+    Args:
+      form: 'raw' or 'nadir'.
+      mu: how soft the maximum is, above 0.
+      warmup: steps of the nadir form that train with log losses and average each loss for its nadir; at
+        least 1.
+
+    Raises:
+      UserError: an unknown form, or a field out of its range.
+    """
     if form not in FORMS:
         raise UserError(f"weighting.stch.form must be one of {', '.join(FORMS)}, got '{form}'")
     require("stch", mu=(mu, mu > 0, "above 0"), warmup=(warmup, warmup > 0, "above 0"))

@@ -14,13 +14,15 @@ from dmljax.weightings.gram import above, strategy
 from dmljax.weightings.parts import count, even, require
 
 
-def default_config() -> dict:
-    """Fields: `epsilon`, added to the diagonal of the matrix of trace 1."""
-    return {"epsilon": 1e-4}
-
-
 def build(*, epsilon: float = 1e-4) -> Weighting:
-    """Raises UserError for an epsilon that is not above 0."""
+    """Weights of the gradients, each projected onto the cone in which no loss rises, and summed.
+
+    Args:
+      epsilon: added to the diagonal of the matrix of trace 1, above 0.
+
+    Raises:
+      UserError: an epsilon out of its range.
+    """
     require("upgrad", epsilon=(epsilon, epsilon > 0, "above 0"))
 
     def solve(gram, present):
