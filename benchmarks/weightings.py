@@ -24,7 +24,7 @@ from dmljax.backbones import resnet
 from dmljax.models.dmlnet import DMLNet
 from dmljax.training import objective, optimizer, state
 from dmljax.training.step import GRADIENTS_ON, SEED, Program, train_step
-from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE
+from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TASKS
 
 IMAGE_SIDE, BATCH, WIDTH, STAGES = 64, 30, 16, (1, 1, 1)
 
@@ -40,8 +40,7 @@ def prepare(name: str, source: str):
         hidden=64,
         batch_norm=True,
     )
-    plugin = plugins.load("weightings", name)
-    strategy = plugin.build(**plugin.default_config())
+    strategy = configured(name)
     terms = objective.terms(objective.Options(anchors="all"))
     active = lambda step: jnp.ones(len(terms), bool)
     program = Program(
@@ -80,6 +79,12 @@ def timed(step, held, batch) -> float:
     return time.perf_counter() - start
 
 
+def configured(name: str):
+    """The strategy with its own defaults."""
+    plugin = plugins.load("weightings", name)
+    return plugin.build(**dict.fromkeys(TASKS, 1.0) if plugins.a_field_a_task(plugin) else {})
+
+
 def cost(compiled) -> dict:
     analysis = compiled.cost_analysis()
     analysis = analysis[0] if isinstance(analysis, list) else analysis
@@ -90,9 +95,7 @@ def main(values):
     equal = prepare("equal", "shared")
     base = cost(equal[0])
     for name in values.names or plugins.names("weightings"):
-        needs = (
-            plugins.load("weightings", name).build(**plugins.load("weightings", name).default_config()).needs
-        )
+        needs = configured(name).needs
         for source in GRADIENTS_ON if "gram" in needs and "jacobian" not in needs else GRADIENTS_ON[:1]:
             made = prepare(name, source)
             pairs = [(timed(*equal[:3]), timed(*made[:3])) for _ in range(values.steps + 3)][3:]

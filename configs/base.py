@@ -6,22 +6,36 @@ hold: link, normalisation, reduction, the guard of the dynamic weights, warm-up 
 with `--config=NAME:paper`. Durations are texts: '500 epochs', '100 steps', '10%' (of the run).
 """
 
+from inspect import signature
+
 from ml_collections import ConfigDict
 
 from dmljax import plugins
 from dmljax.training.augment import Options as AugmentOptions
 from dmljax.training.objective import Options as LossOptions
-from dmljax.types import UserError
-from dmljax.weightings import wrappers
+from dmljax.types import TASKS, UserError
+from dmljax.weightings import wrap
 
 PRESETS = ("safe", "paper")
 
 
-def _family(family: str, name: str) -> dict:
-    """The chosen plug-in of a family, and the fields of all."""
-    return {"name": name} | {
-        other: plugins.load(family, other).default_config() for other in plugins.names(family)
-    }
+def _family(family: str, name: str, **fields) -> dict:
+    """A section: the chosen plug-in of a family, the section's own fields, and the fields of all plug-ins.
+
+    Raises:
+      UserError: a plug-in has the name of a field.
+    """
+    section = {"name": name} | fields
+    for other in plugins.names(family):
+        if other in section:
+            raise UserError(
+                f"'{other}' cannot be the name of one of the {family}: it is a field of that section of the"
+                f" configuration; rename the file {plugins.load(family, other).__file__}"
+            )
+        section[other] = plugins.defaults(family, other)
+        if family == "weightings" and plugins.a_field_a_task(plugins.load(family, other)):
+            section[other] |= dict.fromkeys(TASKS, 1.0)
+    return section
 
 
 def get_config(preset: str = "safe") -> ConfigDict:
@@ -36,13 +50,19 @@ def get_config(preset: str = "safe") -> ConfigDict:
     config = ConfigDict()
     config.seed = 0
     config.preset = preset
+    config.plugins = plugins.folders()  # where plug-ins of one's own lie: --plugins=FOLDER
 
-    config.dataset = _family("datasets", "synthetic") | {"root": ""}
-    config.dataset.labels = ""  # CSV of reference, pose, identity that adds to or corrects the set's labels
-    # several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root
-    config.dataset.train = ""
-    # another set to test on, 'sfew:FOLDER'; labels meet by name; empty: people of the same set
-    config.dataset.test = ""
+    config.dataset = _family(
+        "datasets",
+        "synthetic",
+        root="",
+        # CSV of reference, pose, identity that adds to or corrects the set's labels
+        labels="",
+        # several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root
+        train="",
+        # another set to test on, 'sfew:FOLDER'; labels meet by name; empty: people of the same set
+        test="",
+    )
     config.dataset.synthetic.update(identities=100, size=224)
 
     config.crop = ConfigDict()
@@ -114,12 +134,17 @@ def get_config(preset: str = "safe") -> ConfigDict:
     # the fixed combination that stops a run
     config.losses.total = {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
 
-    config.weighting = _family("weightings", "dwa")
-    # where strategies that ask for it get inner products of gradients: shared (trunk) | rep (f2, cheap)
-    config.weighting.gram = "shared"
-    config.weighting.heads = "weighted"  # what reaches the heads: weighted | unit, every loss in full
-    # changes to any strategy: see dmljax/weightings/_wrappers.py
-    config.weighting.wrap = wrappers.Options()._asdict()
+    config.weighting = _family(
+        "weightings",
+        "dwa",
+        # where strategies that ask for it get inner products of gradients: shared (trunk) | rep (f2, cheap)
+        gram="shared",
+        # what reaches the heads: weighted | unit, every loss in full
+        heads="weighted",
+        # changes to any strategy: see dmljax/weightings/wrapping.py
+        wrap={name: p.default for name, p in signature(wrap).parameters.items() if p.default is not p.empty},
+    )
+    config.weighting.single.task = TASKS[0]
 
     config.optimizer = ConfigDict()
     config.optimizer.learning_rate = 0.01

@@ -23,6 +23,7 @@ MAY_CHANGE = (
     "data.feed",
     "data.memory",
     "train.",
+    "plugins",
     "backbone.resnet.convolution",
     "backbone.densenet.convolution",
 )
@@ -121,6 +122,7 @@ def read(run: Path) -> ConfigDict:
     from dmljax.configs import base
 
     saved = read_saved(run)
+    plugins.remember(saved.get("plugins", ()))
     config = base.get_config(saved.get("preset", base.PRESETS[0]))
     with config.unlocked():
         _fill(config, saved)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
+from dmljax import plugins
 from dmljax.types import UserError
 
 
@@ -63,7 +64,7 @@ def each(
                     env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 )
                 running.append((process, said))
-                pickle.dump((sys.path, None), process.stdin)
+                pickle.dump((sys.path, plugins.state()), process.stdin)
                 pickle.dump((do, items[k::workers]), process.stdin)
                 process.stdin.close()
             os.close(writer)
@@ -87,7 +88,8 @@ def _work() -> None:
     """A worker: does what it is told over stdin, and writes one byte for each image to stdout."""
     reports = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no report
-    sys.path[:], _ = pickle.load(sys.stdin.buffer)
+    sys.path[:], known = pickle.load(sys.stdin.buffer)
+    plugins.restore(known)  # what comes next may refer to a plug-in's own functions
     do, items = pickle.load(sys.stdin.buffer)
     for item in items:
         do(item, lambda count: os.write(reports, b"." * count))

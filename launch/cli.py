@@ -49,6 +49,7 @@ def run(name: str, doc: str, define: Callable, body: Callable) -> None:
     values = flags.FlagValues()
     title = f"dmljax {name}"
     try:
+        define_plugins(values)
         define(values)
         if "--help" in sys.argv or "-h" in sys.argv:
             _show(f"{doc.strip()}\n{_help(values)}")
@@ -149,6 +150,20 @@ def members_options(values):
         values.cluster_options,
         values.progress,
     )
+
+
+def define_plugins(values) -> None:
+    """The flag --plugins. Its folders are read at once: a configuration has the fields of their plug-ins."""
+    flags.DEFINE_list(
+        "plugins", [], "folders with plug-ins of your own, FOLDER/<family>/NAME.py", flag_values=values
+    )
+    for k, argument in enumerate(sys.argv[1:], 1):
+        flag, equals, value = argument.partition("=")
+        if flag.lstrip("-") == "config.plugins":
+            raise UserError("plug-in folders are given as --plugins=FOLDER[,FOLDER]")
+        if flag in ("--plugins", "-plugins"):
+            for folder in (value if equals else "".join(sys.argv[k + 1 : k + 2])).split(","):
+                plugins.add_folder(folder)
 
 
 def positional(flag: str) -> None:

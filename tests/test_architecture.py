@@ -17,7 +17,7 @@ EVERYONE = {"types", "plugins", "workers"}  # words and helpers that everyone sh
 MAY_IMPORT = {
     "types": set(),
     "plugins": {"types"},
-    "workers": {"types"},
+    "workers": {"types", "plugins"},
     "losses": set(),
     "weightings": {"types"},
     "backbones": EVERYONE,
@@ -48,6 +48,8 @@ MAY_IMPORT = {
     },
     "studies": EVERYONE | {"config", "report", "runs"},
     "experiments": EVERYONE | {"report", "studies"},
+    "contracts": EVERYONE
+    | {"configs", "data", "datasets", "metrics", "report", "studies", "training", "weightings"},
 }
 
 # Other people's packages that a part does without.

@@ -58,19 +58,7 @@ class DenseNet(_parts.Backbone):
         return nn.relu(norm(name="norm_last")(x)).mean(axis=(1, 2), dtype=jnp.float32)
 
 
-def default_config() -> dict:
-    """Fields: `depth` (121, 169, 201), `growth`, `width` of the stem, `blocks` (layers of each; empty: the
-    depth's), `stem`, `convolution` and `momentum` as of the ResNet.
-    """
-    return {
-        "depth": 121,
-        "growth": 32,
-        "width": 64,
-        "blocks": (),
-        "stem": "standard",
-        "convolution": "auto",
-        "momentum": 0.9,
-    }
+SMALL = tuple({"growth": 4, "width": 8, "blocks": (1, 2), "stem": stem} for stem in _parts.STEMS)
 
 
 def build(
@@ -88,6 +76,19 @@ def build(
     name: str | None = None,
 ) -> DenseNet:
     """A DenseNet by its depth.
+
+    Args:
+      depth: 121, 169 or 201.
+      growth: features that each layer adds, at least 1.
+      width: filters of the stem, at least 1.
+      blocks: layers of each block; empty: the depth's.
+      stem: 'standard', or 'small' for small images.
+      convolution: how it is computed, 'xla', 'matmul', or 'auto': matmul on a CPU.
+      momentum: of BatchNorm's running statistics, 0 to 1.
+      dtype: of the activations.
+      axis_name: of the devices, for BatchNorm over all of them; None: each for itself.
+      remat: recompute blocks in the backward pass to save memory.
+      name: of the module.
 
     Raises:
       UserError: an unknown depth, stem or convolution, or a growth, width or block below one.

@@ -87,22 +87,7 @@ class ResNet(_parts.Backbone):
         return jnp.concatenate(pooled, -1) if self.scales == "all" else pooled[-1]
 
 
-def default_config() -> dict:
-    """Fields: `depth` (18, 34, 50, 101), `width` of the first stage, `stages` (blocks per stage; empty: the
-    depth's), `stem` ('standard', or 'small' for small images), `convolution` ('xla', 'matmul', or 'auto':
-    matmul on a CPU), `momentum` of BatchNorm, `zero_init_residual`, `scales` ('last' stage, or 'all' of them,
-    is pooled).
-    """
-    return {
-        "depth": 50,
-        "width": 64,
-        "stages": (),
-        "stem": "standard",
-        "convolution": "auto",
-        "momentum": 0.9,
-        "zero_init_residual": True,
-        "scales": "last",
-    }
+SMALL = tuple({"depth": 18, "width": 4, "stages": (1, 1), "stem": stem} for stem in _parts.STEMS)
 
 
 def build(
@@ -121,6 +106,20 @@ def build(
     name: str | None = None,
 ) -> ResNet:
     """A ResNet by its depth.
+
+    Args:
+      depth: 18, 34, 50 or 101.
+      width: filters of the first stage, at least 1.
+      stages: blocks of each stage; empty: the depth's.
+      stem: 'standard', or 'small' for small images.
+      convolution: how it is computed, 'xla', 'matmul', or 'auto': matmul on a CPU.
+      momentum: of BatchNorm's running statistics, 0 to 1.
+      zero_init_residual: the last BatchNorm of a block starts at 0, and so a block as the identity.
+      scales: what is pooled, the 'last' stage or 'all' of them.
+      dtype: of the activations.
+      axis_name: of the devices, for BatchNorm over all of them; None: each for itself.
+      remat: recompute blocks in the backward pass to save memory.
+      name: of the module.
 
     Raises:
       UserError: an unknown depth, stem, convolution or scales, or a width or stage below one.

@@ -39,19 +39,17 @@ EXTENT = 270.0  # side of the picture in the scans' unit, about 1 mm
 _NAME = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(0[0-4])(AE|AM|BL|IN|LA|WH)_F3D\.wrl")
 
 
-def default_config() -> dict:
-    """Fields: `views`, 'nine' yaws or the 'five' from -45 to 45; `neutral`, whether neutral scans count as a
-    seventh expression; `size` of the pictures in pixels; `cache`, where they are kept (default: the user's
-    cache).
-    """
-    return {"views": "nine", "neutral": False, "size": 224, "cache": ""}
-
-
 def samples(
     root: str, *, views: str = "nine", neutral: bool = False, size: int = 224, cache: str = ""
 ) -> Samples:
-    """The scans below `root`, each seen from every yaw. A defective scan is skipped and listed when it is
-    rendered.
+    """The scans below `root`, each seen from every yaw; defective ones are skipped and listed when rendered.
+
+    Args:
+      root: the folder with F0001, F0002, ...
+      views: 'nine' yaws, or the 'five' from -45 to 45 degrees.
+      neutral: whether neutral scans count as a seventh expression.
+      size: side of the pictures in pixels, 16 to 1024.
+      cache: folder where the pictures are kept; empty: the user's cache.
 
     Raises:
       UserError: no scan is there, or a field has an unknown value.

@@ -32,15 +32,13 @@ WINDOWS = {"head": (20, 8, 110, 98), "face": (30, 26, 90, 86)}
 _NAME = re.compile(r"([a-z0-9]+)_(\w+?)_(\w+?)_(open|sunglasses)(_[24])?\.(pgm|bad)")
 
 
-def default_config() -> dict:
-    """Fields: `eyes`, which images to take: 'all', 'open' or 'sunglasses'; `window`: 'head' or the tighter
-    'face'.
-    """
-    return {"eyes": "all", "window": "head"}
-
-
 def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
     """The set below a folder, or in a tar archive, or in a folder that holds that archive.
+
+    Args:
+      root: that folder or archive.
+      eyes: which images to take, 'all', 'open' or 'sunglasses'.
+      window: what is cut out, the 'head' or the tighter 'face'.
 
     Raises:
       UserError: nothing of the set is there, or a field has an unknown value.

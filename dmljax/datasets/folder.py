@@ -20,15 +20,14 @@ OPTIONAL = ("pose", "identity", "split")
 SPLITS = ("train", "test")
 
 
-def default_config() -> dict:
-    """Fields: `manifest`, the CSV file's name below the root; `expressions` and `poses`, the allowed class
-    names in order (comma-separated; empty: those of the file, sorted).
-    """
-    return {"manifest": "manifest.csv", "expressions": "", "poses": ""}
-
-
 def samples(root: str, *, manifest: str = "manifest.csv", expressions: str = "", poses: str = "") -> Samples:
-    """The samples of a manifest. `root` is its folder, or the CSV file itself.
+    """The samples of a manifest.
+
+    Args:
+      root: the manifest's folder, or the CSV file itself.
+      manifest: the CSV file's name below the root.
+      expressions: allowed class names in order, comma-separated; empty: those of the file, sorted.
+      poses: the same of the poses.
 
     Raises:
       UserError: no manifest, a missing column, an unknown label, a path outside the folder, no usable line.

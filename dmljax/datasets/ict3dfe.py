@@ -24,13 +24,6 @@ LEVELS = (0.4, 0.6, 0.8, 1.0)
 TRAIN = 0.7  # share of the identities
 
 
-def default_config() -> dict:
-    """Fields: `identities`; `size` of the pictures in pixels; `window` and `difficulty` as of `synthetic`;
-    `seed`; `cache`, where the pictures are kept (default: the user's cache).
-    """
-    return {"identities": 100, "size": 224, "window": "face", "difficulty": 0.3, "seed": 0, "cache": ""}
-
-
 def samples(
     root: str,
     *,
@@ -41,8 +34,16 @@ def samples(
     seed: int = 0,
     cache: str = "",
 ) -> Samples:
-    """The set, rendered from the model at `root` (its .npz file, a folder with it, or the folder of OBJ
-    files).
+    """The set, rendered from a face model.
+
+    Args:
+      root: the model, its .npz file, a folder with it, or the folder of OBJ files.
+      identities: how many people, 2 to 100,000.
+      size: side of the pictures in pixels, 16 to 1024.
+      window: 'face', eyes and mouth in the outer thirds, or the whole 'head'.
+      difficulty: 0 to 1, how weak, incomplete and personal expressions may be, how much light and pose vary.
+      seed: of all that is drawn at random.
+      cache: folder where the pictures are kept; empty: the user's cache.
 
     Raises:
       UserError: the model is not there or broken, or a field is out of its range.

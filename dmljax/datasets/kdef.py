@@ -40,13 +40,12 @@ _NAME = re.compile(
 )
 
 
-def default_config() -> dict:
-    """Fields: `sessions`, which of the two recordings: 'both', 'A' or 'B'."""
-    return {"sessions": "both"}
-
-
 def samples(root: str, *, sessions: str = "both") -> Samples:
     """The photographs below `root`, which may be any folder above them.
+
+    Args:
+      root: that folder.
+      sessions: which of the two recordings, 'both', 'A' or 'B'.
 
     Raises:
       UserError: none is there, or an unknown session.

@@ -54,16 +54,15 @@ OBTAIN = "Multi-PIE is licensed by Carnegie Mellon University: multipie.org"
 _NAME = re.compile(r"(\d{3})_(\d{2})_(\d{2})_(\d{3})_(\d{2})\.png", re.IGNORECASE)
 
 
-def default_config() -> dict:
-    """Fields: `views`, the 'paper''s five yaws from -30 to 30 or 'all' 13; `shots`, flash numbers from 00 to
-    19, comma-separated, or 'all'.
-    """
-    return {"views": "paper", "shots": "07"}
-
-
 def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
-    """The photographs below `root`. The session and recording of a file are read from its name, so any folder
-    above will do.
+    """The photographs below `root`.
+
+    The session and recording of a file are read from its name, so any folder above will do.
+
+    Args:
+      root: that folder.
+      views: the 'paper''s five yaws from -30 to 30 degrees, or 'all' 13.
+      shots: flash numbers from 00 to 19, comma-separated, or 'all'.
 
     Raises:
       UserError: none is there, or a field has an unknown value.

@@ -30,16 +30,14 @@ _NAME = re.compile(
 )
 
 
-def default_config() -> dict:
-    """Fields: `gaze`, 'all' or one of left, frontal, right; `turned`, whether camera 180 and not 000 has the
-    nose to the left of the image (sources disagree: look at the contact sheet, where yaw goes from the nose
-    on the left to the nose on the right).
-    """
-    return {"gaze": "all", "turned": False}
-
-
 def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
     """The photographs below `root`.
+
+    Args:
+      root: any folder above them.
+      gaze: 'all', or one of left, frontal, right.
+      turned: whether camera 180 and not 000 has the nose to the left of the image. Sources disagree: look at
+        the contact sheet, where yaw goes from the nose on the left to the nose on the right.
 
     Raises:
       UserError: none is there, or an unknown gaze.

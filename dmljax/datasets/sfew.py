@@ -30,17 +30,15 @@ OBTAIN = "SFEW is given by its authors on request: cs.anu.edu.au/few"
 _NAME = re.compile(r".+_\d+_\d+\.(png|jpg|jpeg|tif)", re.IGNORECASE)
 
 
-def default_config() -> dict:
-    """Fields: `faces`, the 'aligned' faces or the whole 'frames'."""
-    return {"faces": "aligned"}
-
-
 def samples(root: str, *, faces: str = "aligned") -> Samples:
-    """Train and validation parts; the labels of the test part were never published, so it is counted and left
-    out.
+    """Train and validation parts; the labels of the test part were never published: it is counted, left out.
 
     Pose and identity are missing. The validation part is the official test side (`split.kind=given`), as in
     the literature.
+
+    Args:
+      root: the folder with Train, Val and Test.
+      faces: the 'aligned' faces, or the whole 'frames'.
 
     Raises:
       UserError: nothing of the set is there, or an unknown kind of faces.

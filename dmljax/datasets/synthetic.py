@@ -31,60 +31,78 @@ _RANGES = {
     "beards": (0, 1),
     "seed": (0, 2**31),
 }
+YAWS = (-90, -45, 0, 45, 90)  # degrees, of the poses unless told otherwise
 _STEEPEST = 60.0  # degrees of pitch; beyond it nothing of the face is left
 
 
 class Options(NamedTuple):
-    """What a picture depends on beside its number; see `default_config`. `poses`: (yaw, pitch) of each pose
+    """What a picture depends on beside its number: fields of `samples`; `poses`: (yaw, pitch) of each pose
     class, degrees.
     """
 
-    images: int = 1
-    size: int = 64
-    window: str = "face"
-    difficulty: float = 0.3
-    expressions: tuple[str, ...] = EXPRESSIONS
-    poses: tuple[tuple[float, float], ...] = (
-        (-90.0, 0.0),
-        (-45.0, 0.0),
-        (0.0, 0.0),
-        (45.0, 0.0),
-        (90.0, 0.0),
-    )
-    glasses: float = 0.0
-    sunglasses: float = 0.0
-    beards: float = 0.0
-    film: str = "colour"
-    seed: int = 0
-
-
-def default_config() -> dict:
-    """Fields: `identities`; `images` per identity, expression and pose; `size` of the pictures in pixels;
-    `window`: 'face', eyes and mouth in the outer thirds, or the whole 'head'; `difficulty` 0..1 (how weak,
-    incomplete and personal expressions may be, how much light and pose vary); `expressions`, those shown,
-    comma-separated (empty: all seven); `poses`, yaws in degrees, each with a pitch if it has one, as in
-    '-45,0,45,0/30' (positive: the nose points to the right of the image, the chin is up; empty:
-    -90,-45,0,45,90); the shares of people who wear `glasses`, of pictures with `sunglasses`, and of people
-    with full `beards`; `film`: 'colour', or 'grey', snapshots by flash with a hard contrast; `seed` of all
-    that is drawn at random.
-    """
-    return {"identities": 24, **Options()._asdict(), "expressions": "", "poses": ""}
+    images: int
+    size: int
+    window: str
+    difficulty: float
+    expressions: tuple[str, ...]
+    poses: tuple[tuple[float, float], ...]
+    glasses: float
+    sunglasses: float
+    beards: float
+    film: str
+    seed: int
 
 
 def samples(
-    root: str = "", *, identities: int = 24, expressions: str = "", poses: str = "", **fields
+    root: str = "",
+    *,
+    identities: int = 24,
+    images: int = 1,
+    size: int = 64,
+    window: str = "face",
+    difficulty: float = 0.3,
+    expressions: str = "",
+    poses: str = "",
+    glasses: float = 0.0,
+    sunglasses: float = 0.0,
+    beards: float = 0.0,
+    film: str = "colour",
+    seed: int = 0,
 ) -> Samples:
-    """identities x expressions x poses x images pictures, made once and kept in `root` (default: the user's
-    cache).
+    """identities x expressions x poses x images pictures, made once and kept.
 
     Args:
-      fields: the other fields of `default_config`.
+      root: folder where they are kept; empty: the user's cache.
+      identities: how many people, 1 to 100,000.
+      images: of each identity, expression and pose, 1 to 1000.
+      size: side of the pictures in pixels, 16 to 512.
+      window: 'face', eyes and mouth in the outer thirds, or the whole 'head'.
+      difficulty: 0 to 1, how weak, incomplete and personal expressions may be, how much light and pose vary.
+      expressions: those shown, comma-separated; empty: all seven.
+      poses: yaws in degrees, each with a pitch if it has one, as in '-45,0,45,0/30'; positive: the nose
+        points to the right of the image, the chin is up; empty: -90,-45,0,45,90.
+      glasses: share of people who wear glasses, 0 to 1.
+      sunglasses: share of pictures with sunglasses, 0 to 1.
+      beards: share of people with full beards, 0 to 1.
+      film: 'colour', or 'grey', snapshots by flash with a hard contrast.
+      seed: of all that is drawn at random, from 0.
 
     Raises:
       UserError: a field out of its range, or an unknown window, film, expression or pose.
     """
-    options = Options(**fields)._replace(expressions=_expressions(expressions), poses=_poses(poses))
-    options = options._replace(difficulty=float(options.difficulty))
+    options = options_of(
+        images=images,
+        size=size,
+        window=window,
+        difficulty=difficulty,
+        expressions=expressions,
+        poses=poses,
+        glasses=glasses,
+        sunglasses=sunglasses,
+        beards=beards,
+        film=film,
+        seed=seed,
+    )
     _check(identities, options)
     grid = np.stack(
         np.meshgrid(
@@ -128,6 +146,17 @@ def samples(
     )
 
 
+def options_of(*, difficulty: float, expressions: str, poses: str, **fields) -> Options:
+    """The options of the pictures by the fields of `samples`.
+
+    Raises:
+      UserError: an unknown expression or pose.
+    """
+    return Options(
+        difficulty=float(difficulty), expressions=_expressions(expressions), poses=_poses(poses), **fields
+    )
+
+
 def _check(identities: int, options: Options) -> None:
     given = {"identities": identities, **options._asdict()}
     for name, (low, high) in _RANGES.items():
@@ -156,7 +185,7 @@ def _expressions(text: str) -> tuple[str, ...]:
 def _poses(text: str) -> tuple[tuple[float, float], ...]:
     """The (yaw, pitch) of each pose class, in the order in which they are written."""
     if not text.strip():
-        return Options().poses
+        return tuple((float(yaw), 0.0) for yaw in YAWS)
     found = []
     for word in text.split(","):
         yaw, _, pitch = word.strip().partition("/")

@@ -12,13 +12,11 @@ from dmljax.detectors import haar
 from dmljax.types import UserError
 
 
-def default_config() -> dict:
-    """Fields: `side`, the longer side in pixels to which a picture is scaled before it is searched."""
-    return {"side": 480}
-
-
 def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
     """image uint8 [H, W, 3] RGB -> (left, top, right, bottom) in its pixels, or None.
+
+    Args:
+      side: longer side in pixels to which a picture is scaled before it is searched.
 
     Raises:
       UserError: dlib or OpenCV is not installed.

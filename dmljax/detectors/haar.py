@@ -16,13 +16,11 @@ BORDER = 100  # added around it: a face that fills the frame is found, too
 SCALE, NEIGHBOURS, LEAST = 1.05, 2, 60
 
 
-def default_config() -> dict:
-    """Fields: `side`, the longer side in pixels to which a picture is scaled before it is searched."""
-    return {"side": 480}
-
-
 def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
     """image uint8 [H, W, 3] RGB -> (left, top, right, bottom) in its pixels, or None.
+
+    Args:
+      side: longer side in pixels to which a picture is scaled before it is searched.
 
     Raises:
       UserError: OpenCV is not installed, or is one without cascades.

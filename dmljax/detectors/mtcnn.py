@@ -25,13 +25,11 @@ ABOVE = 0.15  # share of a box above the brows
 LEAST = 1 / 8  # of the picture's longer side: smaller finds of the lenient searches are mostly ears
 
 
-def default_config() -> dict:
-    """Fields: `side`, the longer side in pixels to which a picture is scaled before it is searched."""
-    return {"side": 480}
-
-
 def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
     """image uint8 [H, W, 3] RGB -> (left, top, right, bottom) in its pixels, or None.
+
+    Args:
+      side: longer side in pixels to which a picture is scaled before it is searched.
 
     Raises:
       UserError: mtcnn or what it needs is not installed.

@@ -40,7 +40,7 @@ def alone(name: str, root: str) -> ConfigDict:
             "train": "",
             "test": "",
             "labels": "",
-            name: plugins.load("datasets", name).default_config(),
+            name: plugins.defaults("datasets", name),
         }
     )
 

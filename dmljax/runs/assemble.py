@@ -103,10 +103,15 @@ def weighting(config, losses: LossOptions) -> Weighting:
     """
     section, name = config.weighting, config.weighting.name
     plugin = plugins.load("weightings", name)
+    fields = configuration.options(config, "weighting")
+    if plugins.a_field_a_task(plugin):  # of all tasks that a network may have
+        fields = {
+            field: value for field, value in fields.items() if field in losses.tasks or field not in TASKS
+        }
     try:
-        built = plugin.build(**configuration.options(config, "weighting"))
+        built = plugin.build(**fields)
     except (ValueError, TypeError) as error:
-        raise UserError(f"weighting.{name}: {error}") from error
+        raise UserError(f"weighting.{name}.{error}") from error
     try:
         built = wrap(built, **section.wrap)
     except ValueError as error:

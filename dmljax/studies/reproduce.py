@@ -5,6 +5,7 @@ the published numbers.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -97,13 +98,17 @@ def _in_short(found: list[parts.Part]) -> list[parts.Part]:
 
 
 def items() -> dict[str, str]:
-    """Every item of the paper -> the file that gives it, in the paper's order."""
+    """Every item -> the experiment that gives it: in the paper's order, then those of one's own by name."""
     found = {
         item: name
         for name in plugins.names("experiments")
         for item in plugins.load("experiments", name).ITEMS
     }
-    order = lambda item: (not item.startswith("table"), int("".join(filter(str.isdigit, item))))
+
+    def order(item: str) -> tuple:
+        of_the_paper = re.fullmatch(r"(table|fig)(\d+)", item)
+        return (0, of_the_paper[1] != "table", int(of_the_paper[2])) if of_the_paper else (1, item)
+
     return dict(sorted(found.items(), key=lambda pair: order(pair[0])))
 
 

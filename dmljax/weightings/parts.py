@@ -6,20 +6,18 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import UserError
-
 TINY = 1e-12
 
 
-def require(strategy: str, **fields) -> None:
+def require(**fields) -> None:
     """Fields as name=(value, whether it is in range, what was expected).
 
     Raises:
-      UserError: names the first field that is not.
+      ValueError: names the first field that is not.
     """
     for name, (value, good, expected) in fields.items():
         if not good:
-            raise UserError(f"weighting.{strategy}.{name} must be {expected}, got {value}")
+            raise ValueError(f"{name} must be {expected}, got {value}")
 
 
 def softmax(values, active):

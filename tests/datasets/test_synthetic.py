@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from dmljax import plugins
 from dmljax.datasets import synthetic
 from dmljax.faces import head
 from dmljax.types import MISSING, UserError
 
-EASY = synthetic.Options(size=48, difficulty=0.0)
+FIELDS = {k: v for k, v in plugins.defaults("datasets", "synthetic").items() if k != "identities"}
+EASY = synthetic.options_of(**FIELDS | {"size": 48, "difficulty": 0.0})
 
 
 def take(number, **changes):

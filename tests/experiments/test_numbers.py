@@ -8,12 +8,12 @@ from dmljax.configs import brief
 from scipy import stats
 from sklearn.metrics import silhouette_score
 
+from dmljax.contracts.finished import finish, score
 from dmljax.experiments import clusters, comparison, confusions, cross, dynamics, grid, triplets, views
 from dmljax.report.parts import Finding, Table
 from dmljax.studies import measures as _runs
 from dmljax.studies import networks as _networks
 from dmljax.studies import results
-from tests.finished import finish, score
 
 
 def made(experiment, run, right, seeds=(0, 1, 2)):

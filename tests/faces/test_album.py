@@ -9,11 +9,13 @@ from functools import partial
 import numpy as np
 import pytest
 
+from dmljax import plugins
 from dmljax.datasets import synthetic
 from dmljax.faces.album import Album, default_folder
 from dmljax.types import UserError
 
-SMALL = synthetic.Options(size=24, difficulty=0.5, seed=3)
+FIELDS = {k: v for k, v in plugins.defaults("datasets", "synthetic").items() if k != "identities"}
+SMALL = synthetic.options_of(**FIELDS | {"size": 24, "difficulty": 0.5, "seed": 3})
 
 
 def make_or_fail(number, side=4):
@@ -73,7 +75,7 @@ import sys
 from functools import partial
 from dmljax.datasets import synthetic
 from dmljax.faces.album import Album
-small = synthetic.Options(size=24, difficulty=0.5, seed=3)
+small = synthetic.Options(*eval(sys.argv[2]))
 picture = partial(synthetic.picture, options=small)
 made = Album("s", small._asdict(), picture, 105, 24, shard=35, folder=sys.argv[1])
 made.prepare(range(105), progress=False, workers=2)
@@ -82,7 +84,7 @@ made.prepare(range(105), progress=False, workers=2)
 
 def test_killed_and_started_again_gives_the_same_bytes(tmp_path):
     whole = rendered(tmp_path / "whole", 1)
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed")])
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed"), repr(tuple(SMALL))])
     folder, deadline = tmp_path / "killed", time.monotonic() + 60
     while not list(folder.glob("*/*.npz")) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dmljax import plugins
 from dmljax.data.images import read_all
 from dmljax.datasets import folder, kdef, sfew
 from dmljax.preparation import prepared, shards
@@ -220,7 +221,7 @@ def test_the_highest_version_is_found(source, whole, tmp_path):
 
 
 def test_a_set_prepared_with_other_options_is_refused(source, tmp_path):
-    options = kdef.default_config() | {"sessions": "A"}
+    options = {"sessions": "A"}
     made = shards.plan(
         partial(open_raw, "kdef", str(source), options),
         str(tmp_path),
@@ -233,4 +234,4 @@ def test_a_set_prepared_with_other_options_is_refused(source, tmp_path):
     shards.write(made, workers=1, progress=False)
     assert len(open_raw("kdef", str(tmp_path), options)) == 140
     with pytest.raises(UserError, match="other options .sessions: 'A' there, 'both' here"):
-        open_raw("kdef", str(tmp_path), kdef.default_config())
+        open_raw("kdef", str(tmp_path), plugins.defaults("datasets", "kdef"))

@@ -5,12 +5,12 @@ import sys
 import pytest
 from dmljax.configs import brief, sfew
 
+from dmljax.contracts.finished import finish
 from dmljax.studies import compare as comparing
 from dmljax.studies import engines
 from dmljax.studies import networks as _networks
 from dmljax.studies import reproduce as reproduction
 from dmljax.types import UserError
-from tests.finished import finish
 
 
 @pytest.fixture

@@ -248,8 +248,7 @@ def test_strategies_on_one_device_and_on_four(name, source, accumulate):
     """Every kind of need: Gram matrices on parameters and on f2, the whole Jacobian, a second forward pass,
     two samples, random keys.
     """
-    plugin = plugins.load("weightings", name)
-    strategy = plugin.build(**plugin.default_config())
+    strategy = plugins.load("weightings", name).build()
     one, four = (run(d, strategy, steps=3, accumulate=accumulate, gradients_on=source) for d in (1, 4))
     close(one[0], four[0])
     close(one[1], four[1], 5e-5)

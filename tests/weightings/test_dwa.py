@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.types import TASKS, UserError
+from dmljax.types import TASKS
 from dmljax.weightings import Signals
 from dmljax.weightings.strategies import dwa, fixed
 
@@ -91,14 +91,14 @@ def test_a_window_without_valid_samples_holds_the_weights():
     "field", [{"mode": "step"}, {"total": 0.0}, {"temperature": -1.0}, {"window": 0}, {"largest": 1.0}]
 )
 def test_fields_out_of_range(field):
-    with pytest.raises(UserError, match=f"weighting.dwa.{next(iter(field))}"):
+    with pytest.raises(ValueError, match=f"^{next(iter(field))} must be"):
         dwa.build(**field)
 
 
 def test_fixed_weights_by_name():
-    strategy = fixed.build(expression=1.0, pose=0.0, triplet=0.5)
+    strategy = fixed.build(expression=1.0, triplet=0.5)
     weights, _, _ = step(strategy, strategy.init(("expression", "triplet")), [1, 1], (1, 1), (1, 1))
     assert weights.tolist() == [1.0, 0.5]
     for bad in ({"expression": -1.0}, {"expression": 0.0}, {"expression": float("nan")}):
-        with pytest.raises(UserError, match="non-negative"):
+        with pytest.raises(ValueError, match="non-negative"):
             fixed.build(**bad)

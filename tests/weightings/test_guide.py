@@ -1,24 +1,47 @@
-"""The worked example of the guide is a strategy that trains."""
+"""The guides' worked examples are plug-ins that keep the contract, from a user's own folder."""
 
 import re
 from pathlib import Path
-from types import ModuleType
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-import dmljax.weightings
+from dmljax import plugins
+from dmljax.contracts import backbones
+from dmljax.contracts.weightings import *  # noqa: F403
 from dmljax.types import TASKS
 from dmljax.weightings import Signals
+from dmljax.weightings.interface import NEEDS
 
-GUIDE = Path(dmljax.weightings.__file__).with_name("README.md")
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 
 
-def test_the_example_runs_and_does_what_it_says():
-    code = re.search(r"```python\n(.*?)```", GUIDE.read_text(), re.S)[1]
-    example = ModuleType("record")
-    exec(compile(code, str(GUIDE), "exec"), example.__dict__)
-    strategy = example.build(**{**example.default_config(), "power": 2.0})
+def saved(guide, heading, path):
+    """The first program below a heading of a guide, saved."""
+    text = (GUIDES / guide).read_text().partition(heading)[2]
+    path.parent.mkdir()
+    path.write_text(re.search(r"```python\n(.*?)```", text, re.S)[1])
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("plugins")
+    saved("weightings.md", "# A weighting strategy of your own", made / "weightings" / "record.py")
+    saved("plugins.md", "## Backbones", made / "backbones" / "tiny.py")
+    return made
+
+
+@pytest.fixture
+def plugin(folder):
+    """The strategy, for the contract's tests."""
+    return plugins.load_file(folder / "weightings" / "record.py", "weightings")
+
+
+def test_the_example_runs_and_does_what_it_says(plugin):
+    assert plugins.defaults_of("weightings", plugin) == {"power": 1.0}
+    strategy = plugin.build(power=2.0)
     state, on = strategy.init(TASKS), jnp.ones(3, bool)
     for row, expected in (
         ((1.0, 2.0, 3.0), (1, 1, 1)),
@@ -29,7 +52,12 @@ def test_the_example_runs_and_does_what_it_says():
         np.testing.assert_allclose(weights, expected, rtol=1e-6)
 
 
-def test_the_guide_names_every_need():
-    from dmljax.weightings.interface import NEEDS
+@pytest.mark.parametrize("name", [name for name in dir(backbones) if name.startswith("test_")])
+def test_the_backbone_keeps_the_contract(name, folder, standard_promotion):
+    del standard_promotion
+    getattr(backbones, name)(plugins.load_file(folder / "backbones" / "tiny.py", "backbones"))
 
-    assert {need for need in NEEDS if f"| `{need}` |" in GUIDE.read_text()} == set(NEEDS)
+
+def test_the_guide_names_every_need():
+    text = (GUIDES / "weightings.md").read_text()
+    assert {need for need in NEEDS if f"| `{need}` |" in text} == set(NEEDS)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.types import TASKS, UserError
+from dmljax.types import TASKS
 from dmljax.weightings import Signals, Weighting, wrap
 from dmljax.weightings.strategies import mgda
 
@@ -93,14 +93,14 @@ def test_match_equal_gives_the_length_of_equal_weights(rng, losses):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"window": 0}, "wrap.window is out of its range"),
-        ({"ema": 1.0}, "wrap.ema is out"),
-        ({"low": 2.0, "high": 1.0}, "wrap.high is out"),
-        ({"normalise": "sum"}, "must be one of none, unit, loss, max"),
-        ({"rescale": "two"}, "must be one of none, sum_1"),
-        ({"normalise": "unit"}, "Gram matrix, which this strategy does not use"),
+        ({"window": 0}, "window takes a number of steps of at least 1; got 0"),
+        ({"ema": 1.0}, "ema takes a share from 0 to below 1"),
+        ({"low": 2.0, "high": 1.0}, "clip takes bounds with 0 <= low < high"),
+        ({"normalise": "sum"}, "normalise takes one of unit, loss, max; got 'sum'"),
+        ({"rescale": "two"}, "rescale takes one of sum_1, sum_K"),
+        ({"normalise": "unit"}, "normalise takes strategies that use a Gram matrix"),
     ],
 )
 def test_options_out_of_range(options, told):
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(ValueError, match=told):
         wrap(ECHO, **options)

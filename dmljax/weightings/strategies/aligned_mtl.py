@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.types import UserError
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, even
 from dmljax.weightings.solvers import pseudo_inverse, strategy
 
+TRAITS = frozenset({"signed"})
+
 SCALES = ("min", "median", "rmse")
 
 
-def default_config() -> dict:
-    """Fields: `scale`, the common length: the root of the eigenvalues' 'min' (the paper's), 'median' or mean
-    ('rmse').
-    """
-    return {"scale": "min"}
-
-
 def build(*, scale: str = "min") -> Weighting:
-    """Raises UserError for an unknown scale."""
+    """Weights that make the tasks' gradients orthogonal and equally long. They may be negative.
+
+    Args:
+      scale: the common length, the root of the eigenvalues' 'min' (the paper's), 'median' or mean ('rmse').
+
+    Raises:
+      ValueError: an unknown scale.
+    """
     if scale not in SCALES:
-        raise UserError(f"weighting.aligned_mtl.scale must be one of {', '.join(SCALES)}, got '{scale}'")
+        raise ValueError(f"scale must be one of {', '.join(SCALES)}, got '{scale}'")
 
     def solve(gram, present):
         _, values, vectors, kept = pseudo_inverse(gram, present)

@@ -14,16 +14,17 @@ from dmljax.weightings.parts import even, require
 from dmljax.weightings.solvers import best, least_norm, ridge, solve_on, strategy, subsets
 
 
-def default_config() -> dict:
-    """Fields: `c`, the ball's radius as a share of |g0|; `rescale`: divide the direction by 1 + c^2, as
-    LibMTL does.
-    """
-    return {"c": 0.5, "rescale": False}
-
-
 def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
-    """Raises UserError for a c out of 0..1 (1 excluded: the direction could vanish)."""
-    require("cagrad", c=(c, 0 <= c < 1, "from 0 to below 1"))
+    """Weights of the direction that helps the worst task most, near the mean gradient.
+
+    Args:
+      c: the ball's radius as a share of |g0|, 0 <= c < 1; at 1 the direction could vanish.
+      rescale: divide the direction by 1 + c^2, as LibMTL does.
+
+    Raises:
+      ValueError: a c out of its range.
+    """
+    require(c=(c, 0 <= c < 1, "from 0 to below 1"))
 
     def solve(gram, present):
         share = even(present)

@@ -11,14 +11,11 @@ import jax.numpy as jnp
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.solvers import pseudo_inverse, strategy
 
-
-def default_config() -> dict:
-    """No fields."""
-    return {}
+TRAITS = frozenset({"signed"})
 
 
 def build() -> Weighting:
-    """Weights may be negative."""
+    """Weights of the direction at equal angles to all gradients. They may be negative."""
 
     def solve(gram, present):
         lengths = jnp.sqrt(jnp.diag(gram))

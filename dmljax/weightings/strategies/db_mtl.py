@@ -23,20 +23,19 @@ class State(NamedTuple):
     steps: object
 
 
-def default_config() -> dict:
-    """Fields: `beta` and `power` (s), how long gradients are remembered; beta 0: not at all."""
-    return {"beta": 0.9, "power": 0.0}
-
-
 def build(*, beta: float = 0.9, power: float = 0.0) -> Weighting:
-    """Keeps K copies of the trunk's parameters unless beta is 0. A task's first gradient is taken as it is.
+    """Log losses, and gradients smoothed over time and made as long as the longest.
+
+    Keeps K copies of the trunk's parameters, also where beta is 0. A task's first gradient is taken as it is.
+
+    Args:
+      beta: how long gradients are remembered, 0 <= beta < 1; 0: not at all.
+      power: s, how fast memory fades over the steps, at least 0.
 
     Raises:
-      UserError: a field out of its range.
+      ValueError: a field out of its range.
     """
-    require(
-        "db_mtl", beta=(beta, 0 <= beta < 1, "from 0 to below 1"), power=(power, power >= 0, "at least 0")
-    )
+    require(beta=(beta, 0 <= beta < 1, "from 0 to below 1"), power=(power, power >= 0, "at least 0"))
 
     def transform(jacobian, signals, state):
         known = signals.active & signals.valid

@@ -22,19 +22,20 @@ class State(NamedTuple):
     seen: object
 
 
-def default_config() -> dict:
-    """Fields: `gamma`, how strongly easy tasks are held back; `keep`, share of the former progress in the
-    moving average.
-    """
-    return {"gamma": 1.0, "keep": 0.95}
-
-
 def build(*, gamma: float = 1.0, keep: float = 0.95) -> Weighting:
-    """DIFFERS: the original measures progress by accuracies; exp(-L) is the geometric mean of the
-    probabilities of the right classes for a cross-entropy, and serves the triplet loss as well. Raises
-    UserError for a field out of its range.
+    """More weight for tasks that make little progress.
+
+    DIFFERS: the original measures progress by accuracies; exp(-L) is the geometric mean of the probabilities
+    of the right classes for a cross-entropy, and serves the triplet loss as well.
+
+    Args:
+      gamma: how strongly easy tasks are held back, at least 0.
+      keep: share of the former progress in the moving average, 0 <= keep < 1.
+
+    Raises:
+      ValueError: a field out of its range.
     """
-    require("dtp", gamma=(gamma, gamma >= 0, "at least 0"), keep=(keep, 0 <= keep < 1, "from 0 to below 1"))
+    require(gamma=(gamma, gamma >= 0, "at least 0"), keep=(keep, 0 <= keep < 1, "from 0 to below 1"))
 
     def update(signals, state):
         known = signals.active & signals.valid

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import UserError
 from dmljax.weightings.interface import Weighting
 
 MODES = ("block", "sliding")
@@ -32,22 +31,6 @@ class State(NamedTuple):
     ratio: jax.Array
     scale: jax.Array
     guard_hits: jax.Array
-
-
-def default_config() -> dict:
-    """Fields: `total` and `temperature` (K and T of the paper), `window` in mini-batches, `mode`: 'block'
-    (new weights once a window is full) or 'sliding' (every step), `literal` (no guard), `largest` guarded
-    ratio, `epsilon` added to both means, relative to the task's running mean loss.
-    """
-    return {
-        "total": 2.0,
-        "temperature": 2.0,
-        "window": 5,
-        "mode": "block",
-        "literal": False,
-        "largest": 4.0,
-        "epsilon": 1e-3,
-    }
 
 
 def build(
@@ -69,11 +52,20 @@ def build(
     counts as ratio 1, and `guard_hits` counts these. A window without a valid sample leaves the ratio as it
     was.
 
+    Args:
+      total: K of the paper, the sum of the weights, above 0.
+      temperature: T of the paper, above 0; the higher, the more even the weights.
+      window: mini-batches over which losses are averaged, at least 1.
+      mode: 'block', new weights once a window is full, or 'sliding', at every step.
+      literal: the printed formula, without a guard.
+      largest: the largest guarded ratio, above 1.
+      epsilon: added to both means, as a share of the task's running mean loss.
+
     Raises:
-      UserError: a field out of its range.
+      ValueError: a field out of its range.
     """
     if mode not in MODES:
-        raise UserError(f"weighting.dwa.mode must be block or sliding, got '{mode}'")
+        raise ValueError(f"mode must be block or sliding, got '{mode}'")
     for name, value, low in (
         ("total", total, 0),
         ("temperature", temperature, 0),
@@ -81,7 +73,7 @@ def build(
         ("largest", largest, 1),
     ):
         if not value > low:
-            raise UserError(f"weighting.dwa.{name} must be above {low}, got {value}")
+            raise ValueError(f"{name} must be above {low}, got {value}")
 
     def init(tasks):
         k = len(tasks)

@@ -7,13 +7,12 @@ import jax.numpy as jnp
 from dmljax.weightings.interface import Weighting
 
 
-def default_config() -> dict:
-    """Fields: `weight`, the weight of every task."""
-    return {"weight": 1.0}
-
-
 def build(*, weight: float = 1.0) -> Weighting:
-    """w_k = weight."""
+    """w_k = weight.
+
+    Args:
+      weight: of every task.
+    """
 
     def init(tasks):
         del tasks

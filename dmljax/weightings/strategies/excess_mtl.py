@@ -23,14 +23,16 @@ class State(NamedTuple):
     logits: object
 
 
-def default_config() -> dict:
-    """Fields: `eta`, the step size of the weights."""
-    return {"eta": 0.01}
-
-
 def build(*, eta: float = 0.01) -> Weighting:
-    """Keeps K copies of the trunk's parameters. Raises UserError for an eta that is not above 0."""
-    require("excess_mtl", eta=(eta, eta > 0, "above 0"))
+    """More weight for tasks whose excess risk is high. Keeps K copies of the trunk's parameters.
+
+    Args:
+      eta: step size of the weights, above 0.
+
+    Raises:
+      ValueError: an eta out of its range.
+    """
+    require(eta=(eta, eta > 0, "above 0"))
 
     def transform(jacobian, signals, state):
         known = signals.active & signals.valid

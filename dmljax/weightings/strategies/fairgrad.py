@@ -11,14 +11,17 @@ from dmljax.weightings.parts import require
 from dmljax.weightings.solvers import balanced, strategy
 
 
-def default_config() -> dict:
-    """Fields: `alpha`, the fairness; `unit`: see `nash_mtl`."""
-    return {"alpha": 2.0, "unit": True}
-
-
 def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
-    """Raises UserError for an alpha out of 0.1..10."""
-    require("fairgrad", alpha=(alpha, 0.1 <= alpha <= 10, "from 0.1 to 10"))
+    """Weights for which the tasks' gains are alpha-fair.
+
+    Args:
+      alpha: the fairness, 0.1 <= alpha <= 10.
+      unit: weights for gradients divided by their mean length, so that they do not shrink as gradients grow.
+
+    Raises:
+      ValueError: an alpha out of its range.
+    """
+    require(alpha=(alpha, 0.1 <= alpha <= 10, "from 0.1 to 10"))
     return strategy(
         lambda gram, present: (balanced(gram, present, alpha), 0.0 if unit else alpha / (alpha + 1))
     )

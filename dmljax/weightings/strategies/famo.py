@@ -22,23 +22,21 @@ class State(NamedTuple):
     adam: Adam
 
 
-def default_config() -> dict:
-    """Fields: `learning_rate` and `decay` (weight decay inside Adam's gradient) of the logits; `least`, a
-    lower bound of all losses; `epsilon`, the least distance from it.
-    """
-    return {"learning_rate": 0.025, "decay": 1e-3, "least": 0.0, "epsilon": 1e-8}
-
-
 def build(
     *, learning_rate: float = 0.025, decay: float = 1e-3, least: float = 0.0, epsilon: float = 1e-8
 ) -> Weighting:
     """A second forward pass on the same batch, augmented the same, gives the losses after the step.
 
+    Args:
+      learning_rate: of the logits, above 0.
+      decay: weight decay of the logits inside Adam's gradient, at least 0.
+      least: a lower bound of all losses.
+      epsilon: the least distance of a loss from it, above 0.
+
     Raises:
-      UserError: a field out of its range.
+      ValueError: a field out of its range.
     """
     require(
-        "famo",
         learning_rate=(learning_rate, learning_rate > 0, "above 0"),
         decay=(decay, decay >= 0, "at least 0"),
         epsilon=(epsilon, epsilon > 0, "above 0"),

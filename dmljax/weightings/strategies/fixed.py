@@ -6,6 +6,8 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 
+TRAITS = frozenset({"ordered"})
+
 
 def build(**weights: float) -> Weighting:
     """w_k as given; a task that is not named has weight 1.

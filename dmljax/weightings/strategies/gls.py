@@ -11,16 +11,16 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, require
 
 
-def default_config() -> dict:
-    """Fields: `epsilon`, the least value that a loss counts as; it bounds the weight of one that vanishes."""
-    return {"epsilon": 1e-3}
-
-
 def build(*, epsilon: float = 1e-3) -> Weighting:
-    """The mean runs over the active tasks that the batch could train. Raises UserError for an epsilon that is
-    not above 0.
+    """Weights of the gradient of the losses' geometric mean over the tasks that the batch could train.
+
+    Args:
+      epsilon: the least value that a loss counts as, above 0; it bounds the weight of one that vanishes.
+
+    Raises:
+      ValueError: an epsilon out of its range.
     """
-    require("gls", epsilon=(epsilon, epsilon > 0, "above 0"))
+    require(epsilon=(epsilon, epsilon > 0, "above 0"))
 
     def update(signals, state):
         known = signals.active & signals.valid

@@ -13,17 +13,22 @@ import jax.numpy as jnp
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
 
-
-def default_config() -> dict:
-    """Fields: `leak`, the share of the other sign that passes."""
-    return {"leak": 0.0}
+TRAITS = frozenset({"ordered"})
 
 
 def build(*, leak: float = 0.0) -> Weighting:
-    """DIFFERS: coordinates are those of the trunk's parameters, as in later comparisons; the paper takes an
-    activation's. Raises UserError for a leak out of 0..1.
+    """Every coordinate of the gradient keeps one sign, drawn by how much the tasks agree on it.
+
+    DIFFERS: coordinates are those of the trunk's parameters, as in later comparisons; the paper takes an
+    activation's.
+
+    Args:
+      leak: the share of the other sign that passes, 0 <= leak <= 1.
+
+    Raises:
+      ValueError: a leak out of its range.
     """
-    require("graddrop", leak=(leak, 0 <= leak <= 1, "from 0 to 1"))
+    require(leak=(leak, 0 <= leak <= 1, "from 0 to 1"))
 
     def transform(jacobian, signals, state):
         leaves, tree = jax.tree.flatten(jacobian)

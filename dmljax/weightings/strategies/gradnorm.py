@@ -26,19 +26,20 @@ class State(NamedTuple):
     seen: object
 
 
-def default_config() -> dict:
-    """Fields: `alpha`, how much more a task that lags behind gets; `learning_rate` of the weights."""
-    return {"alpha": 1.5, "learning_rate": 0.025}
-
-
 def build(*, alpha: float = 1.5, learning_rate: float = 0.025) -> Weighting:
     """Gradients are those of `weighting.gram`; the paper takes the last shared layer's.
 
     DIFFERS: lengths are divided by their mean, so that the learning rate does not depend on the gradients'
-    scale. Raises UserError for a field out of its range.
+    scale.
+
+    Args:
+      alpha: how much more a task that lags behind gets, at least 0.
+      learning_rate: of the weights, above 0.
+
+    Raises:
+      ValueError: a field out of its range.
     """
     require(
-        "gradnorm",
         alpha=(alpha, alpha >= 0, "at least 0"),
         learning_rate=(learning_rate, learning_rate > 0, "above 0"),
     )

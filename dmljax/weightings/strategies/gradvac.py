@@ -15,17 +15,19 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
 from dmljax.weightings.solvers import check_tasks, prepared
 
-
-def default_config() -> dict:
-    """Fields: `beta`, how fast the usual similarities follow."""
-    return {"beta": 0.5}
+TRAITS = frozenset({"signed", "ordered"})
 
 
 def build(*, beta: float = 0.5) -> Weighting:
-    """State: F, float32 [K, K]. Similarities are taken over all trunk parameters together. Raises UserError
-    for a beta out of 0..1.
+    """Similarities are taken over all trunk parameters together. State: F, float32 [K, K].
+
+    Args:
+      beta: how fast the usual similarities follow, 0 < beta <= 1.
+
+    Raises:
+      ValueError: a beta out of its range.
     """
-    require("gradvac", beta=(beta, 0 < beta <= 1, "above 0 and at most 1"))
+    require(beta=(beta, 0 < beta <= 1, "above 0 and at most 1"))
 
     def update(signals, usual):
         present, _, gram = prepared(signals.gram, signals.active & signals.valid)

@@ -11,15 +11,14 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import even
 from dmljax.weightings.solvers import pseudo_inverse, strategy
 
-
-def default_config() -> dict:
-    """No fields."""
-    return {}
+TRAITS = frozenset({"signed"})
 
 
 def build() -> Weighting:
-    """Sums to 1. Weights may be negative: a long gradient is turned back. Where they would grow without bound
-    (sum v near 0) each task counts the same.
+    """Weights for which the direction has equal projections on all gradients; they sum to 1.
+
+    They may be negative: a long gradient is turned back. Where weights would grow without bound (sum v near
+    0) each task counts the same.
     """
 
     def solve(gram, present):

@@ -14,15 +14,17 @@ from dmljax.weightings.strategies.uncertainty import State
 _BOUND = 10.0
 
 
-def default_config() -> dict:
-    """Fields: `learning_rate` of the scales, `start`, their first value."""
-    return {"learning_rate": 0.01, "start": 0.0}
-
-
 def build(*, learning_rate: float = 0.01, start: float = 0.0) -> Weighting:
-    """Raises UserError for a learning rate that is not above 0."""
+    """Scales that learn beside the network until all scaled losses are alike.
+
+    Args:
+      learning_rate: of the scales' logarithms, above 0.
+      start: their first value, from -10 to 10.
+
+    Raises:
+      ValueError: a field out of its range.
+    """
     require(
-        "imtl_l",
         learning_rate=(learning_rate, learning_rate > 0, "above 0"),
         start=(start, abs(start) <= _BOUND, f"within {_BOUND}"),
     )

@@ -11,14 +11,16 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
 
 
-def default_config() -> dict:
-    """Fields: `epsilon`, added to each loss; it bounds the weight of a loss that vanishes."""
-    return {"epsilon": 1e-3}
-
-
 def build(*, epsilon: float = 1e-3) -> Weighting:
-    """Raises UserError for a negative epsilon."""
-    require("log", epsilon=(epsilon, epsilon > 0, "above 0"))
+    """w_k = 1 / (L_k + epsilon).
+
+    Args:
+      epsilon: added to each loss, above 0; it bounds the weight of a loss that vanishes.
+
+    Raises:
+      ValueError: an epsilon out of its range.
+    """
+    require(epsilon=(epsilon, epsilon > 0, "above 0"))
 
     def update(signals, state):
         known = signals.active & signals.valid

@@ -10,13 +10,10 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.solvers import least_norm, strategy
 
 
-def default_config() -> dict:
-    """No fields. `weighting.wrap.normalise` gives the variants with normalised gradients."""
-    return {}
-
-
 def build() -> Weighting:
-    """Sums to 1. Every face of the simplex is tried, so the optimum is met to rounding, also where gradients
-    are parallel.
+    """Weights of the shortest vector in the hull of the gradients; they sum to 1.
+
+    Every face of the simplex is tried, so the optimum is met to rounding, also where gradients are parallel.
+    `weighting.wrap.normalise` gives the variants with normalised gradients.
     """
     return strategy(least_norm)

@@ -24,19 +24,21 @@ class State(NamedTuple):
     steps: object
 
 
-def default_config() -> dict:
-    """Fields: `beta` and `gamma`, first step sizes of the gradients and of the weights; `power` (s), how fast
-    both fall; `rho`.
-    """
-    return {"beta": 0.5, "gamma": 0.1, "power": 0.5, "rho": 0.0}
-
-
 def build(*, beta: float = 0.5, gamma: float = 0.1, power: float = 0.5, rho: float = 0.0) -> Weighting:
-    """Keeps K copies of the trunk's parameters. Sums to 1; the projection is the paper's. Raises UserError
-    for a field out of its range.
+    """Weights of gradients tracked over time; they sum to 1. Keeps K copies of the trunk's parameters.
+
+    The projection is the paper's.
+
+    Args:
+      beta: first step size of the gradients, 0 < beta <= 1.
+      gamma: first step size of the weights, above 0.
+      power: s, how fast both step sizes fall, at least 0.
+      rho: strength of the pull towards small weights, at least 0.
+
+    Raises:
+      ValueError: a field out of its range.
     """
     require(
-        "moco",
         beta=(beta, 0 < beta <= 1, "above 0 and at most 1"),
         gamma=(gamma, gamma > 0, "above 0"),
         power=(power, power >= 0, "at least 0"),

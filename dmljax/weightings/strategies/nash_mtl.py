@@ -9,15 +9,11 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.solvers import balanced, strategy
 
 
-def default_config() -> dict:
-    """Fields: `unit`: weights for gradients divided by their mean length, so that they do not shrink as
-    gradients grow.
-    """
-    return {"unit": True}
-
-
 def build(*, unit: bool = True) -> Weighting:
-    """With `unit=False` the equation holds literally; weights are then of the order of 1 over the gradients'
-    length.
+    """Weights of the tasks' bargaining solution.
+
+    Args:
+      unit: weights for gradients divided by their mean length, so that they do not shrink as gradients grow.
+        Without it the equation holds literally, and weights are of the order of 1 over the gradients' length.
     """
     return strategy(lambda gram, present: (balanced(gram, present, 1.0), 0.0 if unit else 0.5))

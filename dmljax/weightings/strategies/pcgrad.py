@@ -13,16 +13,11 @@ import jax.numpy as jnp
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.solvers import check_tasks, solved
 
-
-def default_config() -> dict:
-    """No fields."""
-    return {}
+TRAITS = frozenset({"ordered"})
 
 
 def build() -> Weighting:
-    """Everything is done on coefficients, p_i = sum_j c_ij g_j, so the gradients themselves are not
-    needed.
-    """
+    """All is done on coefficients, p_i = sum_j c_ij g_j, so the gradients themselves are not needed."""
 
     def update(signals, state):
         def solve(gram, present):

@@ -29,20 +29,18 @@ class State(NamedTuple):
     seen: object
 
 
-def default_config() -> dict:
-    """Fields: `alpha` (memory), `beta` (how seldom it looks back to the start), `tau` (temperature)."""
-    return {"alpha": 0.95, "beta": 0.99, "tau": 1.0}
-
-
 def build(*, alpha: float = 0.95, beta: float = 0.99, tau: float = 1.0) -> Weighting:
-    """Weights use this step's losses. A ratio counts as 100 at most, so that a first loss near 0 does no
-    harm.
+    """Weights use this step's losses. A ratio counts as 100 at most: a first loss near 0 does no harm.
+
+    Args:
+      alpha: memory, the share of the former weights, 0 <= alpha <= 1.
+      beta: how seldom it looks back to the start, a probability.
+      tau: temperature, above 0.
 
     Raises:
-      UserError: a field out of its range.
+      ValueError: a field out of its range.
     """
     require(
-        "relobralo",
         alpha=(alpha, 0 <= alpha <= 1, "from 0 to 1"),
         beta=(beta, 0 <= beta <= 1, "from 0 to 1"),
         tau=(tau, tau > 0, "above 0"),

@@ -10,14 +10,13 @@ import jax
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, softmax
 
-
-def default_config() -> dict:
-    """No fields."""
-    return {}
+TRAITS = frozenset({"ordered"})
 
 
 def build() -> Weighting:
-    """DIFFERS from the original in that the weights sum to the number of tasks, as with the other strategies
+    """Weights drawn at random at every step.
+
+    DIFFERS from the original in that the weights sum to the number of tasks, as with the other strategies
     here, and not to 1.
     """
 

@@ -24,17 +24,19 @@ class State(NamedTuple):
     weights: object
 
 
-def default_config() -> dict:
-    """Fields: `nearness` (lambda), `rate`, `momentum` and `steps` of the search for w."""
-    return {"nearness": 0.3, "rate": 5.0, "momentum": 0.5, "steps": 20}
-
-
 def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, steps: int = 20) -> Weighting:
-    """J1 and J2 come from the two halves of a step's micro-batches, so data.accumulate has to be even. Raises
-    UserError for a field out of its range.
+    """J1 and J2 come from the two halves of a step's micro-batches, so data.accumulate has to be even.
+
+    Args:
+      nearness: lambda, how near to the mean gradient, at least 0.
+      rate: step size of the search for w, above 0.
+      momentum: of the search, 0 <= momentum < 1.
+      steps: of the search, 1 to 1000.
+
+    Raises:
+      ValueError: a field out of its range.
     """
     require(
-        "sdmgrad",
         nearness=(nearness, nearness >= 0, "at least 0"),
         rate=(rate, rate > 0, "above 0"),
         momentum=(momentum, 0 <= momentum < 1, "from 0 to below 1"),

@@ -1,10 +1,12 @@
-"""Single-task training: one loss trains the whole network, the others are left out; the baseline of comparisons."""
+"""Single-task training: one loss trains the whole network, the others are left out."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
+
+TRAITS = frozenset({"selective", "ordered"})
 
 
 def build(*, task: str = "") -> Weighting:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import UserError
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import TINY, count, require, softmax
 
@@ -25,23 +24,21 @@ class State(NamedTuple):
     seen: object
 
 
-def default_config() -> dict:
-    """Fields: `beta`, the sharpness (negative prefers losses that fall); `variant`: 'plain', 'normalised' or
-    'loss_weighted'.
-    """
-    return {"beta": 0.1, "variant": "normalised"}
-
-
 def build(*, beta: float = 0.1, variant: str = "normalised") -> Weighting:
-    """Weights come from the losses before the step; until two are known each counts the same. Noise of single
-    batches is large: combine with weighting.wrap.window.
+    """Weights come from the losses before the step; until two are known each counts the same.
+
+    Noise of single batches is large: combine with weighting.wrap.window.
+
+    Args:
+      beta: the sharpness, not 0; negative prefers losses that fall.
+      variant: 'plain', 'normalised' or 'loss_weighted'.
 
     Raises:
-      UserError: an unknown variant, or a beta of 0.
+      ValueError: an unknown variant, or a beta of 0.
     """
     if variant not in VARIANTS:
-        raise UserError(f"weighting.softadapt.variant must be one of {', '.join(VARIANTS)}, got '{variant}'")
-    require("softadapt", beta=(beta, beta != 0, "other than 0"))
+        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got '{variant}'")
+    require(beta=(beta, beta != 0, "other than 0"))
 
     def update(signals, state):
         slope = jnp.where(signals.active, state.last - state.before, 0.0)

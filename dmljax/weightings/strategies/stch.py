@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dmljax.types import UserError
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, require, softmax
 
@@ -27,18 +26,21 @@ class State(NamedTuple):
     steps: object
 
 
-def default_config() -> dict:
-    """Fields: `form`, 'raw' or 'nadir'; `mu`, how soft the maximum is; `warmup`, steps of the nadir form that
-    train with log losses and average each loss for its nadir.
-    """
-    return {"form": "nadir", "mu": 1.0, "warmup": 100}
-
-
 def build(*, form: str = "nadir", mu: float = 1.0, warmup: int = 100) -> Weighting:
-    """Raises UserError for an unknown form or a field out of its range."""
+    """Weights of a soft maximum over the tasks.
+
+    Args:
+      form: 'raw' or 'nadir'.
+      mu: how soft the maximum is, above 0.
+      warmup: steps of the nadir form that train with log losses and average each loss for its nadir; at
+        least 1.
+
+    Raises:
+      ValueError: an unknown form, or a field out of its range.
+    """
     if form not in FORMS:
-        raise UserError(f"weighting.stch.form must be one of {', '.join(FORMS)}, got '{form}'")
-    require("stch", mu=(mu, mu > 0, "above 0"), warmup=(warmup, warmup > 0, "above 0"))
+        raise ValueError(f"form must be one of {', '.join(FORMS)}, got '{form}'")
+    require(mu=(mu, mu > 0, "above 0"), warmup=(warmup, warmup > 0, "above 0"))
 
     def update(signals, state):
         known = signals.active & signals.valid

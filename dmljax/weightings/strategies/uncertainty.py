@@ -23,15 +23,17 @@ class State(NamedTuple):
     adam: Adam
 
 
-def default_config() -> dict:
-    """Fields: `learning_rate` of the log variances, `start`, their first value."""
-    return {"learning_rate": 0.01, "start": 0.0}
-
-
 def build(*, learning_rate: float = 0.01, start: float = 0.0) -> Weighting:
-    """Raises UserError for a learning rate that is not above 0."""
+    """Log variances that learn beside the network.
+
+    Args:
+      learning_rate: of the log variances, above 0.
+      start: their first value, from -10 to 10.
+
+    Raises:
+      ValueError: a field out of its range.
+    """
     require(
-        "uncertainty",
         learning_rate=(learning_rate, learning_rate > 0, "above 0"),
         start=(start, abs(start) <= _BOUND, f"within {_BOUND}"),
     )

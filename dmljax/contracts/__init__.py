@@ -1,0 +1,16 @@
+"""What every plug-in of a family keeps: tests for pytest, one file a family, for ours and for a user's own.
+
+`dmljax check FILE` runs them. In a test suite of one's own they run by two lines:
+
+    from dmljax.contracts.weightings import *
+
+    @pytest.fixture
+    def plugin():
+        return dmljax.plugins.load_file("record.py", "weightings")
+"""
+
+import pytest
+
+from dmljax.plugins import FAMILIES
+
+pytest.register_assert_rewrite(*(f"{__name__}.{family}" for family in FAMILIES))

@@ -1,0 +1,116 @@
+"""The contract tests on one file, told in plain lines: every check, and what failed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from dmljax import plugins
+from dmljax.plugins import modules
+from dmljax.training import devices
+from dmljax.types import UserError
+from dmljax.weightings.interface import Weighting
+
+WIDTH = 300  # characters of a line about a failure
+LINES = 8  # about a failure, at most
+
+
+def check(path: str | os.PathLike, family: str = "") -> int:
+    """Runs the contract of a family on a plug-in's file, and prints every check with its outcome.
+
+    Args:
+      path: the file.
+      family: empty, that of its folder or of its contents (`family_of`).
+
+    Returns:
+      0 if all checks pass, else 1.
+
+    Raises:
+      UserError: no such file or family, or the file cannot be imported or lacks an agreed name.
+    """
+    path = Path(path)
+    family = family or family_of(path)
+    if family not in plugins.FAMILIES:
+        raise UserError(
+            f"--family must be one of {', '.join(plugins.FAMILIES)}; got"
+            f" '{family}'.{plugins.nearest(family, plugins.FAMILIES)}"
+        )
+    plugin = plugins.load_file(path, family)
+    plugins.defaults_of(family, plugin)
+    devices.set_up_compiler()
+    print(f"{path}: the contract of {family}")
+    tests = Path(__file__).with_name(f"{family}.py")
+    told = _Told(plugin)
+    # no settings of the folder that it is started in, and no report of pytest's own
+    alone = ["-c", os.devnull, f"--rootdir={tests.parent}", "-pno:terminal", "-pno:cacheprovider"]
+    pytest.main([str(tests), *alone], plugins=[told])
+    print(f"{told.passed} passed, {told.failed} failed, {told.skipped} do not apply")
+    return int(told.failed > 0 or not told.passed)
+
+
+def family_of(path: Path) -> str:
+    """The family by the file's folder, or else by what the file has and what its `build` returns.
+
+    Raises:
+      UserError: neither tells, or the file cannot be imported.
+    """
+    folder = path.resolve().parent.name
+    folders = {package.rpartition(".")[2]: family for family, package in plugins.PACKAGES.items()}
+    if folder in plugins.FAMILIES or folder in folders:
+        return folders.get(folder, folder)
+    module = modules.import_file(path, "checked")
+    for family, agreed in plugins.FAMILIES.items():
+        if agreed != ("build",) and all(hasattr(module, name) for name in agreed):
+            return family
+    try:
+        built = module.build()
+    except Exception:  # whatever is wrong with it: the checks will tell
+        built = None
+    if isinstance(built, Weighting):
+        return "weightings"
+    if hasattr(built, "init") and hasattr(built, "apply"):
+        return "backbones"
+    raise UserError(
+        f"the family of '{path}' cannot be told; give --family, one of {', '.join(plugins.FAMILIES)}, or put"
+        " the file into a folder of that name"
+    )
+
+
+class _Told:
+    """What pytest asks and tells: the plug-in as a fixture, and the outcome of each test."""
+
+    def __init__(self, plugin: ModuleType):
+        self.module = plugin
+        self.passed = self.failed = self.skipped = 0
+        self.reached = ""
+
+    @pytest.fixture(scope="session")
+    def plugin(self) -> ModuleType:
+        return self.module
+
+    def pytest_exception_interact(self, call) -> None:
+        """Where in the plug-in's own file the failure came from."""
+        lines = [e.lineno + 1 for e in call.excinfo.traceback if str(e.path) == self.module.__file__]
+        self.reached = f"at line {lines[-1]} of {Path(self.module.__file__).name}: " if lines else ""
+
+    def pytest_runtest_logreport(self, report) -> None:
+        if report.passed and report.when != "call":
+            return
+        name, bracket, case = report.location[2].removeprefix("test_").partition("[")
+        name = f"{name.replace('_', ' ')}{' ' + bracket + case if bracket else ''}"
+        if report.passed:
+            self.passed += 1
+            print(f"  ok      {name}", flush=True)
+        elif report.skipped:
+            self.skipped += 1
+            print(f"  -       {name}: {report.longrepr[2].removeprefix('Skipped: ')}", flush=True)
+        else:
+            self.failed += 1
+            message = getattr(report.longrepr, "reprcrash", None)
+            text = self.reached + (message.message if message else str(report.longrepr))
+            print(f"  FAILED  {name}", flush=True)
+            for line in text.splitlines()[:LINES]:
+                print(f"            {line[:WIDTH]}", flush=True)

@@ -1,0 +1,74 @@
+"""What every dataset keeps: labels that fit their names, mirrored poses, images that can be read again.
+
+Tests take a fixture `plugin`, the dataset's module. Its `write_fixture(root)` writes a tiny tree in the set's
+layout, on which they run.
+"""
+
+import inspect
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+
+from dmljax import plugins
+from dmljax.data.images import read_all
+from dmljax.types import MISSING, Samples, UserError
+
+
+@pytest.fixture
+def samples(plugin, tmp_path):
+    assert hasattr(plugin, "write_fixture"), (
+        f"{plugin.__file__} lacks write_fixture(root), which writes a tiny tree in the set's layout"
+    )
+    plugin.write_fixture(str(tmp_path))
+    found = plugin.samples(str(tmp_path), **plugins.defaults_of("datasets", plugin))
+    assert isinstance(found, Samples), f"samples must return Samples, got {type(found).__name__}"
+    return found
+
+
+def test_labels_fit_their_names(samples):
+    assert len(samples) and len(set(samples.references)) == len(samples)
+    for labels, names in (
+        (samples.expression, samples.expression_names),
+        (samples.pose, samples.pose_names),
+        (samples.identity, samples.identity_names),
+    ):
+        assert labels.dtype == np.int32 and labels.shape == (len(samples),)
+        assert labels.min() >= MISSING and labels.max() < len(names) and len(set(names)) == len(names)
+
+
+def test_mirror_is_an_involution_that_negates_the_yaw(samples):
+    assert len(samples.pose_mirror) == len(samples.pose_yaw) == len(samples.pose_names)
+    for pose, mirrored in enumerate(samples.pose_mirror):
+        if mirrored != MISSING:
+            assert samples.pose_mirror[mirrored] == pose
+            yaw = samples.pose_yaw[pose]
+            assert (np.isnan(yaw) and np.isnan(samples.pose_yaw[mirrored])) or samples.pose_yaw[
+                mirrored
+            ] == -yaw
+
+
+def test_images_can_be_read_and_are_the_same_every_time(samples):
+    few = samples.take(np.arange(min(8, len(samples))))
+    _, first = read_all(few, 16, progress=False)
+    _, again = read_all(few, 16, progress=False)
+    assert first.shape[1:] == (16, 16, 3) and np.array_equal(first, again) and first.std() > 1
+
+
+def test_it_can_be_opened_in_another_process(plugin):
+    """What opens the set crosses to the workers that prepare it."""
+    opener = partial(plugin.samples, "nowhere", **plugins.defaults_of("datasets", plugin))
+    assert pickle.loads(pickle.dumps(opener)).func is plugin.samples
+
+
+def test_a_missing_or_empty_folder_is_one_clear_error(plugin, tmp_path):
+    (root, *_) = inspect.signature(plugin.samples).parameters.values()
+    if root.default is not root.empty:
+        pytest.skip("the set needs no folder")
+    for place in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(ValueError) as told:
+            plugin.samples(str(place), **plugins.defaults_of("datasets", plugin))
+        assert isinstance(told.value, UserError), f"expected a UserError, got {told.value!r}"
+        name = plugin.__file__.rpartition("/")[2].removesuffix(".py")
+        assert name in str(told.value), f"the error does not name the set, {name}: {told.value}"

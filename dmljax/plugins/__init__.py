@@ -1,0 +1,207 @@
+"""Plug-ins by file name: files of this package, of a user's folders and modules of installed packages.
+
+A plug-in is a module with the few names that its family agrees on (`FAMILIES`). It may lie in this package,
+in a user's folder as FOLDER/<family>/NAME.py (`add_folder`, `--plugins=FOLDER`, the environment variable
+DMLJAX_PLUGINS), or in an installed package that names it as an entry point of the group `dmljax.<family>`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import importlib.metadata
+import os
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from dmljax.plugins import modules
+from dmljax.plugins.modules import FAMILIES, a_field_a_task, defaults_of, load_file
+from dmljax.types import UserError
+
+__all__ = [
+    "FAMILIES",
+    "a_field_a_task",
+    "add_folder",
+    "defaults",
+    "defaults_of",
+    "folders",
+    "load",
+    "load_file",
+    "names",
+    "nearest",
+]
+
+PACKAGES = {"weightings": "dmljax.weightings.strategies"}
+VARIABLE = "DMLJAX_PLUGINS"
+
+_given: list[Path] = []  # folders from `add_folder`
+_remembered: list[Path] = []  # folders of the runs that were read
+_lost: list[Path] = []  # such folders that are no longer there
+
+
+class _Found(NamedTuple):
+    where: str  # a path, or the package that has it
+    load: Callable[[], ModuleType]
+
+
+def nearest(name: str, known) -> str:
+    """' Did you mean ...?' for a misspelt name, or nothing."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def names(family: str) -> tuple[str, ...]:
+    """All plug-ins of a family, sorted.
+
+    Raises:
+      UserError: an unknown family, a name that exists twice, or a folder that is no plug-in folder.
+    """
+    return tuple(sorted(_table(family)))
+
+
+def load(family: str, name: str) -> ModuleType:
+    """The module of one plug-in.
+
+    Raises:
+      UserError: there is none of that name, it cannot be imported, or it lacks an agreed name.
+    """
+    known = _table(family)
+    if name not in known:
+        lost = f" No longer there: {', '.join(map(str, _lost))}; give --plugins=FOLDER." if _lost else ""
+        there = ", ".join(sorted(known))
+        raise UserError(f"no '{name}' among the {family}; there are {there}.{nearest(name, known)}{lost}")
+    return known[name].load()
+
+
+def defaults(family: str, name: str) -> dict:
+    """The fields of a plug-in and their defaults, as its `build` (of a dataset, `samples`) states them."""
+    return defaults_of(family, load(family, name))
+
+
+def add_folder(folder: str | os.PathLike) -> None:
+    """Adds the plug-ins of FOLDER/<family>/NAME.py to those that are found by name.
+
+    Raises:
+      UserError: there is no such folder, or it has no folder of a family.
+    """
+    path = _checked(folder, "the plug-in folder")
+    if path not in _given:
+        _given.append(path)
+
+
+def folders() -> tuple[str, ...]:
+    """The folders in use, absolute: those of `add_folder`, then those of DMLJAX_PLUGINS."""
+    return tuple(map(str, dict.fromkeys([*_given, *_from_environment()])))
+
+
+def remember(known: Iterable[str]) -> None:
+    """Takes up the folders of a run that is read. A folder given now comes first where both have a name."""
+    for folder in map(Path, known):
+        if not folder.is_dir():
+            _lost.append(folder)
+        elif folder not in _remembered:
+            _remembered.append(folder)
+
+
+def state() -> tuple:
+    """What another process has to `restore` before it reads what this one pickled."""
+    return folders(), tuple(map(str, _remembered)), dict(modules.imported)
+
+
+def restore(kept: tuple) -> None:
+    """Finds and imports here what the process of this `state` found and imported."""
+    given, remembered, files = kept
+    _given.extend(Path(folder) for folder in given if Path(folder) not in _given)
+    remember(remembered)
+    for family, path in files.values():
+        load_file(path, family)
+
+
+def _table(family: str) -> dict[str, _Found]:
+    if family not in FAMILIES:
+        raise UserError(
+            f"unknown plug-in family '{family}'; there are {', '.join(FAMILIES)}.{nearest(family, FAMILIES)}"
+        )
+    found: dict[str, _Found] = {}
+    given = [*_given, *(f for f in _from_environment() if f not in _given)]
+    for source in (_own(family), _installed(family), _in_folders(family, given)):
+        _add(family, found, source)
+    earlier: dict[str, _Found] = {}
+    _add(family, earlier, _in_folders(family, [f for f in _remembered if f not in given]))
+    return earlier | found
+
+
+def _add(family: str, found: dict[str, _Found], more: Iterator[tuple[str, _Found]]) -> None:
+    for name, plugin in more:
+        if name in found:
+            raise UserError(
+                f"'{name}' exists twice among the {family}: {found[name].where} and {plugin.where}; rename"
+                " one of them"
+            )
+        found[name] = plugin
+
+
+def _own(family: str) -> Iterator[tuple[str, _Found]]:
+    package = importlib.import_module(PACKAGES.get(family, f"dmljax.{family}"))
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            where = str(Path(module.module_finder.path) / f"{module.name}.py")
+            load = functools.partial(importlib.import_module, f"{package.__name__}.{module.name}")
+            yield module.name, _Found(where, load)
+
+
+@functools.cache
+def _entry_points(family: str) -> tuple:
+    return tuple(importlib.metadata.entry_points(group=f"dmljax.{family}"))
+
+
+def _installed(family: str) -> Iterator[tuple[str, _Found]]:
+    for point in _entry_points(family):
+        where = f"{point.value} of the package {point.dist.name if point.dist else '(unknown)'}"
+        yield point.name, _Found(where, functools.partial(_load_installed, family, point, where))
+
+
+def _load_installed(family: str, point, where: str) -> ModuleType:
+    try:
+        module = point.load()
+    except Exception as error:
+        raise UserError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+    if not isinstance(module, ModuleType):
+        raise UserError(f"{where} must be a module, and is {type(module).__name__}; name the module alone")
+    modules.check_names(family, module, where)
+    return module
+
+
+def _in_folders(family: str, places: Iterable[Path]) -> Iterator[tuple[str, _Found]]:
+    for place in places:
+        for path in sorted((place / family).glob("*.py")):
+            if path.stem.startswith("_"):
+                continue
+            if not path.stem.isidentifier():
+                raise UserError(f"'{path}' names a field: letters, digits and underscores only; rename it")
+            yield path.stem, _Found(str(path), functools.partial(load_file, path, family))
+
+
+def _from_environment() -> list[Path]:
+    texts = re.split(f"[,{re.escape(os.pathsep)}]", os.environ.get(VARIABLE, ""))
+    return [_checked(text.strip(), VARIABLE) for text in texts if text.strip()]
+
+
+def _checked(folder: str | os.PathLike, given_by: str) -> Path:
+    path = Path(folder).expanduser().resolve()
+    expected = f"expected FOLDER/<family>/NAME.py with a family of {', '.join(FAMILIES)}"
+    if not path.is_dir():
+        raise UserError(f"{given_by}: no folder at '{path}'; {expected}")
+    if not any((path / family).is_dir() for family in FAMILIES):
+        inside = sorted(p.name for p in path.iterdir() if not p.name.startswith((".", "_")))
+        above = f" Give the folder above, '{path.parent}'." if path.name in FAMILIES else ""
+        raise UserError(
+            f"{given_by}: '{path}' has no folder of a family; {expected}; it holds"
+            f" {', '.join(inside[:8]) or 'nothing'}.{above}"
+        )
+    return path

@@ -1,0 +1,121 @@
+"""One plug-in: a file or module, the names that its family agrees on, and the fields that it takes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from dmljax.types import UserError
+
+# The families, and the names that every plug-in of one has.
+FAMILIES = {
+    "datasets": ("samples",),
+    "detectors": ("build",),
+    "descriptors": ("build",),
+    "backbones": ("build",),
+    "weightings": ("build",),
+    "experiments": ("ITEMS", "members", "show"),
+}
+
+# Parameters of `build` that whoever builds the network gives; they are no fields of a configuration.
+SUPPLIED = {"backbones": {"dtype", "axis_name", "remat", "name"}}
+
+imported: dict[str, tuple[str, str]] = {}  # module name -> (family, path) of each file that was imported
+
+
+def load_file(path: str | os.PathLike, family: str) -> ModuleType:
+    """The module of a plug-in's file, wherever it lies.
+
+    Raises:
+      UserError: it cannot be imported, or lacks an agreed name.
+    """
+    module = import_file(path, family)
+    check_names(family, module, module.__file__)
+    imported[module.__name__] = (family, module.__file__)
+    return module
+
+
+def import_file(path: str | os.PathLike, kind: str) -> ModuleType:
+    """A file as a module, under a name of its own that is the same in every process, and imported once.
+
+    Raises:
+      UserError: it cannot be imported; with the line.
+    """
+    path = Path(path).resolve()
+    if not path.is_file() or path.suffix != ".py":
+        raise UserError(f"no Python file at '{path}'")
+    name = f"dmljax_plugin_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            del sys.modules[name]
+            raise UserError(
+                f"{_place(error, path)}: {type(error).__name__}: {' '.join(str(error).split())}"
+            ) from error
+    return sys.modules[name]
+
+
+def defaults_of(family: str, plugin: ModuleType) -> dict:
+    """The fields of a module: its keyword-only parameters, without those that the caller gives (`SUPPLIED`).
+
+    Raises:
+      UserError: a parameter that is no field: not keyword-only, without a default, or no plain value.
+    """
+    parameters = _parameters(family, plugin)
+    fields = {}
+    for parameter in parameters[1:] if family == "datasets" else parameters:
+        name, where = parameter.name, f"{plugin.__file__}: the parameter '{parameter.name}'"
+        if name in SUPPLIED.get(family, ()) or (
+            family == "weightings" and parameter.kind is parameter.VAR_KEYWORD
+        ):
+            continue
+        if parameter.kind is not parameter.KEYWORD_ONLY or parameter.default is parameter.empty:
+            raise UserError(f"{where} must be keyword-only and have a default, as in (*, {name}=1.0)")
+        if not _plain(parameter.default):
+            raise UserError(
+                f"{where} must have a number, text, truth value or tuple of these as its default, got"
+                f" {parameter.default!r}"
+            )
+        fields[name] = parameter.default
+    return fields
+
+
+def a_field_a_task(plugin: ModuleType) -> bool:
+    """Whether a strategy takes a weight of each task by the task's name: `build(**weights)`."""
+    return any(p.kind is p.VAR_KEYWORD for p in _parameters("weightings", plugin))
+
+
+def check_names(family: str, module: ModuleType, where: str) -> None:
+    """Raises UserError if a module, from `where`, lacks a name that its family agrees on."""
+    lacking = [name for name in FAMILIES[family] if not hasattr(module, name)]
+    if lacking:
+        agreed = ", ".join(FAMILIES[family])
+        raise UserError(f"{where} lacks {', '.join(lacking)}; every file of {family} has {agreed}")
+
+
+def _parameters(family: str, plugin: ModuleType) -> list[inspect.Parameter]:
+    make = getattr(plugin, "samples" if family == "datasets" else "build", None)
+    return list(inspect.signature(make).parameters.values()) if make else []
+
+
+def _plain(value) -> bool:
+    return isinstance(value, bool | int | float | str) or (
+        isinstance(value, tuple) and all(map(_plain, value))
+    )
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """The file, and the line of it at which the import failed."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}, line {error.lineno}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)

@@ -1,0 +1,35 @@
+"""Checks a plug-in of one's own: runs the contract tests of its family on the file.
+
+    dmljax check plugins/weightings/record.py
+    dmljax check record.py --family=weightings
+
+The family is that of the folder, or it is told by what the file has. Prints every check and, where one fails,
+what was expected and which line of the file was reached. Exit code 0: all checks pass; 1: some do not.
+"""
+
+import sys
+
+from absl import flags
+from dmljax.launch import cli
+
+
+def define(values):
+    flags.DEFINE_string("file", "", "the plug-in's file; or the first argument", flag_values=values)
+    flags.DEFINE_string("family", "", "its family; empty: told by folder or contents", flag_values=values)
+    cli.positional("file")
+
+
+def main(values):
+    from dmljax.types import UserError
+
+    if not values.file:
+        raise UserError("give the file: dmljax check plugins/weightings/record.py")
+    try:
+        from dmljax.contracts import check
+    except ModuleNotFoundError as error:
+        raise UserError(f"checks need {error.name}, which is not installed; install dmljax[test]") from None
+    return check.check(values.file, values.family)
+
+
+if __name__ == "__main__":
+    cli.run("check", sys.modules[__name__].__doc__, define, main)
