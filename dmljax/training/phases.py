@@ -34,17 +34,14 @@ def active(
       turns_until: length of the first phase in steps; 0 for none.
       turn_steps: how many steps a turn lasts. The paper says "interactively", without a number.
     """
-    started = {task: step >= starts.get(task, 0) for task in tasks}
-    present = [task for task in turns if task in tasks]
-    alternating = (step < turns_until) & (len(present) > 1)
-    turn = (step // turn_steps) % max(len(present), 1)
-    idle = jnp.bool_(False)  # the task whose turn it is has not started
-    for k, task in enumerate(present):
-        idle |= (turn == k) & ~started[task]
-    trained = dict(started)
-    for k, task in enumerate(present):
-        trained[task] &= ~alternating | (turn == k) | idle
-    return jnp.stack([jnp.asarray(trained[task]) for task in tasks])
+    trained = {task: step >= starts[task] if task in starts else jnp.bool_(True) for task in tasks}
+    started, present = dict(trained), [task for task in turns if task in tasks]
+    first_phase, turn = step < turns_until, (step // turn_steps) % max(len(present), 1)
+    for task in present:
+        for k, other in enumerate(present):
+            if other != task:
+                trained[task] &= ~(first_phase & (turn == k) & started[other])
+    return jnp.stack([trained[task] for task in tasks])
 
 
 def trainable(
