@@ -1,181 +1,44 @@
-"""Every field of a run, with its default. Experiments start from `get_config` and change what they need.
+"""Every field of a run: what it means, its default, and what it may be.
 
-Two presets: `safe` (the default) and `paper`. They differ only where the paper is silent or, taken literally,
-does not
-hold: link, normalisation, reduction, the guard of the dynamic weights, warm-up of the moving average. Choose
-with `--config=NAME:paper`. Durations are texts: '500 epochs', '100 steps', '10%' (of the run).
+Experiments start from `get_config` and change what they need; `dmljax fields` lists the fields. Two presets,
+`safe` (the default) and `paper`, are chosen with `--config=NAME:paper`. They differ only where the paper is
+silent or, taken literally, does not hold: link, normalisation, reduction, guard of the dynamic weights,
+warm-up of the moving average.
 """
 
 from inspect import signature
 
 from ml_collections import ConfigDict
 
-from dmljax import plugins
-from dmljax.training.augment import Options as AugmentOptions
+from dmljax import fields, plugins
+from dmljax.data.feeds import FEEDS
+from dmljax.data.splits import KINDS as SPLITS
+from dmljax.durations import ABSOLUTE, RELATIVE
+from dmljax.fields import Field
+from dmljax.losses.triplet import LINKS
+from dmljax.models.pretrained import PARTS
+from dmljax.models.regions import REGIONS
+from dmljax.preparation.crop import MISSED, RULES
+from dmljax.training import augment, optimizer, rivals
+from dmljax.training.objective import RELATIONS
 from dmljax.training.objective import Options as LossOptions
-from dmljax.types import TASKS, UserError
-from dmljax.weightings import wrap
+from dmljax.training.step import GRADIENTS_ON
+from dmljax.types import CHECKPOINTS, TASKS, UserError
+from dmljax.weightings.gradients import HEADS
+from dmljax.weightings.wrappers import NORMALISE, RESCALE
+from dmljax.weightings.wrapping import NONE, wrap
 
 PRESETS = ("safe", "paper")
 
 
-def _family(family: str, name: str, **fields) -> dict:
-    """A section: the chosen plug-in of a family, the section's own fields, and the fields of all plug-ins.
-
-    Raises:
-      UserError: a plug-in has the name of a field.
-    """
-    section = {"name": name} | fields
-    for other in plugins.names(family):
-        if other in section:
-            raise UserError(
-                f"'{other}' cannot be the name of one of the {family}: it is a field of that section of the"
-                f" configuration; rename the file {plugins.load(family, other).__file__}"
-            )
-        section[other] = plugins.defaults(family, other)
-        if family == "weightings" and plugins.a_field_a_task(plugins.load(family, other)):
-            section[other] |= dict.fromkeys(TASKS, 1.0)
-    return section
-
-
 def get_config(preset: str = "safe") -> ConfigDict:
-    """The base configuration: DML-Net at 224 pixels as in Table 1 of the paper, on the embedded default
-    set.
-    """
+    """The base configuration: DML-Net at 224 pixels as in Table 1, on the embedded default set."""
     if preset not in PRESETS:
         raise UserError(
             f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{plugins.nearest(preset, PRESETS)}"
         )
-    losses = LossOptions()
-    config = ConfigDict()
-    config.seed = 0
+    config = fields.config_dict(declarations())
     config.preset = preset
-    config.plugins = plugins.folders()  # where plug-ins of one's own lie: --plugins=FOLDER
-
-    config.dataset = _family(
-        "datasets",
-        "synthetic",
-        root="",
-        # CSV of reference, pose, identity that adds to or corrects the set's labels
-        labels="",
-        # several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root
-        train="",
-        # another set to test on, 'sfew:FOLDER'; labels meet by name; empty: people of the same set
-        test="",
-    )
-    config.dataset.synthetic.update(identities=100, size=224)
-
-    config.crop = ConfigDict()
-    # set (its own window) | none | views | boxes (from a table) | haar | dlib | mtcnn
-    config.crop.rule = "set"
-    config.crop.table = ""  # CSV of views or boxes: see dmljax/data/crop.py
-    config.crop.margin = 0.2  # around a table's or detector's box, as a share of its longer side
-    config.crop.side = 480  # pixels of the longer side of what a detector searches: more finds smaller faces
-    config.crop.missed = "skip"  # images without a face: skip (and list) | whole
-
-    config.split = ConfigDict()
-    # folds | fraction | given (the set's own) | paper (as many people as the paper tested) | list
-    config.split.kind = "folds"
-    # for kind=list: split.json of another run, or a text file with the name of a test person a line
-    config.split.file = ""
-    # people are chosen so that expressions and poses are alike on all sides, as far as people allow
-    config.split.stratify = True
-    config.split.folds = 5
-    config.split.fold = 0  # which fold tests; -1: all folds, one run each
-    config.split.test = 0.2  # share of the identities, for kind=fraction
-    config.split.validation = 0.0  # share of the training identities that choose the best checkpoint
-
-    config.data = ConfigDict()
-    config.data.image_size = 224
-    config.data.tuples_per_step = 3  # five-tuples in a mini-batch: 15 images
-    config.data.accumulate = 1  # mini-batches per optimizer step; mining sees one at a time
-    config.data.leftovers = False  # also train on samples that are in no five-tuple
-    config.data.feed = "resident"  # resident | tfdata
-    config.data.memory = "device"  # where the resident set lies: device | host
-
-    config.augment = AugmentOptions()._asdict()
-
-    config.model = ConfigDict()
-    config.model.branches = ("face", "eyes", "mouth")
-    config.model.pose_head = True
-    config.model.fused = 512
-    config.model.embedding = 128
-    config.model.hidden = 128
-    config.model.deviation = 0.04  # initial deviation of fully connected layers (Table 1)
-    config.model.softmax_deviation = 1 / 512  # and of softmax layers
-    # BatchNorm in fusion and embedding too; keeps small networks from collapsing
-    config.model.batch_norm = False
-    config.model.stretch = False  # eyes and mouth resized to the size of the face
-    config.model.dtype = "float32"  # of the activations: float32 | bfloat16
-    config.model.remat = False  # recompute blocks in the backward pass to save memory
-    config.model.sync_batch_norm = True  # statistics over the whole global batch
-    config.backbone = _family("backbones", "resnet")
-
-    config.init = ConfigDict()
-    config.init.run = ""  # folder of a run to start from: pre-train there, fine-tune here
-    config.init.checkpoint = "last"  # last | best; its moving averages are taken
-    config.init.parts = ("branches", "fusion")  # of branches, fusion, embedding, expression_head, pose_head
-
-    config.losses = ConfigDict()
-    config.losses.triplets = losses.triplets  # 'pose', 'identity', both or none
-    config.losses.margin_pose = 0.2  # the paper gives no margins
-    config.losses.margin_identity = 0.2
-    config.losses.link = losses.link  # hinge | softplus | none (the printed equations)
-    config.losses.normalise = losses.normalise  # mine on embeddings of unit length
-    config.losses.anchors = losses.anchors  # tuple | all
-    config.losses.reduction = losses.reduction  # mean over valid anchors times reference_anchors | sum
-    config.losses.reference_anchors = losses.reference_anchors
-    # metric losses beside the triplets or in their place: contrastive, island, tuplet
-    config.losses.others = losses.others
-    config.losses.contrastive = {"margin": 1.0}  # between embeddings of unit length the largest distance is 2
-    config.losses.island = {"between": 0.3}  # weight of the centres' repulsion
-    config.losses.tuplet = {"threshold": 1.0, "margin": 0.5}  # squared distances from a cluster's centre
-    config.losses.scope = losses.scope  # hardest examples from: global | device
-    # the fixed combination that stops a run
-    config.losses.total = {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
-
-    config.weighting = _family(
-        "weightings",
-        "dwa",
-        # where strategies that ask for it get inner products of gradients: shared (trunk) | rep (f2, cheap)
-        gram="shared",
-        # what reaches the heads: weighted | unit, every loss in full
-        heads="weighted",
-        # changes to any strategy: see dmljax/weightings/wrapping.py
-        wrap={name: p.default for name, p in signature(wrap).parameters.items() if p.default is not p.empty},
-    )
-    config.weighting.single.task = TASKS[0]
-
-    config.optimizer = ConfigDict()
-    config.optimizer.learning_rate = 0.01
-    config.optimizer.decay = 0.8
-    config.optimizer.decay_every = "20 epochs"  # the paper gives no period
-    config.optimizer.warmup = "0 steps"
-    config.optimizer.b1 = 0.9
-    config.optimizer.b2 = 0.999
-    config.optimizer.epsilon = 1e-8
-    config.optimizer.clip = 0.0  # largest global norm of the gradients; 0: none
-    config.optimizer.weight_decay = 0.0
-
-    config.ema = {"decay": 0.9999, "warmup": True}
-
-    config.phases = ConfigDict()
-    # pose branch frozen, expression and metric learning in turns; '0 steps': no such phase
-    config.phases.first = "10%"
-    config.phases.turn = "1 steps"
-    # a lead for the heads: mining collapses an embedding not yet formed
-    config.phases.triplet_after = "0 steps"
-
-    config.train = ConfigDict()
-    config.train.duration = "500 epochs"
-    config.train.log_every = "10 steps"
-    config.train.save_every = "1 epochs"
-    # log norms and cosines of the tasks' gradients on the trunk; 0: never
-    config.train.conflicts_every = "0 steps"
-    # stop after this many epochs in which the fixed combination did not fall; 0: never
-    config.train.patience = 0
-    config.train.least_fall = 1e-4  # relative; what counts as falling
-
     if preset == "paper":
         config.losses.link = "none"
         config.losses.normalise = False
@@ -183,3 +46,264 @@ def get_config(preset: str = "safe") -> ConfigDict:
         config.weighting.dwa.literal = True
         config.ema.warmup = False
     return config.lock()
+
+
+def declarations() -> dict:
+    """All fields as nested dicts of `Field`, plug-ins' options among them; defaults are those of `safe`."""
+    seeded = "Seed of split, data order, initial weights and augmentation."
+    return {
+        "seed": Field(0, seeded, least=0, most=2**32 - 1),
+        "preset": Field("safe", "The preset that the other fields started from.", choices=PRESETS),
+        "plugins": Field(plugins.folders(), "Folders with plug-ins of one's own, given as --plugins=FOLDER."),
+        "dataset": _dataset(),
+        "crop": _crop(),
+        "split": _split(),
+        "data": _data(),
+        "augment": augment.FIELDS,
+        "model": _model(),
+        "backbone": _family("backbones", "resnet", "Backbone of each branch, one of dmljax/backbones/.", {}),
+        "init": _init(),
+        "losses": _losses(),
+        "weighting": _weighting(),
+        "optimizer": optimizer.FIELDS | _rate(),
+        "ema": _ema(),
+        "phases": _phases(),
+        "train": _train(),
+    }
+
+
+def _family(family: str, name: str, meaning: str, own: dict, **changed: dict) -> dict:
+    """A section: the choice among a family's plug-ins, the section's own fields, and all plug-ins' options.
+
+    Args:
+      changed: plug-in -> options that have another default here.
+
+    Raises:
+      UserError: a plug-in has the name of a field.
+    """
+    known = plugins.names(family)
+    section = {"name": Field(name, meaning, choices=known)} | own
+    for other in known:
+        if other in section:
+            raise UserError(
+                f"'{other}' cannot be the name of one of the {family}: it is a field of that section of the"
+                f" configuration; rename the file {plugins.load(family, other).__file__}"
+            )
+        options = plugins.defaults(family, other) | changed.get(other, {})
+        if family == "weightings" and plugins.a_field_a_task(plugins.load(family, other)):
+            options |= dict.fromkeys(TASKS, 1.0)
+        section[other] = fields.of_plugin(f"{family}/{other}", options)
+    return section
+
+
+def _dataset() -> dict:
+    joined = "Several sets joined, 'kdef:FOLDER,rafd:FOLDER'; empty: dataset.name in dataset.root."
+    other = "Another set to test on, 'sfew:FOLDER', labels meeting by name; empty: people of the same set."
+    own = {
+        "root": Field("", "Folder or archive of the set, as it lies or prepared."),
+        "labels": Field("", "CSV of reference, pose, identity that adds to or corrects the set's labels."),
+        "train": Field("", joined),
+        "test": Field("", other),
+    }
+    rendered = {"identities": 100, "size": 224}
+    return _family("datasets", "synthetic", "The set, one of dmljax/datasets/.", own, synthetic=rendered)
+
+
+def _crop() -> dict:
+    rule = (
+        "What says where the face is: the set, nothing, a table of boxes a view or an image, or a detector."
+    )
+    margin = "Margin around a table's or detector's box."
+    searched = "Longer side of what a detector searches: more finds smaller faces."
+    return {
+        "rule": Field("set", rule, choices=(*RULES, *plugins.names("detectors"))),
+        "table": Field("", "CSV of views or boxes, for crop.rule=views and crop.rule=boxes."),
+        "margin": Field(0.2, margin, unit="share of the box's longer side", least=0, below=2),
+        "side": Field(480, searched, unit="pixels", least=64, most=4096),
+        "missed": Field("skip", "Images without a face: skipped and listed, or taken whole.", choices=MISSED),
+    }
+
+
+def _split() -> dict:
+    kind = "Who tests: a fold, a fraction, whom the set gives, as many as in the paper, or who is listed."
+    listed = "For split.kind=list: split.json of another run, or a text with a test person's name a line."
+    alike = "People are chosen so that expressions and poses are alike on all sides, as far as people allow."
+    held = "People who choose the best checkpoint."
+    return {
+        "kind": Field("folds", kind, choices=SPLITS),
+        "file": Field("", listed),
+        "stratify": Field(True, alike),
+        "folds": Field(5, "Number of folds by person.", unit="folds", least=2),
+        "fold": Field(0, "Number of the fold that tests; -1: all folds, one run each.", least=-1),
+        "test": Field(0.2, "People who test.", unit="share of the identities", above=0, below=1),
+        "validation": Field(0.0, held, unit="share of the training identities", least=0, below=1),
+    }
+
+
+def _data() -> dict:
+    batch = "Mini-batch over all devices; Table 1 has 15 images, three five-tuples."
+    accumulate = "What an optimizer step takes; mining sees one mini-batch at a time."
+    return {
+        "image_size": Field(224, "Side to which faces are resized (section 3.2).", unit="pixels", least=3),
+        "tuples_per_step": Field(3, batch, unit="five-tuples", least=1),
+        "accumulate": Field(1, accumulate, unit="mini-batches", least=1),
+        "leftovers": Field(False, "Also train on samples that Algorithm 1 leaves in no five-tuple."),
+        "feed": Field("resident", "Images kept in memory, or read from disk.", choices=FEEDS),
+        "memory": Field("device", "Whose memory resident images are kept in.", choices=("device", "host")),
+    }
+
+
+def _model() -> dict:
+    dense = "Standard deviation of fully connected layers' initial weights, N(0, 0.04) in Table 1."
+    softmax = "Standard deviation of softmax layers' initial weights, N(0, 1/512) in Table 1."
+    norm = "BatchNorm in fusion and embedding too, which the paper has not; small networks collapse without."
+    stretch = "Eyes and mouth, about a third of the face each (section 3.2), are resized to its size."
+    return {
+        "branches": Field(REGIONS, "Regions with a backbone of their own (MFE).", choices=REGIONS, least=1),
+        "pose_head": Field(True, "Whether there is the branch for the pose, HPE (section 3.4)."),
+        "fused": Field(512, "Width of f2 (Algorithm 2), not in the paper.", unit="features", least=1),
+        "embedding": Field(128, "Width of e (eq. 1), not in the paper.", unit="features", least=1),
+        "hidden": Field(128, "Width of each head's hidden layer.", unit="features", least=1),
+        "deviation": Field(0.04, dense, above=0),
+        "softmax_deviation": Field(1 / 512, softmax, above=0),
+        "batch_norm": Field(False, norm),
+        "stretch": Field(False, stretch),
+        "dtype": Field("float32", "Type of the activations.", choices=("float32", "bfloat16")),
+        "remat": Field(False, "Compute blocks anew in the backward pass, which saves memory."),
+        "sync_batch_norm": Field(True, "BatchNorm's statistics are those of the whole global batch."),
+    }
+
+
+def _init() -> dict:
+    checkpoint = "Which checkpoint of that run; its moving averages are taken."
+    return {
+        "run": Field("", "Folder of a run to start from; empty: initial weights as in Table 1."),
+        "checkpoint": Field("last", checkpoint, choices=CHECKPOINTS),
+        "parts": Field(("branches", "fusion"), "What is taken of that run.", choices=tuple(PARTS)),
+    }
+
+
+def _losses() -> dict:
+    default = LossOptions()
+    margins, squared = dict(default.margins), "squared distance"
+    link = "What is taken of m + D+ - D-; eq. 4 and 5 are printed with none and have no lower bound."
+    anchors = "The M anchors of eq. 4 and 5: the five-tuples' own, or all images."
+    reduction = "The sum of eq. 4 and 5, or a mean over valid anchors times losses.reference_anchors."
+    contrastive = "Distance from which unlike pairs cost nothing; embeddings of unit length have at most 2."
+    scope = "Where the hardest of the mini-batch (eq. 2 and 3) come from: all devices, or each its own."
+    return {
+        "triplets": Field(default.triplets, "Relations mined (eq. 6).", choices=tuple(RELATIONS)),
+        "margin_pose": Field(
+            margins["pose"], "m_pose of eq. 4, no value in the paper.", unit=squared, least=0
+        ),
+        "margin_identity": Field(
+            margins["identity"], "m_id of eq. 5, no value in the paper.", unit=squared, least=0
+        ),
+        "link": Field(default.link, link, choices=LINKS),
+        "normalise": Field(default.normalise, "Mine on embeddings of unit length; eq. 1 does not say."),
+        "anchors": Field(default.anchors, anchors, choices=("tuple", "all")),
+        "reduction": Field(default.reduction, reduction, choices=("mean", "sum")),
+        "reference_anchors": Field(
+            default.reference_anchors, "The M of eq. 4 and 5 that a mean is multiplied by.", least=0
+        ),
+        "others": Field(
+            default.others, "Metric losses beside the triplets or in their place.", choices=rivals.NAMES
+        ),
+        "contrastive": {"margin": Field(1.0, contrastive, unit="distance", least=0)},
+        "island": {"between": Field(0.3, "Weight of the centres' repulsion.", least=0)},
+        "tuplet": {
+            "threshold": Field(1.0, "Radius of a cluster around its centre.", unit=squared, least=0),
+            "margin": Field(0.5, "Gap between what is within and without.", unit=squared, least=0),
+        },
+        "scope": Field(default.scope, scope, choices=("global", "device")),
+        "total": {
+            task: Field(1.0, f"Weight of {task} in the fixed combination that stops a run.", least=0)
+            for task in default.tasks
+        },
+    }
+
+
+def _weighting() -> dict:
+    name = "What sets the weights l_k of eq. 7, one of dmljax/weightings/strategies/."
+    gram = "Gradients whose inner products a strategy may ask for: the trunk's, or f2's, which are cheap."
+    heads = "What reaches the heads: weighted losses, or every loss in full."
+    own = {
+        "gram": Field("shared", gram, choices=GRADIENTS_ON),
+        "heads": Field("weighted", heads, choices=HEADS),
+        "wrap": _wrap(),
+    }
+    return _family("weightings", "dwa", name, own, single={"task": TASKS[0]})
+
+
+def _wrap() -> dict:
+    """Changes to any strategy (dmljax/weightings/wrapping.py), whose signature has the defaults."""
+    default = {name: parameter.default for name, parameter in signature(wrap).parameters.items()}
+    seen = "The strategy sees gradients divided by their norm, by their loss, or made as long as the longest."
+    rescale = (
+        "What the weights' sum is made, or the weighted gradient's length (match_equal: as equal weights)."
+    )
+    return {
+        "log_losses": Field(default["log_losses"], "The strategy sees the logarithms of the losses."),
+        "normalise": Field(default["normalise"], seen, choices=(NONE, *NORMALISE)),
+        "window": Field(
+            default["window"],
+            "The strategy sees sliding means of the losses over this time.",
+            unit="steps",
+            least=1,
+        ),
+        "every": Field(
+            default["every"], "Interval of the strategy's answers, held in between.", unit="steps", least=1
+        ),
+        "warmup": Field(default["warmup"], "Time in which every weight is 1 first.", unit="steps", least=0),
+        "ema": Field(
+            default["ema"],
+            "What is kept of the former weights at each answer.",
+            unit="share",
+            least=0,
+            below=1,
+        ),
+        "low": Field(default["low"], "Least weight of an active task.", least=0),
+        "high": Field(default["high"], "Largest weight of an active task; 0: no bound.", least=0),
+        "rescale": Field(default["rescale"], rescale, choices=(NONE, *RESCALE)),
+    }
+
+
+def _rate() -> dict:
+    return {
+        "decay_every": Field("20 epochs", "Length of a stair, not given in Table 1.", unit=RELATIVE),
+        "warmup": Field("0 steps", "How long the learning rate rises from 0.", unit=RELATIVE),
+    }
+
+
+def _ema() -> dict:
+    rising = "The moving average decays by (1 + t) / (10 + t) while that is less; Table 1 has a fixed 0.9999."
+    return {
+        "decay": Field(0.9999, "Decay of the weights' moving average (Table 1).", least=0, below=1),
+        "warmup": Field(True, rising),
+    }
+
+
+def _phases() -> dict:
+    first = (
+        "How long the pose branch is frozen (section 3.4), no length in the paper; '0 steps': no such phase."
+    )
+    turn = "How long FER and JEFL train in turn in that phase; the paper says 'interactively'."
+    lead = "The heads' lead before mining, none in the paper; it collapses an embedding not yet formed."
+    return {
+        "first": Field("10%", first, unit=RELATIVE),
+        "turn": Field("1 steps", turn, unit=RELATIVE),
+        "triplet_after": Field("0 steps", lead, unit=RELATIVE),
+    }
+
+
+def _train() -> dict:
+    conflicts = "Interval between logs of norms and cosines of the tasks' gradients on the trunk; 0: never."
+    patience = "Stop after so long without a fall of the total loss, no length in the paper; 0: never."
+    return {
+        "duration": Field("500 epochs", "Length of the run (Table 1).", unit=ABSOLUTE, above=0),
+        "log_every": Field("10 steps", "Interval between logged lines.", unit=RELATIVE),
+        "save_every": Field("1 epochs", "Interval between checkpoints.", unit=RELATIVE),
+        "conflicts_every": Field("0 steps", conflicts, unit=RELATIVE),
+        "patience": Field(0, patience, unit="epochs", least=0),
+        "least_fall": Field(1e-4, "What counts as a fall.", unit="share of the loss", least=0, below=1),
+    }

@@ -1,5 +1,4 @@
-"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person. Faces are found and a
-start is learnt first, once:
+"""DML-Net on the CMU Face Images (real photographs), 64 pixels, all 5 folds by person.
 
     dmljax prepare  --config=cmu_faces --source=FOLDER --config.crop.rule=mtcnn --boxes=cmu_boxes.csv
     dmljax train    --config=snapshots --run=runs/snapshots
@@ -7,9 +6,10 @@ start is learnt first, once:
       --config.crop.table=cmu_boxes.csv --config.init.run=runs/snapshots --run=runs/cmu
     dmljax evaluate --run=runs/cmu --flip
 
+Faces are found and a start is learnt first, once.
 Cost: 2.3 minutes on one core for the faces, 4 on two cores for the start, 8.5 on one core for the five folds.
-Expect 41 to 44 % expression (chance 25 %) and 97 to 98 % pose with --flip, over three seeds. Without a start
-pose had 91.5 % after 60 epochs (one seed, no --flip).
+Expected: 41 to 44 % expression (chance 25 %) and 97 to 98 % pose with --flip, over three seeds. Without a
+start pose had 91.5 % after 60 epochs (one seed, no --flip).
 """
 
 from dmljax.configs import base

@@ -1,11 +1,11 @@
-"""DML-Net on ICT-3DFE: 21,600 rendered faces in BU-3DFE's design, 70 identities train and 30 test; 224
-pixels, ResNet-50.
+"""DML-Net on ICT-3DFE: 21,600 faces rendered in BU-3DFE's design, 70 people train and 30 test; 224 pixels.
 
-    dmljax prepare ict3dfe --source=FOLDER_OR_NPZ
+    dmljax prepare  ict3dfe --source=FOLDER_OR_NPZ
     dmljax train    --config=ict3dfe --config.dataset.root=FOLDER_OR_NPZ --run=runs/ict3dfe
     dmljax evaluate --run=runs/ict3dfe
 
-Preparing takes about a quarter of an hour on two cores and 3.3 GB; training needs an accelerator.
+Cost: preparing takes about a quarter of an hour on two cores and 3.3 GB; three ResNet-50 need an accelerator.
+Expected: not measured at this size; 72.9 % expression and 99.4 % pose at 48 pixels (see benchmarks/).
 """
 
 from dmljax.configs import base

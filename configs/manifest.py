@@ -1,10 +1,10 @@
-"""DML-Net on one's own images: a CSV of path, expression, pose, identity beside them. ResNet-50, 224 pixels,
-batch 15.
+"""DML-Net on one's own images: a CSV of path, expression, pose, identity beside them; 224 pixels, batch 15.
 
-    dmljax train --config=manifest --config.dataset.root=FOLDER --run=runs/own
+    dmljax train    --config=manifest --config.dataset.root=FOLDER --run=runs/own
+    dmljax evaluate --run=runs/own
 
-Made for an accelerator. On a CPU take a smaller network and image: --config.data.image_size=64
---config.backbone.resnet.depth=18 --config.backbone.resnet.width=16.
+Cost: three ResNet-50, made for an accelerator. On a CPU take a smaller network and image:
+--config.data.image_size=64 --config.backbone.resnet.depth=18 --config.backbone.resnet.width=16.
 """
 
 from dmljax.configs import base

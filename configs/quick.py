@@ -1,10 +1,11 @@
 """A small DML-Net on the embedded default set: rendered faces, 48 pixels.
 
-    dmljax train --config=quick --run=runs/quick
+    dmljax train    --config=quick --run=runs/quick
+    dmljax evaluate --run=runs/quick
 
-Cost: about three minutes on two CPU cores, a quarter of a minute of it for making the pictures. Expect about
-81 % expression (chance: 14.3 %), 90 % frontal, and 100 % pose on rendered faces of 20 people who were not
-trained on.
+Cost: about three minutes on two CPU cores, a quarter of a minute of it for making the pictures.
+Expected: about 81 % expression (chance: 14.3 %), 90 % frontal, and 100 % pose on rendered faces of 20 people
+who were not trained on.
 """
 
 from dmljax.configs import base

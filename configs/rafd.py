@@ -1,10 +1,11 @@
-"""DML-Net on RaFD (67 people, 8 expressions, 5 cameras, 3 gazes): 224 pixels, three ResNet-50, a fifth of the
-people tests.
+"""DML-Net on RaFD (67 people, 8 expressions, 5 cameras, 3 gazes): a fifth of the people tests; 224 pixels.
 
-    dmljax prepare rafd --source=FOLDER --config.crop.rule=haar --out=prepared
-    dmljax train   --config=rafd --config.dataset.root=prepared --run=runs/rafd
+    dmljax prepare  rafd --source=FOLDER --config.crop.rule=haar --out=prepared
+    dmljax train    --config=rafd --config.dataset.root=prepared --run=runs/rafd
+    dmljax evaluate --run=runs/rafd
 
-Needs an accelerator. Not used by the paper. Never run here: the set's licence forbids passing pictures on.
+Cost: three ResNet-50, which need an accelerator.
+Expected: not used by the paper, and never run here: the set's licence forbids passing pictures on.
 """
 
 from dmljax.configs import ict3dfe

@@ -1,11 +1,12 @@
-"""The network on SFEW 2.0, faces from films: no pose and no identity labels, so three branches and the
-expression head alone.
+"""The network on SFEW 2.0, faces from films without pose and identity labels: three branches, one head.
 
-    dmljax train --config=sfew --config.dataset.root=FOLDER --run=runs/sfew
-    dmljax train --config=bu3dfe --train=bu3dfe:FOLDER --test=sfew:FOLDER --run=runs/cross  # cross-set test
+    dmljax train    --config=sfew --config.dataset.root=FOLDER --run=runs/sfew
+    dmljax train    --config=bu3dfe --train=bu3dfe:FOLDER --test=sfew:FOLDER --run=runs/cross  # cross-set
+    dmljax evaluate --run=runs/sfew
 
-Needs an accelerator. The paper, with labels of its own for pose and identity and after training on Multi-PIE:
-54.36 % of the 436 validation images. Never run here: the set's licence forbids passing pictures on.
+Cost: three ResNet-50, which need an accelerator.
+Expected: the paper, with labels of its own for pose and identity and after training on Multi-PIE, has 54.36 %
+of the 436 validation images. Never run here: the set's licence forbids passing pictures on.
 """
 
 from dmljax.configs import base

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dmljax import plugins
+from dmljax import fields, plugins
+from dmljax.fields import flatten
 from dmljax.types import UserError
 
 # What may differ when a run is continued: where and how long, not what.
@@ -92,12 +93,11 @@ def options_of(config, section: str, name: str) -> dict:
     }
 
 
-def flatten(tree: dict, prefix: str = "") -> dict[str, object]:
-    """Nested dict -> 'a.b.c' -> value."""
-    flat = {}
-    for key, value in tree.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+def check(config) -> None:
+    """Raises UserError that tells every field out of its range, before anything is read or compiled."""
+    from dmljax.configs import base
+
+    fields.check(base.declarations(), config.to_dict())
 
 
 def differences(before: dict, now: dict) -> list[str]:

@@ -25,13 +25,14 @@ TUPLE_SIZE = len(ROLES)
 INDEX, IMAGE, EXPRESSION, POSE, IDENTITY = "index", "image", "expression", "pose", "identity"
 LABELS = (EXPRESSION, POSE, IDENTITY)
 
+CHECKPOINTS = ("last", "best")  # what a run keeps: the latest, and that of the smallest loss
+
 # Names of the losses that are weighted against each other (eq. 7 of the paper).
 TASKS = ("expression", "pose", "triplet")
 
 
 class UserError(ValueError):
-    """A mistake of the user, told in one line: what was expected, what came, and which field or file to
-    change.
+    """A mistake of the user, told in one line: what was expected, what came, which field or file to change.
 
     A ValueError, so that whoever calls the library from Python needs no class of ours.
     """

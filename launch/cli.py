@@ -69,7 +69,7 @@ def run(name: str, doc: str, define: Callable, body: Callable) -> None:
             .strip('"')
         )
         text = ". ".join(text.splitlines())
-        _fail(title, f"unknown or wrong configuration field: {text}")
+        _fail(title, f"unknown or wrong configuration field: {text} (dmljax fields lists them)")
     try:
         sys.exit(body(values) or 0)
     except UserError as error:
@@ -191,6 +191,6 @@ def define_config(values, default: str) -> None:
         "config",
         str(config.find(default)),
         "configuration: a name or file, then :preset; "
-        "--config.FIELD=VALUE changes a field (see configs/base.py)",
+        "--config.FIELD=VALUE changes a field (see dmljax fields)",
         flag_values=values,
     )

@@ -18,6 +18,8 @@ MAY_IMPORT = {
     "types": set(),
     "plugins": {"types"},
     "workers": {"types", "plugins"},
+    "durations": {"types"},
+    "fields": EVERYONE | {"durations"},
     "losses": set(),
     "weightings": {"types"},
     "backbones": EVERYONE,
@@ -28,9 +30,11 @@ MAY_IMPORT = {
     "descriptors": EVERYONE,
     "data": EVERYONE,
     "metrics": EVERYONE,
-    "training": EVERYONE | {"losses", "weightings", "models"},
-    "config": EVERYONE | {"configs"},
-    "configs": EVERYONE | {"config", "training", "weightings"},
+    "training": EVERYONE | {"fields", "losses", "weightings", "models"},
+    "config": EVERYONE | {"configs", "fields"},
+    # a declaration takes its choices from where they are known
+    "configs": EVERYONE
+    | {"config", "data", "durations", "fields", "losses", "models", "preparation", "training", "weightings"},
     "preparation": EVERYONE | {"config", "data"},
     "report": EVERYONE,
     "runs": EVERYONE
@@ -38,6 +42,7 @@ MAY_IMPORT = {
         "config",
         "backbones",
         "data",
+        "durations",
         "losses",
         "metrics",
         "models",

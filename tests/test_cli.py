@@ -119,13 +119,16 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
     ("arguments", "said"),
     [
         (["--config.trian.duration=1"], 'field: trian. Did you mean "train"'),
+        (["--config.trian.duration=1"], "(dmljax fields lists them)"),
         (["--config.train.duratoin=1"], 'Did you mean "duration"'),
         (["--config=quik"], "no configuration 'quik'"),
         (["--config=quick:papr"], "Did you mean 'paper'?"),
         (["--config.seed=abc"], "config.seed"),
         (["--config.train.duration=soon"], "train.duration must be a duration such as"),
         (["--config.weighting.name=dva"], "Did you mean 'dwa'?"),
-        (["--config.dataset.name=cmu"], "no 'cmu' among the datasets"),
+        (["--config.dataset.name=cmu"], "dataset.name must be one of bu3dfe, cmu_faces, "),
+        (["--config.seed=-1", "--config.data.accumulate=0"], "at least 1 (mini-batches), got 0"),
+        (["--config.split.fold=-1", "--config.split.folds=-3"], "split.folds must be a whole number"),
         (
             ["--config.dataset.name=cmu_faces", "--config.dataset.root=/nowhere"],
             "no folder or archive at '/nowhere'",
@@ -133,8 +136,8 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--config.dataset.name=cmu_faces"], "no folder or archive at ''"),
         (["--config.dataset.name=folder", "--config.dataset.root=/nowhere"], "no manifest"),
         (["--config.split.folds=99"], "there are 6 identities"),
-        (["--config.losses.link=relu"], "losses.link must be one of hinge, softplus, none"),
-        (["--config.model.branches=('face','nose')"], "model.branches must be one of"),
+        (["--config.losses.link=relu"], "losses.link must be one of hinge, softplus, none, got 'relu'"),
+        (["--config.model.branches=('face','nose')"], "model.branches must be one or more of face"),
         (["--config.backbone.resnet.depth=20"], "depth must be one of 18, 34, 50, 101"),
         (["--config.data.feed=disk"], "data.feed must be one of"),
         (["--config.data.tuples_per_step=3"], "does not divide among 2 devices"),
@@ -172,6 +175,13 @@ def test_mistakes_of_the_other_commands(tmp_path):
     for device in ("tpu",) if Path("/dev/nvidia0").exists() else ("tpu", "gpu", "cuda"):
         assert f"--device={device}: JAX finds no such device" in refused("benchmark", f"--device={device}")
     assert dmljax("--help").returncode == 0 and "evaluate" in dmljax("--help").stdout
+
+
+def test_fields_are_listed_by_prefix():
+    lines = dmljax("fields", "train.p").stdout.splitlines()
+    assert lines[0] == "train.patience = 0 [epochs]: a whole number of at least 0" and len(lines) == 2
+    assert dmljax("fields", "ema", "--markdown").stdout.startswith("| field | default |")
+    assert "begins with 'trian'" in refused("fields", "trian")
 
 
 def test_prepare_makes_checks_and_draws(tmp_path):

@@ -28,6 +28,7 @@ def check(
     Returns:
       the samples whose images can be read.
     """
+    configuration.check(config)
     _make_pictures(source(config)(), workers, progress)
     samples, _ = read_all(
         open_samples(config, progress=progress), config.data.image_size, keep=False, progress=progress
@@ -53,6 +54,7 @@ def locate(
     Args:
       spread: see `locate.settle`.
     """
+    configuration.check(config)
     if Path(table).is_dir():
         raise UserError(f"the boxes are written to a file, and '{table}' is a folder; name a .csv file")
     samples, chosen = source(config)(), {"table": config.crop.table, "side": config.crop.side}
@@ -100,6 +102,7 @@ def prepare(
     Args:
       formats, version, per_shard, beam: see `shards.plan` and `shards.write`.
     """
+    configuration.check(config)
     if config.dataset.train or config.dataset.test:
         raise UserError(
             "sets are prepared one by one: choose each by dataset.name and dataset.root; training joins what"

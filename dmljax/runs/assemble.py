@@ -1,5 +1,6 @@
-"""From a configuration to the parts of a run: the network, its losses, the weighting, the schedule, the
-step's program.
+"""From a configuration to the parts of a run: network, losses, weighting, schedule, the step's program.
+
+The configuration's fields are within their ranges by then (`config.check`, called where a set is opened).
 """
 
 from __future__ import annotations
@@ -10,40 +11,20 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from dmljax import config as configuration
-from dmljax import plugins
-from dmljax.losses.triplet import LINKS
+from dmljax import durations, plugins
 from dmljax.models.dmlnet import DMLNet
-from dmljax.models.regions import REGIONS
-from dmljax.runs import durations
 from dmljax.runs.record import Classes
 from dmljax.training import augment, objective, optimizer, phases, rivals
-from dmljax.training.objective import RELATIONS
 from dmljax.training.objective import Options as LossOptions
-from dmljax.training.step import GRADIENTS_ON, Program
+from dmljax.training.step import Program
 from dmljax.types import AXIS, TASKS, Samples, UserError
 from dmljax.weightings import Weighting, wrap
-from dmljax.weightings.gradients import HEADS
-
-
-def choice(value, allowed, field: str):
-    """The value, or a UserError that names the field and what is allowed."""
-    if value not in allowed:
-        raise UserError(
-            f"{field} must be one of {', '.join(map(str, allowed))}; got"
-            f" '{value}'.{plugins.nearest(value, allowed)}"
-        )
-    return value
 
 
 def network(config, classes: Samples | Classes) -> DMLNet:
     """The network for the classes of a set, or of a run."""
     model = config.model
-    branches = tuple(choice(b, REGIONS, "model.branches") for b in model.branches)
-    if not branches:
-        raise UserError(f"model.branches is empty; choose from {', '.join(REGIONS)}")
-    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[
-        choice(model.dtype, ("float32", "bfloat16"), "model.dtype")
-    ]
+    dtype = getattr(jnp, model.dtype)
     backbone = plugins.load("backbones", config.backbone.name)
     axis_name = AXIS if model.sync_batch_norm else None
     build = partial(
@@ -58,7 +39,7 @@ def network(config, classes: Samples | Classes) -> DMLNet:
         build,
         len(classes.expression_names),
         len(classes.pose_names) if model.pose_head else 0,
-        branches=branches,
+        branches=tuple(model.branches),
         fused=model.fused,
         embedding=model.embedding,
         hidden=model.hidden,
@@ -75,23 +56,20 @@ def network(config, classes: Samples | Classes) -> DMLNet:
 def loss_options(config, net: DMLNet) -> LossOptions:
     """The losses that the network's parts allow."""
     losses = config.losses
-    triplets = tuple(choice(t, RELATIONS, "losses.triplets") for t in losses.triplets)
-    beside = tuple(
-        (name, tuple(losses[name].items()))
-        for name in (choice(o, rivals.NAMES, "losses.others") for o in losses.others)
-    )
+    triplets = tuple(losses.triplets)
+    beside = tuple((name, tuple(losses[name].items())) for name in losses.others)
     present = {"expression": True, "pose": bool(net.poses), "triplet": bool(triplets or beside)}
     return LossOptions(
         tasks=tuple(task for task in TASKS if present[task]),
         triplets=triplets,
         others=beside,
         margins=(("pose", losses.margin_pose), ("identity", losses.margin_identity)),
-        link=choice(losses.link, LINKS, "losses.link"),
+        link=losses.link,
         normalise=losses.normalise,
-        anchors=choice(losses.anchors, ("tuple", "all"), "losses.anchors"),
-        reduction=choice(losses.reduction, ("mean", "sum"), "losses.reduction"),
+        anchors=losses.anchors,
+        reduction=losses.reduction,
         reference_anchors=losses.reference_anchors,
-        scope=choice(losses.scope, ("global", "device"), "losses.scope"),
+        scope=losses.scope,
     )
 
 
@@ -178,18 +156,13 @@ def schedule(config, epoch: int) -> Schedule:
 def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
     """The static parts of the train step."""
     losses = loss_options(config, net)
-    settings = {
-        k: config.optimizer[k]
-        for k in ("learning_rate", "decay", "b1", "b2", "epsilon", "clip", "weight_decay")
-    }
-    if not 0 <= config.ema.decay < 1:
-        raise UserError(f"ema.decay must be at least 0 and below 1, got {config.ema.decay}")
+    settings = {name: config.optimizer[name] for name in optimizer.FIELDS}
     return Program(
         apply=net.apply,
         terms=objective.terms(losses),
         weighting=weighting(config, losses),
-        gradients_on=choice(config.weighting.gram, GRADIENTS_ON, "weighting.gram"),
-        heads=choice(config.weighting.heads, HEADS, "weighting.heads"),
+        gradients_on=config.weighting.gram,
+        heads=config.weighting.heads,
         optimizer=optimizer.build(decay_steps=times.stair, warmup_steps=times.warmup, **settings),
         active=partial(
             phases.active,

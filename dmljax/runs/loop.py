@@ -26,7 +26,7 @@ from dmljax.training.checkpoint import Checkpoints
 from dmljax.training.devices import replicate, set_up_compiler, unreplicate
 from dmljax.training.log import Log
 from dmljax.training.step import SEED, TABLE, conflict_step, train_step
-from dmljax.types import AXIS, UserError
+from dmljax.types import AXIS
 
 
 class _Stop:
@@ -103,8 +103,6 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     tuples, report = _epoch(config, data, 0)
     say(f"first epoch: {report}")
     per_step = config.data.tuples_per_step * config.data.accumulate
-    if config.data.accumulate < 1:
-        raise UserError(f"data.accumulate must be at least 1, got {config.data.accumulate}")
     order.check_divides(config.data.tuples_per_step, jax.device_count())
     order.check_tuples(data.samples, data.split.train, tuples, report, per_step)
     times = assemble.schedule(config, len(tuples) // per_step)

@@ -19,8 +19,8 @@ from dmljax.preparation import crop
 from dmljax.runs import assemble
 from dmljax.runs.record import Classes, read_classes
 from dmljax.runs.trained import EMBEDDING, spaces
-from dmljax.training.checkpoint import KINDS, Checkpoints
-from dmljax.types import UserError
+from dmljax.training.checkpoint import Checkpoints
+from dmljax.types import CHECKPOINTS, UserError
 
 BATCH = 32  # images that go through the network at a time; the last ones are padded, so that it compiles once
 
@@ -153,7 +153,7 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
     classes = read_classes(run)
     saved = Checkpoints(run)
     try:
-        variables = saved.averages(assemble.choice(checkpoint, KINDS, "checkpoint"))
+        variables = saved.averages(assemble.choice(checkpoint, CHECKPOINTS, "checkpoint"))
     finally:
         saved.close()
     return Model(config, classes, variables)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dmljax import config as configuration
 from dmljax.models import pretrained
-from dmljax.runs import assemble, sets
-from dmljax.training.checkpoint import KINDS, Checkpoints
+from dmljax.runs import sets
+from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 
 
@@ -42,10 +42,9 @@ def check_same(run: Path, config) -> None:
 def from_another(config, variables, say):
     """The variables with parts of another run's."""
     chosen = config.init
-    parts = tuple(assemble.choice(part, pretrained.PARTS, "init.parts") for part in chosen.parts)
     before = Checkpoints(Path(chosen.run))
-    saved = before.position(assemble.choice(chosen.checkpoint, KINDS, "init.checkpoint"))
-    variables, told = pretrained.take(variables, before.averages(chosen.checkpoint), parts)
+    saved = before.position(chosen.checkpoint)
+    variables, told = pretrained.take(variables, before.averages(chosen.checkpoint), tuple(chosen.parts))
     before.close()
     say("\n  ".join([f"starting from '{chosen.run}', step {saved['position']['step']}", *told]))
     if not any(line.startswith("taken") for line in told):

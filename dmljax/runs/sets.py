@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dmljax import config as configuration
 from dmljax.data import duplicates, feeds, images, splits
 from dmljax.preparation.opening import open_samples
 from dmljax.types import Samples
@@ -29,7 +30,12 @@ class Set(NamedTuple):
 
 
 def open_set(config, *, progress: bool = True) -> Set:
-    """Reads the configured set and splits it."""
+    """Reads the configured set and splits it.
+
+    Raises:
+      UserError: a field out of its range, or a set that cannot be read or split so.
+    """
+    configuration.check(config)
     samples = open_samples(config, progress=progress)
     feed = feeds.build(
         config.data.feed,
@@ -47,7 +53,11 @@ def open_set(config, *, progress: bool = True) -> Set:
 def folds(config, run: Path) -> list[tuple[Any, Path]]:
     """The runs that a configuration asks for, and their folders: one, or with `split.fold` = -1 one for each
     fold, RUN/fold_0 and so on.
+
+    Raises:
+      UserError: a field out of its range.
     """
+    configuration.check(config)
     if config.split.kind != "folds" or config.split.fold != -1:
         return [(config, run)]
     found = []

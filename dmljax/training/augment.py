@@ -1,8 +1,6 @@
-"""Augmentation on the device, a stateless function of (seed, step, row): the same for every feed and device
-count.
+"""Augmentation on the device, a stateless function of (seed, step, row), whatever the feed and device count.
 
-A five-tuple is flipped as a whole and its pose labels are mirrored with it. So every relation inside the
-tuple still
+A five-tuple is flipped as a whole and its pose labels are mirrored with it. So every relation inside it still
 holds: flipping one image alone would change its pose and break the tuple. All else is drawn per image.
 """
 
@@ -13,40 +11,61 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.types import MISSING, TUPLE_SIZE, UserError
+from dmljax import fields
+from dmljax.fields import Field
+from dmljax.types import MISSING, TUPLE_SIZE
+
+FIELDS = {
+    "flip": Field(
+        0.0,
+        "Horizontal flip of a five-tuple, not taken where a pose has no mirror image in the set.",
+        unit="probability",
+        least=0,
+        most=1,
+    ),
+    "shift": Field(
+        0.0,
+        "Largest shift, by which uncovered pixels repeat the border.",
+        unit="share of the side",
+        least=0,
+        most=1,
+    ),
+    "scale": Field(0.0, "Largest change of size.", unit="share of the size", least=0, below=1),
+    "brightness": Field(
+        0.0,
+        "Largest change of all grey levels, which standardisation undoes but for what is clipped.",
+        unit="share of 255",
+        least=0,
+        most=1,
+    ),
+    "contrast": Field(
+        0.0,
+        "Largest change of the deviation from the image's mean, which standardisation undoes but for what is"
+        " clipped.",
+        unit="share of the deviation",
+        least=0,
+        most=1,
+    ),
+    "erase": Field(0.0, "Filling a rectangle with the image's mean.", unit="probability", least=0, most=1),
+    "erase_area": Field(0.2, "Largest rectangle that is filled.", unit="share of the image", least=0, most=1),
+}
 
 
 class Options(NamedTuple):
-    """Static; all zero: images pass unchanged.
+    """Static; all zero: images pass unchanged. Meanings and ranges are those of `FIELDS`."""
 
-    Attributes:
-      flip: probability of a horizontal flip of a five-tuple; not taken where a pose has no mirror image in
-        the set.
-      shift: largest shift, as a share of the side; uncovered pixels repeat the border.
-      scale: largest relative change of size.
-      brightness: largest change of all grey levels, as a share of 255.
-      contrast: largest relative change of the deviation from the image's mean. Standardisation undoes a
-        change of brightness and contrast except for what it clips at black and white.
-      erase: probability of filling a rectangle with the image's mean.
-      erase_area: largest share of the image that it covers.
-    """
-
-    flip: float = 0.0
-    shift: float = 0.0
-    scale: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    erase: float = 0.0
-    erase_area: float = 0.2
+    flip: float = FIELDS["flip"].default
+    shift: float = FIELDS["shift"].default
+    scale: float = FIELDS["scale"].default
+    brightness: float = FIELDS["brightness"].default
+    contrast: float = FIELDS["contrast"].default
+    erase: float = FIELDS["erase"].default
+    erase_area: float = FIELDS["erase_area"].default
 
 
 def check(options: Options) -> Options:
-    """The options, or a UserError that names the field out of 0..1."""
-    for name, value in options._asdict().items():
-        if not 0 <= value <= 1 or (name == "scale" and value == 1):
-            raise UserError(
-                f"augment.{name} must be from 0 to 1{' (exclusive)' if name == 'scale' else ''}, got {value}"
-            )
+    """The options, or a UserError that names each field out of its range."""
+    fields.check({"augment": FIELDS}, {"augment": options._asdict()})
     return options
 
 

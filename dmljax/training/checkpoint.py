@@ -19,8 +19,6 @@ import orbax.checkpoint as ocp
 
 from dmljax.types import UserError
 
-KINDS = ("last", "best")
-
 
 class Checkpoints:
     """The checkpoints of one run folder."""

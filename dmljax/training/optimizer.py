@@ -12,7 +12,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dmljax import fields
+from dmljax.fields import Field
 from dmljax.types import UserError
+
+FIELDS = {
+    "learning_rate": Field(0.01, "Initial learning rate of Adam (Table 1).", above=0),
+    "decay": Field(0.8, "Factor of the learning rate at each stair (Table 1).", above=0, most=1),
+    "b1": Field(0.9, "Decay of Adam's first moment.", least=0, below=1),
+    "b2": Field(0.999, "Decay of Adam's second moment.", least=0, below=1),
+    "epsilon": Field(1e-8, "What Adam adds to the root of the second moment.", above=0),
+    "clip": Field(0.0, "Largest global norm of the gradients; 0: no clipping.", least=0),
+    "weight_decay": Field(0.0, "Decoupled weight decay, on kernels and matrices only.", least=0),
+}
 
 
 class Optimizer(NamedTuple):
@@ -27,36 +39,34 @@ class Optimizer(NamedTuple):
 
 def build(
     *,
-    learning_rate: float = 0.01,
-    decay: float = 0.8,
+    learning_rate: float = FIELDS["learning_rate"].default,
+    decay: float = FIELDS["decay"].default,
     decay_steps: int = 1000,
     warmup_steps: int = 0,
-    b1: float = 0.9,
-    b2: float = 0.999,
-    epsilon: float = 1e-8,
-    clip: float = 0.0,
-    weight_decay: float = 0.0,
+    b1: float = FIELDS["b1"].default,
+    b2: float = FIELDS["b2"].default,
+    epsilon: float = FIELDS["epsilon"].default,
+    clip: float = FIELDS["clip"].default,
+    weight_decay: float = FIELDS["weight_decay"].default,
 ) -> Optimizer:
     """Adam with learning rate `learning_rate` * decay ** floor(step / decay_steps).
+
+    Meanings and ranges of all but the following are those of `FIELDS`.
 
     Args:
       decay_steps: length of a stair in steps. The paper gives the factor 0.8 and no period.
       warmup_steps: steps over which the rate rises linearly from 0.
-      clip: largest global norm of the gradients; 0 for no clipping.
-      weight_decay: decoupled, on matrices and kernels only (not on biases and BatchNorm).
 
     Raises:
       UserError: a field out of its range.
     """
-    for name, value, good in (
-        ("learning_rate", learning_rate, learning_rate > 0),
-        ("decay", decay, 0 < decay <= 1),
-        ("decay_steps", decay_steps, decay_steps > 0),
-        ("clip", clip, clip >= 0),
-        ("weight_decay", weight_decay, weight_decay >= 0),
-    ):
-        if not good:
-            raise UserError(f"optimizer.{name} is out of its range: {value}")
+    given = dict(learning_rate=learning_rate, decay=decay, b1=b1, b2=b2, epsilon=epsilon, clip=clip)
+    fields.check({"optimizer": FIELDS}, {"optimizer": given | {"weight_decay": weight_decay}})
+    if decay_steps < 1 or warmup_steps < 0:
+        raise UserError(
+            "a stair of the learning rate lasts at least one step and its warm-up at least none, got"
+            f" decay_steps={decay_steps} and warmup_steps={warmup_steps}"
+        )
     adam = optax.scale_by_adam(b1=b1, b2=b2, eps=epsilon)
 
     def rate(step):

@@ -1,0 +1,41 @@
+"""Lists the fields of a configuration: default, what each may be, and what it means.
+
+    dmljax fields                # all
+    dmljax fields optimizer      # those whose names begin so
+    dmljax fields --markdown     # as a table
+
+A field is changed with --config.FIELD=VALUE; options of plug-ins are named with the file they belong to.
+"""
+
+import sys
+
+from absl import flags
+from dmljax.launch import cli
+
+
+def define(values):
+    cli.positional("prefix")
+    flags.DEFINE_string(
+        "prefix", "", "beginning of the fields' names; or the first argument", flag_values=values
+    )
+    flags.DEFINE_bool("markdown", False, "write a Markdown table", flag_values=values)
+
+
+def main(values):
+    from dmljax.configs import base
+
+    from dmljax import fields
+
+    declared = base.declarations()
+    if values.markdown:
+        print(fields.markdown(declared, values.prefix))
+        return
+    lines = []
+    for row in fields.rows(declared, values.prefix):
+        unit = f" [{row.unit}]" if row.unit else ""
+        lines += [f"{row.name} = {row.default}{unit}: {row.range}", f"    {row.meaning}"]
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    cli.run("fields", sys.modules[__name__].__doc__, define, main)
