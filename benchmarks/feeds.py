@@ -11,7 +11,6 @@ torch's dataset does so with Pillow, as its users do.
 import io
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -139,4 +138,4 @@ def define(values):
 
 
 if __name__ == "__main__":
-    cli.run("feeds", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

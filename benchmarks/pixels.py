@@ -7,7 +7,6 @@ A rendered set is well made if these stay far below a small network. Prints one 
 """
 
 import json
-import sys
 
 import numpy as np
 from dmljax.launch import cli
@@ -58,4 +57,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("pixels", sys.modules[__name__].__doc__, lambda values: cli.define_config(values, "quick"), main)
+    cli.run(__file__, lambda values: cli.define_config(values, "quick"), main)

@@ -9,7 +9,6 @@ on one core, in turns. Prints one JSON line per engine: the median over the roun
 """
 
 import json
-import sys
 import time
 
 import numpy as np
@@ -169,4 +168,4 @@ def define(values):
 
 
 if __name__ == "__main__":
-    cli.run("rasterisers", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -9,7 +9,6 @@ process; ratios to those are printed.
 """
 
 import json
-import sys
 import time
 from functools import partial
 
@@ -123,4 +122,4 @@ def define(values):
 
 
 if __name__ == "__main__":
-    cli.run("weightings", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -1,39 +1,78 @@
-"""Configurations as plain data: load by name, compare, write and read.
+"""Configurations as plain data: found by name or file, changed field by field, compared, written and read.
 
 The fields and their meaning are in `configs/base.py`.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import inspect
 import json
+import runpy
+import traceback
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from dmljax import fields, plugins
+from dmljax.changes import changed
 from dmljax.fields import flatten
 from dmljax.types import UserError
 
-# What may differ when a run is continued: where and how long, not what.
-MAY_CHANGE = (
+# What may differ between runs that are compared: where data lie and how it is computed, not what.
+MAY_DIFFER = (
     "dataset.root",
     "dataset.train",
     "dataset.test",
     "split.file",
     "data.feed",
     "data.memory",
-    "train.",
     "plugins",
+    "train.log_every",
+    "train.save_every",
+    "train.conflicts_every",
     "backbone.resnet.convolution",
     "backbone.densenet.convolution",
 )
+# What may differ when a run is continued: also how long it is.
+MAY_CHANGE = (*MAY_DIFFER, "train.")
+
+DEFAULT_PRESET = "safe"
+
+
+def get_config(
+    name: str | Path = "quick", changes: dict | None = None, *, preset: str = DEFAULT_PRESET
+) -> ConfigDict:
+    """A configuration by name or file, with some fields changed; locked, as a run takes it.
+
+    Args:
+      name: one that comes with the package ('quick'); a .py file with a function `get_config(preset)`; or a
+        .json file with a resolved configuration, such as config.json of a run: it is read as data and runs no
+        code but that of the plug-ins it names. 'quick:paper' is quick with the preset 'paper'.
+      changes: values by dotted field, such as {"train.duration": "3 epochs", "model.branches": ("face",)}.
+      preset: 'safe' or 'paper', see `configs/base.py`; a .json file has its own.
+
+    Raises:
+      UserError: no such configuration, preset or field, or a value that its field may not have.
+    """
+    name, colon, asked = str(name).partition(":")
+    path, preset = find(name), asked if colon else preset
+    if path.suffix == ".json":
+        saved = _read_object(path)
+        own = saved.get("preset", DEFAULT_PRESET)
+        if colon or preset not in (DEFAULT_PRESET, own):
+            raise UserError(f"'{path}' is a resolved configuration of preset '{own}'; it takes no preset")
+        made = complete(saved, f"'{path}': ")
+    else:
+        made = _call(path, preset)
+    made = changed(made, changes or {})
+    check(made)
+    return made
 
 
 def folder() -> Path:
     """The folder of the configurations that come with the package."""
-    spec = importlib.util.find_spec("dmljax.configs")
-    return Path(spec.origin).parent
+    return Path(str(importlib.import_module("dmljax.configs").__file__)).parent
 
 
 def find(name: str) -> Path:
@@ -43,16 +82,61 @@ def find(name: str) -> Path:
       UserError: there is no such file.
     """
     path = Path(name)
-    if path.suffix == ".py" and path.is_file():
+    if path.suffix in (".py", ".json") and path.is_file():
         return path
     inside = folder() / f"{name.removesuffix('.py')}.py"
     if inside.is_file() and "/" not in name:
         return inside
     known = sorted(p.stem for p in folder().glob("*.py") if not p.stem.startswith("_"))
     raise UserError(
-        f"no configuration '{name}'; give a .py file or one of"
+        f"no configuration '{name}'; give a .py or .json file, or one of"
         f" {', '.join(known)}.{plugins.nearest(name, known)}"
     )
+
+
+def _call(path: Path, preset: str) -> ConfigDict:
+    """What `get_config` of a .py file returns; whatever goes wrong in a user's file is told with its line."""
+    if path.parent == folder():
+        return importlib.import_module(f"dmljax.configs.{path.stem}").get_config(preset)
+    try:
+        make = runpy.run_path(str(path), run_name=f"configuration_{path.stem}").get("get_config")
+        if make is None:
+            raise AttributeError("it has no function get_config(preset)")
+        made = make(*([preset] if inspect.signature(make).parameters else []))
+        if not isinstance(made, ConfigDict):
+            raise TypeError(f"get_config must return a ConfigDict, got {type(made).__name__}")
+        return made
+    except UserError:
+        raise
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = f", line {frames[-1].lineno}" if frames else ""
+        # ml_collections lists every field there is behind an unknown one
+        text = " ".join(
+            str(error.args[0] if error.args else error).partition("Other fields present")[0].split()
+        )
+        raise UserError(f"'{path}'{line}: {type(error).__name__}: {text}") from error
+
+
+def complete(saved: dict, where: str = "") -> ConfigDict:
+    """Every field of a configuration of which some are given, such as a resolved one; others by default.
+
+    Raises:
+      UserError: an unknown field or preset, or a value of another type.
+    """
+    from dmljax.configs import base
+
+    plugins.remember(saved.get("plugins", ()))
+    return changed(base.get_config(saved.get("preset", DEFAULT_PRESET)), saved, where)
+
+
+def write(config: ConfigDict, path: Path) -> None:
+    """Writes a resolved configuration as JSON, which `get_config(path)` reads back; whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f".{path.name}.part"
+    part.write_text(json.dumps(trimmed(config), indent=1) + "\n")
+    part.replace(path)
 
 
 def trimmed(config: ConfigDict) -> dict:
@@ -100,10 +184,13 @@ def check(config) -> None:
     fields.check(base.declarations(), config.to_dict())
 
 
-def differences(before: dict, now: dict) -> list[str]:
-    """Lines 'field: before -> now' for everything that must not change between the parts of one run."""
+def differences(before: dict, now: dict, may_differ: tuple[str, ...] = MAY_CHANGE) -> list[str]:
+    """Lines 'field: before there, now here' for all fields but those that begin with one of `may_differ`.
+
+    Without `may_differ`, for everything that must not change between the parts of one run.
+    """
     old, new = flatten(before), flatten(now)
-    keys = [k for k in sorted(old.keys() | new.keys()) if not k.startswith(MAY_CHANGE)]
+    keys = [k for k in sorted(old.keys() | new.keys()) if not k.startswith(may_differ)]
     missing = "(absent)"
     return [
         f"{k}: {old.get(k, missing)!r} there, {new.get(k, missing)!r} here"
@@ -113,20 +200,23 @@ def differences(before: dict, now: dict) -> list[str]:
 
 
 def read(run: Path) -> ConfigDict:
-    """The resolved configuration of a run folder; fields that its version did not have yet have their
-    defaults.
+    """The resolved configuration of a run folder; fields that its version did not have have their defaults.
 
     Raises:
       UserError: the folder holds no readable run.
     """
+    return ConfigDict(trimmed(with_defaults(read_saved(run)))).lock()
+
+
+def with_defaults(saved: dict) -> ConfigDict:
+    """What another version may have saved, with the defaults of fields that it lacks; it is not checked."""
     from dmljax.configs import base
 
-    saved = read_saved(run)
     plugins.remember(saved.get("plugins", ()))
-    config = base.get_config(saved.get("preset", base.PRESETS[0]))
+    config = base.get_config(saved.get("preset", DEFAULT_PRESET))
     with config.unlocked():
         _fill(config, saved)
-    return ConfigDict(trimmed(config)).lock()
+    return config
 
 
 def _fill(config: ConfigDict, saved: dict) -> None:
@@ -144,14 +234,18 @@ def read_saved(run: Path) -> dict:
       UserError: the folder holds no readable run.
     """
     path = Path(run) / "config.json"
+    if not path.is_file():
+        raise UserError(
+            f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training"
+        )
+    return _read_object(path)
+
+
+def _read_object(path: Path) -> dict:
     try:
         saved = json.loads(path.read_text())
         if not isinstance(saved, dict):
             raise ValueError("it is no object")
         return saved
-    except FileNotFoundError:
-        raise UserError(
-            f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training"
-        ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' cannot be read: {error}") from None

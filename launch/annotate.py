@@ -8,7 +8,6 @@ Pose comes from the run's pose head, identity from clusters of its features. Cor
 is not known.
 """
 
-import sys
 from pathlib import Path
 
 from absl import flags
@@ -65,4 +64,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("annotate", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -8,7 +8,6 @@ Probes (linear and nearest neighbours) on the test people, retrieval and silhoue
 intervals; a t-SNE map of each run.
 """
 
-import sys
 from pathlib import Path
 
 from absl import flags
@@ -53,4 +52,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("audit", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

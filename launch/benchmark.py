@@ -8,8 +8,6 @@ The images lie on the device before the clock starts; standardisation, mining, d
 moving average are inside the step.
 """
 
-import sys
-
 from absl import flags
 from dmljax.launch import cli
 
@@ -54,4 +52,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("benchmark", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

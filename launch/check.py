@@ -7,8 +7,6 @@ The family is that of the folder, or it is told by what the file has. Prints eve
 what was expected and which line of the file was reached. Exit code 0: all checks pass; 1: some do not.
 """
 
-import sys
-
 from absl import flags
 from dmljax.launch import cli
 
@@ -16,7 +14,7 @@ from dmljax.launch import cli
 def define(values):
     flags.DEFINE_string("file", "", "the plug-in's file; or the first argument", flag_values=values)
     flags.DEFINE_string("family", "", "its family; empty: told by folder or contents", flag_values=values)
-    cli.positional("file")
+    cli.positional(values, "file")
 
 
 def main(values):
@@ -32,4 +30,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("check", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -7,7 +7,6 @@ The run folder holds config.json, split.json, classical.json and evaluation/ wit
 as a network's.
 """
 
-import sys
 from pathlib import Path
 
 from absl import flags
@@ -18,7 +17,7 @@ def define(values):
     flags.DEFINE_string(
         "descriptor", "lbp", "a file of dmljax/descriptors/; or the first argument", flag_values=values
     )
-    cli.positional("descriptor")
+    cli.positional(values, "descriptor")
     cli.define_config(values, "quick")
     flags.DEFINE_string("run", "runs/classical", "folder for the run", flag_values=values)
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
@@ -35,4 +34,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("classical", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -1,13 +1,14 @@
-"""The command line: finds the launch programs, parses flags, and turns a user's mistake into one line and
-exit code 2.
-"""
+"""The command line: finds the launch programs, parses flags, tells a user's mistake in one line (code 2)."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 from absl import flags
 
@@ -15,46 +16,62 @@ from dmljax import plugins
 from dmljax.types import UserError
 
 MISTAKE = 2  # exit code
+HELP = ("--help", "-h", "help")
+CONFIG = "config"
 
 
 def commands() -> tuple[str, ...]:
-    """The launch programs, by file name."""
+    """The launch programs, by file name: all but this file and those that begin with an underscore."""
     package = importlib.import_module("dmljax.launch")
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__)))
+    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__))
+    return tuple(name for name in names if not name.startswith("_") and name != Path(__file__).stem)
 
 
 def main() -> None:
     """The `dmljax` command: its first argument names a launch program, the rest are that program's flags."""
-    known = commands()
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "help"):
-        lines = [
-            f"  {name:<11}{importlib.import_module(f'dmljax.launch.{name}').__doc__.splitlines()[0]}"
-            for name in known
-        ]
-        print("dmljax COMMAND [--flags], or dmljax COMMAND --help\n\n" + "\n".join(lines))
-        sys.exit(0 if len(sys.argv) > 1 else MISTAKE)
-    name = sys.argv.pop(1)
+    known, arguments = commands(), sys.argv[1:]
+    if not arguments or arguments[0] in HELP:
+        lines = [f"  {name:<11}{_text(_program(name).__file__).splitlines()[0]}" for name in known]
+        _show("dmljax COMMAND [--flags], or dmljax COMMAND --help\n\n" + "\n".join(lines))
+        sys.exit(0 if arguments else MISTAKE)
+    name, *arguments = arguments
     if name not in known:
         _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{plugins.nearest(name, known)}")
-    program = importlib.import_module(f"dmljax.launch.{name}")
-    run(name, program.__doc__, program.define, program.main)
+    program = _program(name)
+    run(program.__file__, program.define, program.main, arguments)
 
 
-def run(name: str, doc: str, define: Callable, body: Callable) -> None:
-    """Parses sys.argv by the flags that `define(FlagValues)` makes, calls `body(FlagValues)`, and exits with
-    what it returns.
+def _program(name: str) -> ModuleType:
+    return importlib.import_module(f"dmljax.launch.{name}")
+
+
+def _text(file: str) -> str:
+    """The first text of a program's file, its help; from the source, since python -OO drops docstrings."""
+    return ast.get_docstring(ast.parse(Path(file).read_text(encoding="utf-8"))) or ""
+
+
+def run(file: str, define: Callable, body: Callable, arguments: list[str] | None = None) -> None:
+    """Runs a launch program, and exits with what its body returns.
 
     A UserError, a flag error or a misspelt field is told in one line.
+
+    Args:
+      file: of the program; it begins with the help.
+      define: makes the flags on a FlagValues.
+      body: called with the parsed FlagValues.
+      arguments: of the command line, without the program's name; None: those of this process.
     """
+    title = f"dmljax {Path(file).stem}"
+    arguments = sys.argv[1:] if arguments is None else arguments
     values = flags.FlagValues()
-    title = f"dmljax {name}"
     try:
-        define_plugins(values)
+        _add_plugins(values, arguments)
         define(values)
-        if "--help" in sys.argv or "-h" in sys.argv:
-            _show(f"{doc.strip()}\n{_help(values)}")
+        if set(HELP[:2]) & set(arguments):
+            _show(f"{_text(file)}\n\n{_help(values)}")
             sys.exit(0)
-        rest = values(sys.argv)
+        arguments = _open_config(values, _name_first(values, arguments))
+        rest = values([title, *arguments])
         if len(rest) > 1:
             raise UserError(f"unexpected '{rest[1]}'; flags are written --name=value")
     except (flags.Error, UserError) as error:
@@ -102,95 +119,65 @@ def _fail(title: str, text: str, code: int = MISTAKE) -> None:
     sys.exit(code)
 
 
-def whole_numbers(flag: str, texts) -> tuple[int, ...]:
-    """The values of a list flag as whole numbers, or a UserError that names the flag."""
-    try:
-        return tuple(int(text) for text in texts)
-    except ValueError:
-        raise UserError(f"--{flag} must be whole numbers such as 0,1,2; got '{','.join(texts)}'") from None
-
-
-def define_members(values, *, run: str, seeds: str, folds: str = "0") -> None:
-    """The flags of commands that start many trainings: which, how many at a time, and where."""
-    define = flags.DEFINE_list
-    define(
-        "seeds", seeds.split(","), "seeds of data order, initial weights and augmentation", flag_values=values
-    )
-    define("folds", folds.split(","), "test folds by person", flag_values=values)
-    flags.DEFINE_integer("jobs", 1, "runs at a time", lower_bound=1, flag_values=values)
-    flags.DEFINE_string(
-        "cluster",
-        "",
-        "empty: processes of this machine; slurm: jobs through submitit (dmljax[cluster]); local: such jobs,"
-        " here",
-        flag_values=values,
-    )
-    define(
-        "cluster_options",
-        [],
-        "submitit's parameters, such as timeout_min=60,slurm_partition=gpu",
-        flag_values=values,
-    )
-    flags.DEFINE_string("run", run, "folder of the runs and of what is made of them", flag_values=values)
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
-
-
-def members_options(values):
-    """The values of `define_members` as `comparing.How`."""
-    from pathlib import Path
-
-    from dmljax.studies.compare import How
-
-    return How(
-        Path(values.run),
-        whole_numbers("seeds", values.seeds),
-        whole_numbers("folds", values.folds),
-        values.jobs,
-        values.cluster,
-        values.cluster_options,
-        values.progress,
-    )
-
-
-def define_plugins(values) -> None:
+def _add_plugins(values, arguments: list[str]) -> None:
     """The flag --plugins. Its folders are read at once: a configuration has the fields of their plug-ins."""
     flags.DEFINE_list(
         "plugins", [], "folders with plug-ins of your own, FOLDER/<family>/NAME.py", flag_values=values
     )
-    for k, argument in enumerate(sys.argv[1:], 1):
+    for k, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         if flag.lstrip("-") == "config.plugins":
             raise UserError("plug-in folders are given as --plugins=FOLDER[,FOLDER]")
         if flag in ("--plugins", "-plugins"):
-            for folder in (value if equals else "".join(sys.argv[k + 1 : k + 2])).split(","):
+            for folder in (value if equals else "".join(arguments[k + 1 : k + 2])).split(","):
                 plugins.add_folder(folder)
 
 
-def positional(flag: str) -> None:
+def positional(values, flag: str) -> None:
     """A first argument that is no flag is the value of this one."""
-    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
-        sys.argv[1] = f"--{flag}={sys.argv[1]}"
+    values[flag].positional = True
+
+
+def _name_first(values, arguments: list[str]) -> list[str]:
+    """The arguments with a first one that has no name named."""
+    named = [name for name in values if getattr(values[name], "positional", False)]
+    if named and arguments and not arguments[0].startswith("-"):
+        return [f"--{named[0]}={arguments[0]}", *arguments[1:]]
+    return arguments
 
 
 def define_config(values, default: str) -> None:
-    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field."""
+    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field of it."""
+    flags.DEFINE_string(
+        CONFIG,
+        default,
+        "configuration: a name, a .py file, or a .json file such as config.json of a run; then :preset;"
+        " --config.FIELD=VALUE changes a field (see dmljax fields)",
+        flag_values=values,
+    )
+
+
+def _open_config(values, arguments: list[str]) -> list[str]:
+    """Puts the configuration that --config names in the flag's place; returns the other arguments."""
     from ml_collections import config_flags
 
     from dmljax import config
 
-    # The library reads overrides from sys.argv itself; names become paths before it looks. The default is
-    # written there too: commands that start others pass on what they find.
-    if not any(argument.partition("=")[0] in ("--config", "-config") for argument in sys.argv[1:]):
-        sys.argv.insert(1, f"--config={default}")
-    for k, argument in enumerate(sys.argv):
-        flag, equals, value = argument.partition("=")
-        if flag in ("--config", "-config") and equals:
-            name, colon, preset = value.partition(":")
-            sys.argv[k] = f"--config={config.find(name)}{colon}{preset}"
-    config_flags.DEFINE_config_file(
-        "config",
-        str(config.find(default)),
-        "configuration: a name or file, then :preset; "
-        "--config.FIELD=VALUE changes a field (see dmljax fields)",
-        flag_values=values,
+    if CONFIG not in values:
+        return arguments
+    name, others, waiting = values[CONFIG].default, [], list(arguments)
+    while waiting:
+        flag, equals, value = waiting[0].partition("=")
+        argument = waiting.pop(0)
+        if flag not in (f"--{CONFIG}", f"-{CONFIG}"):
+            others.append(argument)
+        elif equals or waiting:
+            name = value if equals else waiting.pop(0)
+        else:
+            raise UserError(f"--{CONFIG} needs a value: --{CONFIG}=NAME")
+    text = values[CONFIG].help
+    delattr(values, CONFIG)
+    config_flags.DEFINE_config_dict(
+        CONFIG, config.get_config(name), text, flag_values=values, sys_argv=others
     )
+    return others

@@ -9,23 +9,23 @@ Equal weights, random weights and single-task runs are always among them. The sa
 was stopped.
 """
 
-import sys
-
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _studies, cli
 
 
 def define(values):
     cli.define_config(values, "quick")
     flags.DEFINE_list("strategies", ["dwa"], "weightings to compare", flag_values=values)
-    cli.define_members(values, run="runs/compare", seeds="0,1,2")
+    _studies.define(values, run="runs/compare", seeds="0,1,2")
 
 
 def main(values):
+    from dmljax.report.parts import Table
     from dmljax.studies import compare as comparing
 
-    return comparing.compare(values.config, values.strategies, cli.members_options(values))
+    outcome = comparing.compare(values.config, values.strategies, _studies.options(values))
+    return _studies.tell(outcome, [part for part in outcome.parts if isinstance(part, Table)])
 
 
 if __name__ == "__main__":
-    cli.run("compare", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

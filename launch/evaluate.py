@@ -6,8 +6,6 @@
 A folder of folds is evaluated fold by fold and then as a whole, with mean and deviation.
 """
 
-import sys
-
 from absl import flags
 from dmljax.launch import cli
 
@@ -38,4 +36,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("evaluate", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

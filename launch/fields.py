@@ -7,17 +7,15 @@
 A field is changed with --config.FIELD=VALUE; options of plug-ins are named with the file they belong to.
 """
 
-import sys
-
 from absl import flags
 from dmljax.launch import cli
 
 
 def define(values):
-    cli.positional("prefix")
     flags.DEFINE_string(
         "prefix", "", "beginning of the fields' names; or the first argument", flag_values=values
     )
+    cli.positional(values, "prefix")
     flags.DEFINE_bool("markdown", False, "write a Markdown table", flag_values=values)
 
 
@@ -38,4 +36,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("fields", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -12,8 +12,6 @@ same command goes on where it was stopped. Rendered sets are rendered first, in 
 user's cache.
 """
 
-import sys
-
 from absl import flags
 from dmljax.launch import cli
 
@@ -21,8 +19,8 @@ from dmljax.types import UserError
 
 
 def define(values):
-    cli.positional("config")
     cli.define_config(values, "quick")
+    cli.positional(values, "config")
     flags.DEFINE_string("source", "", "where the set lies; empty: dataset.root", flag_values=values)
     flags.DEFINE_string(
         "out", "", "folder for the prepared set; empty: only check the set", flag_values=values
@@ -114,4 +112,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("prepare", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

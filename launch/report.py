@@ -7,7 +7,6 @@ no network.
 A run that was trained since its last evaluation is evaluated first.
 """
 
-import sys
 from pathlib import Path
 
 from absl import flags
@@ -44,4 +43,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("report", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -9,18 +9,16 @@ Items: table2 to table9, fig6 to fig15, all. The same command goes on where it w
 not run again, and items share them. The default configuration is the quick one at a quarter of its length.
 """
 
-import sys
-
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _studies, cli
 
 
 def define(values):
     flags.DEFINE_string("item", "", "what to reproduce; or the first argument", flag_values=values)
-    cli.positional("item")
+    cli.positional(values, "item")
     cli.define_config(values, "brief")
     flags.DEFINE_string("test", "", "another set to test on, NAME:FOLDER, for table9", flag_values=values)
-    cli.define_members(values, run="runs/reproduce", seeds="0,1,2,3,4")
+    _studies.define(values, run="runs/reproduce", seeds="0,1,2,3,4")
 
 
 def main(values):
@@ -32,8 +30,9 @@ def main(values):
         raise UserError(
             f"tables and figures need {error.name}, which is not installed; install dmljax[report]"
         ) from None
-    return reproduction.reproduce(values.item, values.config, cli.members_options(values), test=values.test)
+    outcome = reproduction.reproduce(values.item, values.config, _studies.options(values), test=values.test)
+    return _studies.tell(outcome, outcome.parts)
 
 
 if __name__ == "__main__":
-    cli.run("reproduce", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -10,8 +10,6 @@ RUN/fold_1, ...
 Several machines: start the same command on each with --coordinator, --processes and --process.
 """
 
-import sys
-
 from absl import flags
 from dmljax.launch import cli
 
@@ -42,4 +40,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("train", sys.modules[__name__].__doc__, define, main)
+    cli.run(__file__, define, main)

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmljax.types import UserError
+
 ROOT = Path(__file__).parent.parent
 TINY = [
     "--noprogress",
@@ -393,6 +395,85 @@ def test_a_report_of_a_run_and_of_several(tmp_path):
     assert "is no run folder" in refused("report", f"--run={tmp_path / 'nowhere'}")
 
 
+def test_mistakes_of_studies(tmp_path):
+    assert "--seeds must be whole numbers" in refused("compare", "--seeds=a")
+    assert "must be key=value" in refused("compare", "--cluster_options=timeout_min")
+
+
+def parsed(*arguments, define=None):
+    """The values that a program gets, in this process; `define` makes its flags."""
+    from dmljax.launch import cli
+
+    found = []
+    with pytest.raises(SystemExit) as ended:
+        cli.run(__file__, define or (lambda v: cli.define_config(v, "quick")), found.append, list(arguments))
+    assert ended.value.code == (0 if found else 2)
+    return found[0] if found else None
+
+
+def test_the_configuration_of_a_command(tmp_path, capsys, monkeypatch):
+    from dmljax.launch import cli
+
+    from dmljax import config
+
+    monkeypatch.setattr("sys.argv", ["unused", "--config=nonsense"])
+    resolved = tmp_path / "resolved.json"
+    config.write(config.get_config("quick", {"losses.margin_pose": 0.3}), resolved)
+    assert parsed().config.to_dict() == config.get_config("quick").to_dict()
+    for given in ([f"--config={resolved}"], ["--config", str(resolved)], [f"-config={resolved}"]):
+        made = parsed("--config.seed=4", *given, "--config.model.branches=('face',)").config
+        assert (made.losses.margin_pose, made.seed, made.model.branches) == (0.3, 4, ("face",))
+        assert made.train.duration == "40 epochs" and made.is_locked
+    assert parsed("--config=brief:paper").config.losses.link == "none"
+    assert parsed("--noconfig.ema.warmup").config.ema.warmup is False
+
+    def named(values):
+        cli.define_config(values, "quick")
+        cli.positional(values, "config")
+
+    assert parsed("brief", "--config.seed=2", define=named).config.train.duration == "10 epochs"
+    capsys.readouterr()
+    for arguments, told in (
+        ((f"--config={resolved}:paper",), "takes no preset"),
+        (("--config",), "--config needs a value"),
+        (("brief", "more"), "unexpected 'brief'"),
+    ):
+        assert parsed(*arguments) is None
+        line = capsys.readouterr().err
+        assert told in line and line.startswith("dmljax test_cli: ")
+
+
+def test_a_changed_configuration_file_is_noticed_by_the_study(tmp_path, capsys):
+    from dmljax.launch import compare
+
+    from dmljax import config
+
+    own, record = tmp_path / "own.py", tmp_path / "study" / "study.json"
+    own.write_text(
+        "from dmljax.configs import quick\n\ndef get_config():\n    c = quick.get_config()\n"
+        "    c.losses.margin_pose = 0.3\n    return c\n"
+    )
+    record.parent.mkdir()
+    record.write_text(json.dumps({"config": config.get_config(own).to_dict(), "members": {}}))
+    own.write_text(own.read_text().replace("0.3", "0.25"))
+    values = parsed(f"--config={own}", "--config.seed=5", f"--run={record.parent}", define=compare.define)
+    with pytest.raises(UserError) as error:
+        compare.main(values)
+    assert "losses.margin_pose: 0.3 there, 0.25 here" in str(error.value)
+    assert str(error.value).count(" here") == 1
+
+
+def test_the_commands_explain_themselves_without_docstrings():
+    """python -OO drops them; the help is read from the files."""
+    done = subprocess.run(
+        [sys.executable, "-OO", "-c", "from dmljax.launch.cli import main; main()", "reproduce", "--help"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 0 and "table8" in done.stdout and "--seeds: " in done.stdout, done.stderr
+
+
 @pytest.mark.slow
 def test_compare_plans_runs_resumes_and_reports(tmp_path):
     run = tmp_path / "cmp"
@@ -412,8 +493,7 @@ def test_compare_plans_runs_resumes_and_reports(tmp_path):
         "compare", *tiny, "--strategies=sdmgrad", "--seeds=0", f"--run={tmp_path / 'other'}", "--jobs=2"
     )
     assert failed.returncode == 1 and "data.accumulate" in failed.stderr and "equal" in failed.stdout
-    assert "holds a comparison" in refused(*common, "--config.data.image_size=32")
-    assert "--seeds must be whole numbers" in refused("compare", "--seeds=a")
+    assert "data.image_size: 24 there, 32 here" in refused(*common, "--config.data.image_size=32")
 
 
 @pytest.mark.slow

@@ -4,42 +4,48 @@ Tests take a fixture `plugin`, the experiment's module. The runs are folders as 
 made from chosen counts (`finished`); nothing is trained.
 """
 
-import re
-
 import pytest
 
 from dmljax.configs import brief
 from dmljax.contracts.finished import finish
+from dmljax.fields import flatten
 from dmljax.report import parts
-from dmljax.studies import networks, results
+from dmljax.studies import members, networks, results
 
 THERE = ("all", "one seed", "one run")
 
 
-def plan(run, **fields):
-    """A plan of two seeds and one fold on the brief configuration."""
-    return networks.Plan(
+def request_for(folder, **fields):
+    """A request of two seeds and one fold on the brief configuration."""
+    return networks.Request(
         brief.get_config(),
-        **{"seeds": (0, 1), "folds": (0,), "run": run, "test": "cmu_faces:FOLDER"} | fields,
+        **{"seeds": (0, 1), "folds": (0,), "folder": folder, "test": "cmu_faces:FOLDER"} | fields,
     )
 
 
 def test_members(plugin, tmp_path):
-    planned = plugin.members(plan(tmp_path, seeds=(3, 5), folds=(1,)))
+    planned = plugin.members(request_for(tmp_path, seeds=(3, 5), folds=(1,)))
     assert {(m.seed, m.fold) for m in planned} == {(3, 1), (5, 1)}, "members of other seeds or folds"
     assert len({m.folder for m in planned}) == len(planned), "two members have the same folder"
     for member in planned:
         assert member.folder.is_relative_to(tmp_path / "runs")
-        assert f"--config.seed={member.seed}" in member.arguments
-        assert [a for a in member.arguments if not re.fullmatch(r"--config\.[a-z._0-9]+=.*", a)] == []
+        made = members.resolved(brief.get_config(), member)  # every change is a field, of the right type
+        assert (made.seed, made.split.fold) == (member.seed, 1), "it changes seed or fold"
+        for field, value in member.changes.items():
+            assert flatten(made.to_dict())[field] == value, field
         # the same network is the same folder in all experiments
-        if not any(a.startswith("--config.dataset.test=") for a in member.arguments):
+        if "dataset.test" not in member.changes:
             assert member.folder == tmp_path / "runs" / member.label / f"seed_{member.seed}_fold_1"
+
+
+def test_the_title_is_one_line_without_a_stop(plugin):
+    title = plugin.TITLE
+    assert title[0].isupper() and title[-1] != "." and "\n" not in title, title
 
 
 def shown(plugin, folder, there):
     """What it shows where all runs are finished, those of one seed and the last, or the last alone."""
-    planned = plugin.members(plan(folder))
+    planned = plugin.members(request_for(folder))
     for k, member in enumerate(planned):
         if there == "all" or (there == "one seed" and member.seed == 0) or k == len(planned) - 1:
             finish(member, right=12 + member.seed)

@@ -1,12 +1,12 @@
-"""Runs that were never trained: folders with the files of a finished one, from chosen counts and random
-features.
-"""
+"""Runs never trained: folders with a finished run's files, of chosen counts and random features."""
 
 import json
 
 import numpy as np
 
+from dmljax import config as configuration
 from dmljax.metrics.scores import read_off
+from dmljax.studies import members
 from dmljax.studies.members import COST
 from dmljax.types import TASKS
 
@@ -44,8 +44,8 @@ def score(right):
     )
 
 
-def finish(member, right=10, seed=0, versions=VERSIONS, duration="10 epochs"):
-    """Writes what a finished run leaves."""
+def finish(member, right=10, seed=0, versions=VERSIONS, base=None):
+    """Writes what a finished run of a study leaves; `base`: the study's configuration, by default brief."""
     folder = member.folder / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(score(right)))
@@ -73,7 +73,8 @@ def finish(member, right=10, seed=0, versions=VERSIONS, duration="10 epochs"):
     ]
     (member.folder / "train.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     (member.folder / "versions.json").write_text(json.dumps(versions))
-    (member.folder / "config.json").write_text(json.dumps({"train": {"duration": duration}}))
+    made = members.resolved(base or configuration.get_config("brief"), member)
+    configuration.write(made, member.folder / "config.json")
     (member.folder / COST).write_text(
         json.dumps({"train_s": 1.0, "peak_bytes": 5, "step_s": 0.1, "images_s": 100.0 + member.seed})
     )

@@ -18,6 +18,7 @@ from dmljax.faces import expressions, ict, looks, studio
 from dmljax.faces.album import Album
 from dmljax.types import Samples, UserError
 
+RENDERED = True  # its faces are nobody's
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 YAW = (-90.0, -60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0, 90.0)
 LEVELS = (0.4, 0.6, 0.8, 1.0)

@@ -20,6 +20,7 @@ from dmljax.faces.album import Album
 from dmljax.faces.mesh import join
 from dmljax.types import MISSING, Samples, UserError
 
+RENDERED = True  # its faces are nobody's
 EXPRESSIONS = expressions.EXPRESSIONS
 _RANGES = {
     "identities": (1, 100_000),

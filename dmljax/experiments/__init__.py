@@ -1,7 +1,6 @@
-"""The paper's tables and figures, a file for each kind: which runs it needs, and what it shows of them beside
-the published numbers.
+"""The paper's tables and figures, a file for each kind: which runs it needs, and what it shows of them.
 
-A file has `ITEMS` (the paper's names of what it gives), `members(plan)` and `show(rows, out)`; with `NEEDS`,
-files without which a run is of no use to it; with `SPEED`, networks whose frames a second are measured when
-all runs are done.
+A file has `TITLE`, `ITEMS` (the paper's names of what it gives), `members(request)` and `show(rows, out)`;
+with `NEEDS`, files without which a run is of no use to it; with `SPEED`, networks whose frames a second are
+measured when all runs are done.
 """

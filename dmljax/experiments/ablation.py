@@ -1,6 +1,4 @@
-"""Ablation: one ResNet, three branches (MFE), + pose head (HPE), + metric learning (JEFL), + dynamic weights
-(DWML).
-"""
+"""Ablation: the network's parts, one after the other."""
 
 from __future__ import annotations
 
@@ -8,26 +6,25 @@ import numpy as np
 
 from dmljax.report import statistics
 from dmljax.report.parts import Finding, Part, Table, Text
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
-from dmljax.studies import published as _published
+from dmljax.studies import measures, networks, published
 from dmljax.studies.members import Member
 
+TITLE = "Ablation: one ResNet, three branches (MFE), + pose head (HPE), + triplets (JEFL), + dynamic weights"
 ITEMS = ("table8",)
 # Each row adds one part of the method to the row before it.
 ROWS = ("one_resnet", "mfe", "hpe", "jefl", "dynamic")
 SPEED = ROWS
-SETS = _published.SETS[:3]
+SETS = published.SETS[:3]
 
 
-def members(plan: _networks.Plan) -> list[Member]:
+def members(request: networks.Request) -> list[Member]:
     """Raises UserError if the set or the configuration has nothing that one of the parts needs."""
-    _networks.check_whole(plan.config, "the ablation")
-    return _networks.runs(plan, ROWS)
+    networks.check_whole(request.config, "the ablation")
+    return networks.members_of(request, ROWS)
 
 
 def _title(label: str) -> str:
-    return "+ dynamic weights" if label == "dynamic" else _networks.NETWORKS[label].title
+    return "+ dynamic weights" if label == "dynamic" else networks.NETWORKS[label].title
 
 
 def show(rows: list[dict], out) -> list[Part]:
@@ -49,7 +46,7 @@ def show(rows: list[dict], out) -> list[Part]:
     ]
     lines, said, before = [header], [], None
     for label in ROWS:
-        own, both = _runs.of(rows, label), _runs.pairs(rows, label, before) if before else []
+        own, both = measures.of(rows, label), measures.pairs(rows, label, before) if before else []
         p = statistics.paired(both)
         rates = [row["images_s"] for row in own if row.get("images_s")]
         frames = next((row["frames_s"] for row in own if row.get("frames_s")), None)
@@ -57,23 +54,20 @@ def show(rows: list[dict], out) -> list[Part]:
             [
                 _title(label),
                 str(len(own)),
-                *_runs.percent(own),
-                _runs.gain(both),
+                *measures.percent(own),
+                measures.gain(both),
                 statistics.probability(p),
-                _runs.percent(own, "pose accuracy")[0],
+                measures.percent(own, "pose accuracy")[0],
                 "-" if frames is None else f"{frames:.0f}",
                 f"{np.median(rates):.0f}" if rates else "-",
-                *_published.cells(_published.ABLATION[label], SETS),
+                *published.cells(published.ABLATION[label], SETS),
             ]
         )
         if before:
             gain = np.mean([a - b for a, b in both]) if both else 0.0
-            points = f"{_runs.gain(both)} points, " if both else ""
-            said.append(
-                Finding(
-                    f"{_title(label).removeprefix('+ ')}: {points}{_runs.told(p, gain)}, {len(both)} pairs."
-                )
-            )
+            points = f"{measures.gain(both)} points, " if both else ""
+            verdict = measures.told(p, gain)
+            said.append(Finding(f"{_title(label).removeprefix('+ ')}: {points}{verdict}, {len(both)} pairs."))
         before = label
     note = (
         "Frames a second: one image at a time through the network, measured in turns after all runs. Train"

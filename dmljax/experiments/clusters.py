@@ -1,6 +1,4 @@
-"""Whether images of one expression still fall apart into people: identity clusters within an expression,
-without and with triplets.
-"""
+"""Identity clusters within an expression, without and with triplets."""
 
 from __future__ import annotations
 
@@ -11,19 +9,19 @@ from sklearn.metrics import silhouette_score
 
 from dmljax.report import probes, statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
+from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
 
+TITLE = "Whether images of one expression fall apart into people, without and with triplets"
 ITEMS = ("fig14",)
 NEEDS = ("evaluation/features.npz",)
 NETWORKS = {"hpe": "no triplets", "identity_triplets": "identity triplets", "jefl": "both triplets"}
 SHOWN = 2  # expressions in the picture
 
 
-def members(plan: _networks.Plan) -> list[Member]:
-    _networks.check_whole(plan.config, "the clusters' figure")
-    return _networks.runs(plan, NETWORKS)
+def members(request: networks.Request) -> list[Member]:
+    networks.check_whole(request.config, "the clusters' figure")
+    return networks.members_of(request, NETWORKS)
 
 
 def show(rows: list[dict], out: Path) -> list[Part]:
@@ -34,8 +32,8 @@ def show(rows: list[dict], out: Path) -> list[Part]:
 
     panels, found = [], []
     for label, title in NETWORKS.items():
-        for k, row in enumerate(_runs.of(rows, label)):
-            embedding, labels, names = _runs.features(row)
+        for k, row in enumerate(measures.of(rows, label)):
+            embedding, labels, names = measures.features(row)
             groups = _groups(labels)
             found.append(
                 {"label": label, "seed": row["seed"], "fold": row["fold"]}
@@ -73,7 +71,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         ]
     ]
     for label, title in NETWORKS.items():
-        own = _runs.of(found, label)
+        own = measures.of(found, label)
         silhouette = statistics.interval([row["silhouette"] for row in own if "silhouette" in row]) or (
             np.nan,
             np.nan,
@@ -84,15 +82,15 @@ def show(rows: list[dict], out: Path) -> list[Part]:
                 str(len(own)),
                 "-" if np.isnan(silhouette[0]) else f"{silhouette[0]:.3f}",
                 "-" if np.isnan(silhouette[1]) else f"± {silhouette[1]:.3f}",
-                *_runs.percent(own, "P@1"),
-                _runs.percent(own, "chance")[0],
+                *measures.percent(own, "P@1"),
+                measures.percent(own, "chance")[0],
             ]
         )
-    both = _runs.pairs(found, "jefl", "hpe", "P@1")
-    certain = _runs.certainty(statistics.paired(both))
+    both = measures.pairs(found, "jefl", "hpe", "P@1")
+    certain = measures.certainty(statistics.paired(both))
     said = (
         "The nearest image of the same expression is the same person's: both triplets against none"
-        f" {_runs.gain(both)} points"
+        f" {measures.gain(both)} points"
     )
     return [
         Table(lines),

@@ -7,44 +7,42 @@ from pathlib import Path
 import numpy as np
 
 from dmljax.report.parts import Finding, Part, Picture, Text
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
-from dmljax.studies import published as _published
+from dmljax.studies import measures, networks, published
 from dmljax.studies.members import Member
 
+TITLE = "Confusion matrices of DML-Net, expression and pose"
 ITEMS = ("fig6", "fig7", "fig8", "fig9")
 
 
-def members(plan: _networks.Plan) -> list[Member]:
-    return _networks.runs(plan, ("dynamic",))
+def members(request: networks.Request) -> list[Member]:
+    return networks.members_of(request, ("dynamic",))
 
 
 def show(rows: list[dict], out: Path) -> list[Part]:
     """Counts of all runs as one; the most frequent mistakes in words, and the paper's accuracies."""
     from dmljax.report import plots
 
-    whole = _runs.pooled(rows)
+    whole = measures.pooled(rows)
     parts = []
     for head, counts in whole["confusion"].items():
         names, picture = whole["names"][head], out / f"confusion_{head}.png"
         plots.confusion(counts, names, picture, title=f"DML-Net: {head}, {len(rows)} runs")
         parts += [Picture(picture, f"confusion of {head}"), Finding(_mistakes(counts, names, head))]
     numbers = ", ".join(
-        f"{name} {_published.DML_NET[name]:g} / {_published.DML_NET_POSE[name]:g} %"
-        for name in _published.SETS
+        f"{name} {published.DML_NET[name]:g} / {published.DML_NET_POSE[name]:g} %" for name in published.SETS
     )
     return [*parts, Text(f"The paper's, expression / pose: {numbers}.")]
 
 
 def _mistakes(counts: np.ndarray, names: list[str], head: str, most: int = 3) -> str:
-    total = counts.sum(1, keepdims=True)
-    share = np.where(np.eye(len(names), dtype=bool), 0.0, counts / np.maximum(total, 1))
+    images = counts.sum(1, keepdims=True)
+    share = np.where(np.eye(len(names), dtype=bool), 0.0, counts / np.maximum(images, 1))
     order = [divmod(int(k), len(names)) for k in np.argsort(-share, axis=None)[:most]]
     said = [
         f"{names[t]} taken for {names[p]} ({100 * share[t, p]:.0f} %)"
         for t, p in order
         if share[t, p] >= 0.005
     ]
-    lacking = [name for name, count in zip(names, total[:, 0]) if not count]
+    lacking = [name for name, count in zip(names, images[:, 0]) if not count]
     absent = f" No test image of {', '.join(lacking)}." if lacking else ""
     return f"Most frequent mistakes of {head}: {'; '.join(said) if said else 'none'}.{absent}"

@@ -8,20 +8,20 @@ import numpy as np
 
 from dmljax.report import statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
+from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
 from dmljax.types import TASKS
 
+TITLE = "The three losses and their weights over the training, with equal and with dynamic weights"
 ITEMS = ("fig15",)
 NEEDS = ("train.jsonl",)
 NETWORKS = {"jefl": "equal weights", "dynamic": "dynamic weights"}
 LAST = 0.1  # share of the training that counts as its end
 
 
-def members(plan: _networks.Plan) -> list[Member]:
-    _networks.check_whole(plan.config, "the weights' figure")
-    return _networks.runs(plan, NETWORKS)
+def members(request: networks.Request) -> list[Member]:
+    networks.check_whole(request.config, "the weights' figure")
+    return networks.members_of(request, NETWORKS)
 
 
 def show(rows: list[dict], out: Path) -> list[Part]:
@@ -29,7 +29,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
     from dmljax.report import plots
 
     kept = {
-        label: [(row["seed"], row["fold"], _runs.log(row)) for row in _runs.of(rows, label)]
+        label: [(row["seed"], row["fold"], measures.log(row)) for row in measures.of(rows, label)]
         for label in NETWORKS
     }
     logs = {title: [log for *_, log in kept[label]] for label, title in NETWORKS.items() if kept[label]}
@@ -60,10 +60,10 @@ def show(rows: list[dict], out: Path) -> list[Part]:
             for label in NETWORKS
             for seed, fold, log in kept[label]
         ]
-        both = _runs.pairs(ends, "dynamic", "jefl", "end")
+        both = measures.pairs(ends, "dynamic", "jefl", "end")
         if both:
             difference = np.mean([a - b for a, b in both])
-            certain = _runs.certainty(statistics.paired(both))
+            certain = measures.certainty(statistics.paired(both))
             said.append(
                 Finding(
                     f"{task} loss at the end, dynamic against equal weights: {difference:+.3f} ({certain})."

@@ -8,22 +8,22 @@ import numpy as np
 
 from dmljax.report import tables
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
+from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
 
+TITLE = "Accuracy of DML-Net for each expression and pose"
 ITEMS = ("table3",)
 
 
-def members(plan: _networks.Plan) -> list[Member]:
-    return _networks.runs(plan, ("dynamic",))
+def members(request: networks.Request) -> list[Member]:
+    return networks.members_of(request, ("dynamic",))
 
 
 def show(rows: list[dict], out: Path) -> list[Part]:
     """Counts of all runs as one; '-' where a set has no image."""
     from dmljax.report import plots
 
-    whole = _runs.pooled(rows)
+    whole = measures.pooled(rows)
     picture = out / "expression_by_pose.png"
     names = whole["names"]
     plots.cells(

@@ -1,6 +1,4 @@
-"""What the triplets make of the features: t-SNE maps without triplets, with pose, with identity, with both;
-and what the eye sees, in numbers.
-"""
+"""What the triplets make of the features, as maps and in numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +8,10 @@ import numpy as np
 
 from dmljax.report import probes, statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
+from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
 
+TITLE = "What the triplets make of the features: maps without triplets, with pose, identity and both"
 ITEMS = ("fig10", "fig11", "fig12", "fig13")
 NEEDS = ("evaluation/features.npz",)
 NETWORKS = {
@@ -26,10 +24,10 @@ WITHOUT = "hpe"
 NUMBERS = {"silhouette": 1, "neighbours": 100, "P@1": 100, "R-precision": 100, "MAP@R": 100}
 
 
-def members(plan: _networks.Plan) -> list[Member]:
+def members(request: networks.Request) -> list[Member]:
     """Equal weights throughout, so that the triplets alone differ."""
-    _networks.check_whole(plan.config, "the triplets' figure")
-    return _networks.runs(plan, NETWORKS)
+    networks.check_whole(request.config, "the triplets' figure")
+    return networks.members_of(request, NETWORKS)
 
 
 def show(rows: list[dict], out: Path) -> list[Part]:
@@ -40,8 +38,8 @@ def show(rows: list[dict], out: Path) -> list[Part]:
 
     measured, panels = {}, []
     for label, title in NETWORKS.items():
-        for row in _runs.of(rows, label):
-            embedding, labels, names = _runs.features(row)
+        for row in measures.of(rows, label):
+            embedding, labels, names = measures.features(row)
             if not panels or panels[-1].group != title:
                 place = plots.tsne(embedding)
                 known = [kind for kind in probes.LABELS if (labels[kind] >= 0).any()]
@@ -56,9 +54,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         Table(_table(measured)),
         *_verdict(measured),
         Picture(picture, "t-SNE of the embedding by expression, pose and identity"),
-        Text(
-            "Features are the embedding of test people. " + " ".join(probes.__doc__.split("\n\n")[1].split())
-        ),
+        Text(f"Features are the embedding of test people. {probes.NOTE}"),
     ]
 
 
@@ -133,4 +129,4 @@ def _both(measured: dict, label: str, kind: str, key: str) -> list[tuple[float, 
 
 def _change(measured: dict, label: str, kind: str, key: str) -> str:
     both = _both(measured, label, kind, key)
-    return f"{_runs.gain(both)} ({_runs.certainty(statistics.paired(both))})"
+    return f"{measures.gain(both)} ({measures.certainty(statistics.paired(both))})"

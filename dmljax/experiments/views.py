@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmljax.experiments import comparison
+from dmljax.experiments import methods
 from dmljax.report.parts import Finding, Part, Table
 from dmljax.report.tables import percent
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
+from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
 
+TITLE = "Accuracy by pose, by expression and on frontal faces, of all methods"
 ITEMS = ("table4",)
 
 
-def members(plan: _networks.Plan) -> list[Member]:
-    return comparison.members(plan)
+def members(request: networks.Request) -> list[Member]:
+    return methods.members(request)
 
 
 def show(rows: list[dict], out) -> list[Part]:
     """Counts of each method's runs as one, expression accuracy in %; '-' where a set has no image."""
     del out
-    whole = {label: found for label in comparison.METHODS if (found := _runs.pooled(_runs.of(rows, label)))}
+    whole = {
+        label: found for label in methods.METHODS if (found := measures.pooled(measures.of(rows, label)))
+    }
     first = next(iter(whole.values()))
     frontal = [k for k, yaw in enumerate(first["yaw"]) if yaw == 0]
     by_pose = [["method", *(f"pose {name}" for name in first["names"]["pose"]), "frontal", "all"]]
@@ -29,7 +31,7 @@ def show(rows: list[dict], out) -> list[Part]:
     front, side = {}, {}
     for label, found in whole.items():
         title, hits, counts = (
-            _networks.NETWORKS[label].title,
+            networks.NETWORKS[label].title,
             *(found["cells"][key].sum(0) for key in ("hits", "counts")),
         )
         front[title], side[title] = (
@@ -44,8 +46,10 @@ def show(rows: list[dict], out) -> list[Part]:
             ]
         )
         confusion = found["confusion"]["expression"]
-        right, total = np.diag(confusion), confusion.sum(1)
-        by_expression.append([title, *map(percent, map(_share, right, total)), percent(_share(right, total))])
+        right, images = np.diag(confusion), confusion.sum(1)
+        by_expression.append(
+            [title, *map(percent, map(_share, right, images)), percent(_share(right, images))]
+        )
     return [
         Table(by_pose, "By pose"),
         Table(by_expression, "By expression"),
@@ -59,12 +63,12 @@ def _best(shares: dict[str, float | None], where: str) -> list[Finding]:
     if not known:
         return []
     title = max(known, key=known.get)
-    ours = known.get(_networks.NETWORKS[comparison.OURS].title)
+    ours = known.get(networks.NETWORKS[methods.OURS].title)
     beside = "" if ours is None else f"; DML-Net: {percent(ours)} %"
     return [Finding(f"Best {where}: {title}, {percent(known[title])} %{beside}.")]
 
 
 def _share(hits, counts) -> float | None:
     """Of one count or the sum of several; None of nothing."""
-    total = int(np.sum(counts))
-    return float(np.sum(hits) / total) if total else None
+    images = int(np.sum(counts))
+    return float(np.sum(hits) / images) if images else None

@@ -20,7 +20,7 @@ FAMILIES = {
     "descriptors": ("build",),
     "backbones": ("build",),
     "weightings": ("build",),
-    "experiments": ("ITEMS", "members", "show"),
+    "experiments": ("TITLE", "ITEMS", "members", "show"),
 }
 
 # Parameters of `build` that whoever builds the network gives; they are no fields of a configuration.

@@ -48,10 +48,18 @@ def write(folder: Path, runs: dict, *, maps: bool = True) -> str:
             sorted(found, key=lambda row: (probes.LABELS.index(row["label"]), row["run"], row["space"])),
         ),
     ]
-    note = " ".join(probes.__doc__.split("\n\n")[1].split())
     data = ", ".join(f"{name}: {features.dataset}, step {features.step}" for name, features in runs.items())
     page = "\n".join(
-        ["# What the features tell", "", f"Test images of {data}.", "", tables.markdown(lines), "", note, ""]
+        [
+            "# What the features tell",
+            "",
+            f"Test images of {data}.",
+            "",
+            tables.markdown(lines),
+            "",
+            probes.NOTE,
+            "",
+        ]
     )
     (folder / "audit.md").write_text(page, encoding="utf-8")
     if maps:

@@ -1,6 +1,4 @@
-"""The report of a comparison of weighting strategies: a table (CSV, Markdown), plots of losses and weights,
-one HTML page.
-"""
+"""What is shown of a comparison of weighting strategies: a table, plots of losses and weights, a page."""
 
 from __future__ import annotations
 
@@ -12,6 +10,15 @@ import numpy as np
 from dmljax.report import page, parts, statistics
 
 HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
+# What the numbers are, for whoever reads the table.
+NOTE = (
+    "Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the"
+    " same seed and fold, in per cent of the latter: lower is better, negative where training together helps."
+    " Intervals are Student's over the runs; runs of several folds of one seed share people and are counted"
+    " as if they did not. The p value is of a paired t test of the expression accuracy against equal weights,"
+    " two-sided and not corrected for the number of strategies. Step time and peak memory are ratios to equal"
+    " weights, medians over the runs."
+)
 COLUMNS = (
     "strategy",
     "runs",
@@ -28,16 +35,7 @@ COLUMNS = (
 
 
 def summarise(rows: list[dict]) -> list[dict]:
-    """One entry a strategy, best delta-m first.
-
-    Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the same
-    seed and fold,
-    in per cent of the latter: lower is better, negative where training together helps. Intervals are
-    Student's over the runs; runs of several folds of one seed share people and are counted as if they did
-    not. The p value is of a paired t test of the expression accuracy against equal weights, two-sided and not
-    corrected for the number of strategies. Step time and peak memory are ratios to equal weights, medians
-    over the runs.
-    """
+    """One entry a strategy, best delta-m first; `NOTE` says what its numbers are."""
     by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
     found = []
     for label in dict.fromkeys(row["label"] for row in rows):
@@ -88,23 +86,25 @@ def table(entries: list[dict]) -> list[list[str]]:
     ]
 
 
-def write(folder: Path, rows: list[dict], lost: list[str], planned: int) -> str:
-    """Writes comparison.csv, .md, .html and the plots; returns the table for the terminal. `lost`: lines
-    about what failed or is mixed.
+def write(folder: Path, rows: list[dict], problems: list[str], planned: int) -> tuple[list[parts.Part], Path]:
+    """Writes comparison.csv, .md, .html and the plots; returns what is shown, and the page.
+
+    Args:
+      rows: one a finished run, at least one; see `studies.results`.
+      problems: sentences about what failed, cannot be read or is mixed.
+      planned: how many runs there should be.
     """
     entries = summarise(rows)
     title = f"Loss weightings on {rows[0]['dataset']}: {len(rows)} of {planned} runs"
-    note = " ".join(summarise.__doc__.split("\n\n")[1].split())
     shown = [
         parts.Table(table(entries)),
-        parts.Text(note),
-        *(parts.Text(line, lost=True) for line in lost),
+        parts.Text(NOTE),
+        *(parts.Text(line, lost=True) for line in problems),
         *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries)),
     ]
     parts.write_csv(shown, folder / "comparison.csv")
     (folder / "comparison.md").write_text(f"# {title}\n\n{parts.markdown(shown, folder)}\n", encoding="utf-8")
-    page.write(folder / "comparison.html", title, *parts.html(shown))
-    return parts.terminal(shown[:1])
+    return shown, page.write(folder / "comparison.html", title, *parts.html(shown))
 
 
 def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:

@@ -84,7 +84,7 @@ def html(parts: list[Part]) -> list[str]:
 
 
 def terminal(parts: list[Part]) -> str:
-    """Tables with aligned columns, and sentences."""
+    """Tables with aligned columns, and sentences; an empty line before a heading."""
     lines = []
     for part in parts:
         if isinstance(part, Table):
@@ -97,6 +97,7 @@ def terminal(parts: list[Part]) -> str:
                 for line in part.lines
             ]
         elif not isinstance(part, Picture):
+            lines += [""] if lines and isinstance(part, Heading) else []
             lines.append(part.text)
     return "\n".join(lines)
 

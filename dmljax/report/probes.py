@@ -1,10 +1,4 @@
-"""How much of expression, pose and identity can be read off a feature: probes, neighbours, clusters. Numbers
-only, no pictures.
-
-A feature that is pose-aware lets the pose be read, one that is identity-invariant does not let the person be
-told apart. Probes for expression and pose are trained on some people and asked about others; those for
-identity know every person from half of the images and are asked about the other half.
-"""
+"""How much of expression, pose and identity can be read off a feature: probes, neighbours, clusters."""
 
 from __future__ import annotations
 
@@ -16,6 +10,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+# What has to be said beside the numbers.
+NOTE = (
+    "A feature that is pose-aware lets the pose be read, one that is identity-invariant does not let the"
+    " person be told apart. Probes for expression and pose are trained on some people and asked about"
+    " others; those for identity know every person from half of the images and are asked about the other"
+    " half."
+)
 LABELS = ("expression", "pose", "identity")
 NEIGHBOURS = 5
 FOLDS = 5

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax import plugins
 from dmljax.report import page, tables
 from dmljax.types import UserError
 
@@ -121,7 +122,7 @@ def _what(config: dict | None) -> str:
     triplets += "".join(f", {name} loss" for name in losses.get("others", ()))
     rendered = (
         " Its faces are rendered."
-        if config["dataset"]["name"] in ("synthetic", "ict3dfe") and not config["dataset"].get("train")
+        if _is_rendered(config["dataset"]["name"]) and not config["dataset"].get("train")
         else ""
     )
     trunk = (
@@ -132,6 +133,12 @@ def _what(config: dict | None) -> str:
         f"{len(model['branches'])} branches ({', '.join(model['branches'])}) of {trunk}; {heads}, {triplets},"
         f" weights by {config['weighting']['name']}.{rendered}"
     )
+
+
+def _is_rendered(dataset: str) -> bool:
+    """Whether a set says of itself that its faces are nobody's."""
+    known = dataset in plugins.names("datasets")
+    return known and getattr(plugins.load("datasets", dataset), "RENDERED", False)
 
 
 def _pace(log: Path) -> str:

@@ -1,4 +1,4 @@
-"""Where the members of a comparison run: processes of this machine, or jobs that submitit gives to SLURM."""
+"""Where the members of a study run: processes of this machine, or jobs that submitit gives to SLURM."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from dmljax import plugins
-from dmljax.studies.members import COST, TRAIN, Member
+from dmljax.studies.members import COST, TRAIN, Failure, Member
 from dmljax.types import TUPLE_SIZE, UserError
 
 CLUSTERS = ("slurm", "local")
@@ -27,26 +28,25 @@ TIMEOUT_MIN = 240  # of a job, unless told otherwise: submitit's own few minutes
 
 
 class Job:
-    """One member as plain commands: its program and, of a network, its evaluation. Also what submitit
-    pickles, calls, and asks to step aside.
+    """One member as plain commands: its program and, of a network, its evaluation.
+
+    Also what submitit pickles, calls, and asks to step aside.
 
     Attributes:
-      member, arguments: the member, and `--config...` of the comparison, given to every training.
+      member: its resolved configuration lies in its `config_file`.
       cores: numbers of the processor's cores that it keeps to; empty: all.
     """
 
-    def __init__(self, member: Member, arguments: list[str], cores: tuple[int, ...] = ()):
-        self.member, self.arguments, self.cores = member, list(arguments), cores
+    def __init__(self, member: Member, cores: tuple[int, ...] = ()):
+        self.member, self.cores = member, cores
         self._process: subprocess.Popen | None = None
 
     def __call__(self) -> str:
-        """'' or what it said when it failed. What it cost is written last: a member with a cost is
-        finished.
-        """
+        """Runs it; '' or what it said when it failed. The cost is written last: who has one is finished."""
         folder, program = self.member.folder, self.member.program
         run = f"--run={folder}"
         code, said, seconds, peak = self._command(
-            [*program, *self.arguments, *self.member.arguments, run, "--noprogress"]
+            [*program, f"--config={self.member.config_file}", run, "--noprogress"]
         )
         if code == 0 and program == TRAIN:
             code, said, _, _ = self._command(["evaluate", run, "--noprogress"])
@@ -66,21 +66,17 @@ class Job:
             self._process.terminate()
 
     def checkpoint(self):
-        """submitit's question before it takes the machine away: saves, and says what to run when there is one
-        again.
-        """
+        """What submitit asks before it takes the machine away: saves, and says what to run later."""
         from submitit.helpers import DelayedSubmission
 
         self.stop()
         with contextlib.suppress(subprocess.TimeoutExpired):  # then the run goes on from what it saved before
             if self._process is not None:
                 self._process.wait(PATIENCE_S)
-        return DelayedSubmission(Job(self.member, self.arguments))
+        return DelayedSubmission(Job(self.member))
 
     def _command(self, arguments: list[str]) -> tuple[int, str, float, int]:
-        """(exit code, last line of its errors, processor seconds, largest resident memory in bytes) of a
-        dmljax command.
-        """
+        """(exit code, last line of its errors, processor seconds, most bytes of memory) of a command."""
         keep = f"import os; os.sched_setaffinity(0, {list(self.cores)}); " if self.cores else ""
         script = f"{keep}from dmljax.launch.cli import main; main()"
         process = subprocess.Popen(
@@ -114,19 +110,16 @@ def _pace(folder: Path) -> dict:
     return {"step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
 
 
-def processes(
-    members: list[Member], arguments: list[str], *, jobs: int, progress: bool = True
-) -> list[tuple[Member, str]]:
-    """Runs what is not finished on this machine, `jobs` at a time; SIGTERM and SIGINT are passed on, so that
-    the runs save and can go on.
+def processes(members: list[Member], *, jobs: int, progress: bool = True) -> list[Failure]:
+    """Runs what is not finished on this machine, `jobs` at a time.
 
-    Several at a time share the cores out: threads of one that wait for a core that another has cost a tenth
-    of the time.
+    SIGTERM and SIGINT are passed on, so that the runs save and can go on. Several at a time share the cores
+    out: threads of one that wait for a core that another has cost a tenth of the time.
 
     Returns:
       members that failed, each with the last line it said.
     """
-    todo = [Job(member, arguments) for member in members if not member.finished]
+    todo = [Job(member) for member in members if not member.finished]
     stopped, failed, places = threading.Event(), [], queue.SimpleQueue()
     for place in _places(jobs):
         places.put(place)
@@ -145,7 +138,7 @@ def processes(
         said = job()
         places.put(job.cores)
         if said and not stopped.is_set():
-            failed.append((job.member, said))
+            failed.append(Failure(job.member, said))
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -168,27 +161,28 @@ def _places(jobs: int) -> list[tuple[int, ...]]:
 
 def cluster(
     members: list[Member],
-    arguments: list[str],
     *,
     name: str,
-    options: list[str],
+    options: dict[str, Any],
     logs: Path,
     jobs: int,
     progress: bool = True,
-) -> list[tuple[Member, str]]:
-    """The same as jobs of a cluster, `jobs` submitted at a time. A job that is pre-empted saves and is queued
-    again; one that stops with this process goes on when the comparison is started again.
+) -> list[Failure]:
+    """The same as jobs of a cluster, `jobs` submitted at a time.
+
+    A job that is pre-empted saves and is queued again; one that stops with this process goes on when the
+    study is started again.
 
     Args:
       name: 'slurm', or 'local' to try the jobs on this machine.
-      options: 'key=value' texts for submitit's executor, such as 'timeout_min=60' or 'slurm_partition=gpu'.
+      options: submitit's parameters, such as {"timeout_min": 60, "slurm_partition": "gpu"}.
       logs: where submitit keeps its scripts and the output of the jobs.
 
     Raises:
       UserError: submitit is not installed, there is no such cluster here, or an option is unknown.
     """
     submit = _executor(name, options, logs)
-    todo = [Job(member, arguments) for member in members if not member.finished]
+    todo = [Job(member) for member in members if not member.finished]
     waiting, running, failed = list(reversed(todo)), {}, []
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -200,7 +194,7 @@ def cluster(
                 for handle in [h for h in running if h.done()]:
                     job = running.pop(handle)
                     if said := _said(handle):
-                        failed.append((job.member, said))
+                        failed.append(Failure(job.member, said))
                     bar.update()
                 time.sleep(POLL_S)
     finally:
@@ -214,7 +208,7 @@ def _bar(members, todo, progress: bool) -> tqdm:
     return tqdm(
         total=len(members),
         initial=len(members) - len(todo),
-        desc="comparing",
+        desc="running",
         unit="run",
         disable=not progress,
     )
@@ -232,34 +226,19 @@ def _said(handle) -> str:
     )
 
 
-def _executor(name: str, options: list[str], logs: Path):
+def _executor(name: str, options: dict[str, Any], logs: Path):
     """submitit's `submit` for a cluster, set up with the options."""
     if name not in CLUSTERS:
         raise UserError(
-            f"--cluster must be one of {', '.join(CLUSTERS)}; got '{name}'.{plugins.nearest(name, CLUSTERS)}"
+            f"cluster must be one of {', '.join(CLUSTERS)}; got '{name}'.{plugins.nearest(name, CLUSTERS)}"
         )
     try:
         import submitit
     except ModuleNotFoundError:
-        raise UserError("--cluster needs submitit, which is not installed; install dmljax[cluster]") from None
-    settings: dict = {"timeout_min": TIMEOUT_MIN}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not equals:
-            raise UserError(f"--cluster_options are key=value,key=value; got '{option}'")
-        settings[key] = _number(value)
+        raise UserError("a cluster needs submitit, which is not installed; install dmljax[cluster]") from None
     try:
         executor = submitit.AutoExecutor(folder=logs, cluster=name)
-        executor.update_parameters(**settings)
+        executor.update_parameters(**{"timeout_min": TIMEOUT_MIN} | options)
     except (NameError, TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise UserError(f"--cluster={name}: {' '.join(str(error).split())}") from None
+        raise UserError(f"cluster {name}: {' '.join(str(error).split())}") from None
     return executor.submit
-
-
-def _number(text: str):
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text

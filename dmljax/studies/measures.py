@@ -1,6 +1,4 @@
-"""What experiments read of finished runs: pooled counts, features, logs; and how rows of one network are told
-apart from another's.
-"""
+"""What experiments read of finished runs: pooled counts, features, logs; and differences of networks."""
 
 from __future__ import annotations
 
@@ -71,12 +69,12 @@ def pooled(rows: list[dict]) -> dict | None:
         return None
     if any(score["names"] != scores[0]["names"] for score in scores):
         raise UserError("runs with different classes cannot be put together; delete the folders of one kind")
-    total = lambda part, key: np.sum([score[part][key] for score in scores], 0)
+    summed = lambda part, key: np.sum([score[part][key] for score in scores], 0)
     return {
         "names": scores[0]["names"],
         "yaw": scores[0]["yaw"],
-        "confusion": {head: total("confusion", head) for head in scores[0]["confusion"]},
-        "cells": {key: total("cells", key) for key in ("hits", "counts")},
+        "confusion": {head: summed("confusion", head) for head in scores[0]["confusion"]},
+        "cells": {key: summed("cells", key) for key in ("hits", "counts")},
     }
 
 

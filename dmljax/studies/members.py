@@ -1,51 +1,72 @@
-"""The members of a comparison: strategies x seeds x folds, each a plain training command with a run folder of
-its own.
+"""The members of a study: runs with a folder, and what each changes in the study's configuration.
 
-Equal weights, random weights and single-task runs are always among them: without them a gain means nothing. A
-member that is finished is not run again; one that was stopped goes on where it was.
+A member that is finished is not run again; one that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
 
 from dmljax import config as configuration
 from dmljax import plugins
 from dmljax.types import UserError
 
-ALWAYS = ("equal", "rlw")
+ALWAYS = ("equal", "rlw")  # without equal, random and single-task weights a gain means nothing
 SINGLE = "single_"
-COST = "cost.json"
+COST = "cost.json"  # written last: a member that has it is finished
 TRAIN = ("train",)  # the program of a network
 
 
 class Member(NamedTuple):
-    """One run. `label`: its name in tables; `arguments`: of its command, beside the comparison's own;
-    `program`: the command.
+    """One run of a study.
+
+    Attributes:
+      label: its name in tables.
+      seed, fold: of the run, in place of the configuration's.
+      folder: of the run.
+      changes: what it changes in the study's configuration, values by dotted field.
+      program: the command that makes the run.
     """
 
     label: str
     seed: int
     fold: int
     folder: Path
-    arguments: tuple[str, ...]
+    changes: dict[str, Any]
     program: tuple[str, ...] = TRAIN
 
     @property
     def finished(self) -> bool:
         return (self.folder / COST).exists()
 
+    @property
+    def config_file(self) -> Path:
+        """Where its resolved configuration is written before it is run: beside its folder."""
+        return self.folder.parent / f"{self.folder.name}.json"
 
-def plan(config, strategies, seeds, folds, run: Path) -> list[Member]:
-    """All members, in an order in which an unfinished comparison is balanced: seed by seed, fold by fold.
+
+class Failure(NamedTuple):
+    """A member that failed, or whose run cannot be used, and why."""
+
+    member: Member
+    message: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.member.folder}: {self.message}"
+
+
+def of_strategies(config, strategies, seeds, folds, folder: Path) -> list[Member]:
+    """A member for each weighting, seed and fold; balanced when unfinished: seed by seed, fold by fold.
 
     Args:
       config: tells which tasks there are.
       strategies: names of weightings; `equal`, `rlw` and a single-task run per classification head are added.
       folds: numbers of the test folds.
+      folder: of the study.
 
     Raises:
       UserError: an unknown strategy, or a fold or seed that is no number in range.
@@ -57,19 +78,17 @@ def plan(config, strategies, seeds, folds, run: Path) -> list[Member]:
         (*ALWAYS, *(SINGLE + task for task in tasks), *(s for s in strategies if s != "single"))
     )
     check_numbers(config, seeds, folds)
-    where = lambda seed, fold: (f"--config.seed={seed}", f"--config.split.fold={fold}")
     return [
-        Member(
-            label,
-            seed,
-            fold,
-            run / label / f"seed_{seed}_fold_{fold}",
-            (*_weighting(label), *where(seed, fold)),
-        )
+        Member(label, seed, fold, folder / label / run_name(seed, fold), _weighting(label))
         for seed in seeds
         for fold in folds
         for label in labels
     ]
+
+
+def run_name(seed: int, fold: int) -> str:
+    """The name of a member's folder."""
+    return f"seed_{seed}_fold_{fold}"
 
 
 def check_numbers(config, seeds, folds) -> None:
@@ -77,64 +96,39 @@ def check_numbers(config, seeds, folds) -> None:
     for name, values, top in (("seeds", seeds, 2**31), ("folds", folds, config.split.folds)):
         if not values or any(not 0 <= value < top for value in values) or len(set(values)) < len(values):
             raise UserError(
-                f"--{name} must be different whole numbers from 0 to {top - 1}, got"
-                f" {','.join(map(str, values))}"
+                f"{name} must be different whole numbers from 0 to {top - 1}, got"
+                f" {','.join(map(str, values)) or 'none'}"
             )
 
 
-def _weighting(label: str) -> tuple[str, ...]:
+def _weighting(label: str) -> dict[str, Any]:
     if label.startswith(SINGLE):
-        return (
-            "--config.weighting.name=single",
-            f"--config.weighting.single.task={label.removeprefix(SINGLE)}",
-        )
-    return (f"--config.weighting.name={label}",)
+        return {"weighting.name": "single", "weighting.single.task": label.removeprefix(SINGLE)}
+    return {"weighting.name": label}
 
 
-def own_arguments() -> list[str]:
-    """The `--config...` flags of this command line, for the members' commands."""
-    return [
-        argument
-        for argument in sys.argv[1:]
-        if argument.startswith(("--config=", "--config.", "-config=", "-config."))
-    ]
-
-
-def record(run: Path, arguments: list[str], members: list[Member]) -> None:
-    """Writes what the folder compares, or refuses one that compares something else.
+def resolved(base: ConfigDict, member: Member) -> ConfigDict:
+    """The configuration of a member's run: the study's with the member's changes, seed and fold.
 
     Raises:
-      UserError: the folder holds a comparison of another configuration.
+      UserError: the configuration has no such field, or another type of value.
     """
-    path = run / "comparison.json"
-    stable = [
-        a
-        for a in map(_by_name, arguments)
-        if not a.startswith(tuple(f"--config.{field}" for field in configuration.MAY_CHANGE))
-    ]
-    if path.exists():
-        there = json.loads(path.read_text())["config"]
-        if there != stable:
-            raise UserError(
-                f"'{run}' holds a comparison with {' '.join(there)}, not {' '.join(stable)}; change them"
-                " back, or give another --run"
-            )
-    run.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps({"config": stable, "members": [str(m.folder.relative_to(run)) for m in members]}, indent=1)
-        + "\n"
+    return configuration.changed(
+        base, member.changes | {"seed": member.seed, "split.fold": member.fold}, f"{member.label}: "
     )
 
 
-def _by_name(argument: str) -> str:
-    """--config=/where/it/is/installed/configs/quick.py -> --config=quick, so that another installation may go
-    on.
-    """
-    flag, _, value = argument.partition("=")
-    name, colon, preset = value.partition(".py")
-    path = Path(name)
+def outdated(base: ConfigDict, member: Member) -> str:
+    """Why a finished run is not the one that would be made now, or ''; who cannot be read is not judged."""
+    try:
+        before = configuration.trimmed(configuration.read(member.folder))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    now = configuration.trimmed(resolved(base, member))
+    different = configuration.differences(before, now, configuration.MAY_DIFFER)
+    if not different:
+        return ""
     return (
-        f"{flag}={path.name}{preset}"
-        if flag == "--config" and colon and path.parent == configuration.folder()
-        else argument
+        f"a finished run of another configuration: {'; '.join(different)}. Change them back, or delete the"
+        " folder and it is run again"
     )

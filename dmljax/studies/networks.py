@@ -1,61 +1,54 @@
-"""The networks that experiments set beside each other: what each takes from the configured method, or puts in
-its place.
-"""
+"""The networks that experiments set beside each other: what each changes in the configured method."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dmljax.studies.members import TRAIN, Member
+from dmljax.studies.members import TRAIN, Member, run_name
 from dmljax.types import UserError
 
-EQUAL = "--config.weighting.name=equal"
-NO_TRIPLETS = "--config.losses.triplets=()"
-ONE = ("--config.model.branches=('face',)", "--config.model.pose_head=False", NO_TRIPLETS)
+EQUAL = {"weighting.name": "equal"}
+NO_TRIPLETS = {"losses.triplets": ()}
+ONE = {"model.branches": ("face",), "model.pose_head": False} | NO_TRIPLETS
 
 
-class Plan(NamedTuple):
-    """What is asked for.
+class Request(NamedTuple):
+    """What experiments are asked for.
 
     Attributes:
       config: the whole method on a set.
       seeds, folds: each pair is a run of every network; a seed also draws the people of the folds.
-      run: where the runs and what is made of them lie.
+      folder: where the runs and what is made of them lie.
       test: another set to test on, 'name:folder', or ''.
     """
 
     config: Any
     seeds: tuple[int, ...]
     folds: tuple[int, ...]
-    run: Path
+    folder: Path
     test: str = ""
 
 
 class Network(NamedTuple):
-    """A row of a table: its title, whose it is, what its command changes, and the command."""
+    """A row of a table: its title, whose it is, what it changes in the configuration, and its program."""
 
     title: str
     source: str
-    arguments: tuple[str, ...]
+    changes: dict[str, Any]
     program: tuple[str, ...] = TRAIN
 
 
-def _rival(loss: str, weight: float) -> tuple[str, ...]:
+def _rival(loss: str, weight: float) -> dict[str, Any]:
     """One ResNet whose embedding a loss of others trains, beside cross-entropy."""
-    return (
-        *ONE,
-        f"--config.losses.others=('{loss}',)",
-        "--config.weighting.name=fixed",
-        f"--config.weighting.fixed.triplet={weight}",
-    )
+    return ONE | {"losses.others": (loss,), "weighting.name": "fixed", "weighting.fixed.triplet": weight}
 
 
 NETWORKS = {
-    "lbp_svm": Network("LBP with SVM", "Shan et al. 2009", (), ("classical", "lbp")),
-    "lgbp_svm": Network("LGBP with SVM", "Moore & Bowden 2011", (), ("classical", "lgbp")),
-    "one_resnet": Network("one ResNet", "He et al. 2016", (*ONE, EQUAL)),
-    "densenet": Network("DenseNet", "Huang et al. 2017", (*ONE, EQUAL, "--config.backbone.name=densenet")),
+    "lbp_svm": Network("LBP with SVM", "Shan et al. 2009", {}, ("classical", "lbp")),
+    "lgbp_svm": Network("LGBP with SVM", "Moore & Bowden 2011", {}, ("classical", "lgbp")),
+    "one_resnet": Network("one ResNet", "He et al. 2016", ONE | EQUAL),
+    "densenet": Network("DenseNet", "Huang et al. 2017", ONE | EQUAL | {"backbone.name": "densenet"}),
     "iacnn": Network("identity-pair contrastive (IACNN)", "Meng et al. 2017", _rival("contrastive", 1.0)),
     # Its authors weigh a sum over the batch by 0.01; the mean over 30 images, by 0.3.
     "island": Network("island loss", "Cai et al. 2018", _rival("island", 0.3)),
@@ -63,38 +56,36 @@ NETWORKS = {
     "mpcnn": Network(
         "multi-scale fusion (MPCNN)",
         "Liu et al. 2018",
-        (NO_TRIPLETS, EQUAL, "--config.backbone.resnet.scales=all"),
+        NO_TRIPLETS | EQUAL | {"backbone.resnet.scales": "all"},
     ),
-    "mfe": Network("MFE", "", ("--config.model.pose_head=False", NO_TRIPLETS, EQUAL)),
-    "hpe": Network("+ HPE", "", (NO_TRIPLETS, EQUAL)),
-    "pose_triplets": Network("pose triplets", "", ("--config.losses.triplets=('pose',)", EQUAL)),
-    "identity_triplets": Network("identity triplets", "", ("--config.losses.triplets=('identity',)", EQUAL)),
-    "jefl": Network("+ JEFL", "", (EQUAL,)),
-    "dynamic": Network("DML-Net", "the paper", ("--config.weighting.name=dwa",)),
+    "mfe": Network("MFE", "", {"model.pose_head": False} | NO_TRIPLETS | EQUAL),
+    "hpe": Network("+ HPE", "", NO_TRIPLETS | EQUAL),
+    "pose_triplets": Network("pose triplets", "", {"losses.triplets": ("pose",)} | EQUAL),
+    "identity_triplets": Network("identity triplets", "", {"losses.triplets": ("identity",)} | EQUAL),
+    "jefl": Network("+ JEFL", "", EQUAL),
+    "dynamic": Network("DML-Net", "the paper", {"weighting.name": "dwa"}),
 }
 
 
-def runs(plan: Plan, names, *arguments: str, apart: str = "") -> list[Member]:
-    """Members for the named networks, seed by seed, so that what is unfinished is balanced. Experiments share
-    them.
+def members_of(request: Request, names, changes: dict | None = None, *, apart: str = "") -> list[Member]:
+    """Members for the named networks, seed by seed, so that what is unfinished is balanced.
 
     Args:
-      arguments: for all commands, beside the networks' own.
-      apart: folder of runs that are not those of other experiments.
+      changes: for all of them, beside the networks' own.
+      apart: folder of runs that are not those of other experiments, which share theirs.
     """
-    folder = plan.run / "runs" / apart
-    where = lambda seed, fold: (f"--config.seed={seed}", f"--config.split.fold={fold}")
+    folder = request.folder / "runs" / apart
     return [
         Member(
             name,
             seed,
             fold,
-            folder / name / f"seed_{seed}_fold_{fold}",
-            (*NETWORKS[name].arguments, *where(seed, fold), *arguments),
+            folder / name / run_name(seed, fold),
+            NETWORKS[name].changes | (changes or {}),
             NETWORKS[name].program,
         )
-        for seed in plan.seeds
-        for fold in plan.folds
+        for seed in request.seeds
+        for fold in request.folds
         for name in names
     ]
 

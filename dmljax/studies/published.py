@@ -1,5 +1,6 @@
-"""Published numbers, in % expression accuracy, with whose they are. Protocols differ between authors; so do
-pictures, people and sizes.
+"""Published numbers, in % expression accuracy, with whose they are.
+
+Protocols differ between authors; so do pictures, people and sizes.
 """
 
 SETS = ("KDEF", "BU-3DFE", "Multi-PIE", "SFEW")

@@ -1,12 +1,9 @@
-"""Reproducing items of the paper: the runs they need, done where they are missing; tables and figures beside
-the published numbers.
-"""
+"""Reproducing items of the paper: the runs that they need, then tables and figures beside its numbers."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +12,13 @@ from tqdm import tqdm
 from dmljax import plugins
 from dmljax.report import page, parts
 from dmljax.studies import members, results
-from dmljax.studies.compare import How, run_members
-from dmljax.studies.networks import Plan
+from dmljax.studies.members import Failure, Member
+from dmljax.studies.networks import Request
+from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
 from dmljax.types import UserError
 
 ALL = "all"
-RENDERED = ("synthetic", "ict3dfe")
+FRAMES = "frames_per_second.json"
 
 
 class Section(NamedTuple):
@@ -28,72 +26,91 @@ class Section(NamedTuple):
 
     experiment: object
     items: tuple[str, ...]
-    planned: list[members.Member]
+    members: list[Member]
     refused: str = ""
 
     @property
+    def name(self) -> str:
+        """Such as 'Tables 2 and 5', or the names of items that are none of the paper's."""
+        found = [_of_the_paper(item) for item in self.items]
+        if not all(found):
+            return _listed(list(self.items))
+        kind = "Table" if found[0][1] == "table" else "Figure"
+        return f"{kind}{'s' if len(found) > 1 else ''} {_listed([match[2] for match in found])}"
+
+    @property
     def title(self) -> str:
-        kind = "Table" if self.items[0].startswith("table") else "Figure"
-        numbers = ["".join(filter(str.isdigit, item)) for item in self.items]
-        listed = " and ".join([", ".join(numbers[:-1]), numbers[-1]] if len(numbers) > 1 else numbers)
-        return (
-            f"{kind}{'s' if len(numbers) > 1 else ''} {listed}."
-            f" {self.experiment.__doc__.partition(chr(10))[0].rstrip('.')}"
-        )
+        return f"{self.name}. {self.experiment.TITLE}"
 
 
-def reproduce(item: str, config, how: How, *, test: str = "") -> int:
-    """Runs an item, or `all`, and writes RUN/ITEM.md, .csv and .html; returns the exit code, 1 if a run
-    failed.
+def _of_the_paper(item: str) -> re.Match | None:
+    return re.fullmatch(r"(table|fig)(\d+)", item)
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+class Shown(NamedTuple):
+    """A section as it is shown, its title first, and the runs that are shown in it or cannot be."""
+
+    name: str
+    parts: list[parts.Part]
+    rows: list[dict]
+    unreadable: list[Failure]
+
+
+def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Outcome:
+    """Makes the runs of an item, or of `all`, where they are missing, and writes ITEM.md, .csv and .html.
 
     Args:
+      config: the whole method on a set, see `dmljax.config.get_config`; networks take parts of it away.
       test: another set for the items that test on one, 'name:folder'.
 
     Raises:
-      UserError: an unknown item, or a configuration that it cannot take.
+      UserError: an unknown item, a configuration that it cannot take, or a folder with another study.
     """
-    plan = Plan(config, how.seeds, how.folds, how.run, test)
-    members.check_numbers(config, how.seeds, how.folds)
-    sections = _sections(item, plan)
-    planned = _once([member for section in sections for member in section.planned], how.seeds)
-    failed = run_members(planned, how)
-    speeds = _speeds(sections, how)
-    written = [
-        _written(section, how.run, failed, speeds)
-        for section in tqdm(sections, desc="drawing", unit="item", disable=not how.progress)
+    folder = Path(options.folder)
+    request = Request(config, options.seeds, options.folds, folder, test)
+    members.check_numbers(config, options.seeds, options.folds)
+    sections = _sections(item, request)
+    planned = _once([member for section in sections for member in section.members], options.seeds)
+    failures = run_missing(config, planned, options)
+    speeds, notes = _speeds(sections, without(planned, failures), folder, options.progress)
+    shown = [
+        _show(section, folder, failures, speeds)
+        for section in tqdm(sections, desc="drawing", unit="item", disable=not options.progress)
     ]
-    path = _write(how.run, item, written, config.dataset.name)
-    for found in written:
-        print(parts.terminal(found) + "\n")
-    print(f"tables and page: {path}")
-    return 1 if failed else 0
+    page_file = _write(folder, item, shown, config.dataset.name)
+    rows = list({row["folder"]: row for found in shown for row in found.rows}.values())
+    unreadable = list({failure.line: failure for found in shown for failure in found.unreadable}.values())
+    every = [part for found in shown for part in found.parts]
+    return Outcome(rows, failures, unreadable, [*results.mixed(rows), *notes], every, page_file)
 
 
-def _write(run: Path, item: str, written: list[list[parts.Part]], name: str) -> Path:
-    """RUN/ITEM.md, .csv and .html; returns the last. Of one section, its heading is the title; of several,
-    links and the findings come first.
+def _write(folder: Path, item: str, shown: list[Shown], name: str) -> Path:
+    """Writes ITEM.md, .csv and .html; returns the last.
+
+    Of one section, its heading is the title; of several, links and the findings come first.
     """
-    every = [part for found in written for part in found]
-    if len(written) == 1:
-        title, body, links = every[0].text, every[1:], []
+    every = [part for found in shown for part in found.parts]
+    titles = [part.text for part in every if isinstance(part, parts.Heading)]
+    if len(shown) == 1:
+        title, body, links = titles[0], every[1:], []
     else:
-        title, links = (
-            f"DML-Net's tables and figures, {name}",
-            [page.contents([found[0].text for found in written])],
-        )
-        body = [parts.Heading("In short"), *(said for found in written for said in _in_short(found)), *every]
-    (run / f"{item}.md").write_text(f"# {title}\n\n{parts.markdown(body, run)}\n", encoding="utf-8")
-    parts.write_csv(every, run / f"{item}.csv")
-    return page.write(run / f"{item}.html", title, *links, *parts.html(body))
+        title, links = f"DML-Net's tables and figures, {name}", [page.contents(titles)]
+        body = [parts.Heading("In short"), *(part for found in shown for part in _in_short(found)), *every]
+    (folder / f"{item}.md").write_text(f"# {title}\n\n{parts.markdown(body, folder)}\n", encoding="utf-8")
+    parts.write_csv(every, folder / f"{item}.csv")
+    return page.write(folder / f"{item}.html", title, *links, *parts.html(body))
 
 
-def _in_short(found: list[parts.Part]) -> list[parts.Part]:
-    """What a section finds and what it lacks, after the number of the item."""
-    number = found[0].text.partition(".")[0]
+def _in_short(found: Shown) -> list[parts.Part]:
+    """What a section finds and what it lacks, after its name."""
     return [
-        parts.Text(f"{number}: {part.text}", lost=getattr(part, "lost", False))
-        for part in found
-        if isinstance(part, parts.Finding) or getattr(part, "lost", False)
+        parts.Text(f"{found.name}: {part.text}", lost=getattr(part, "lost", False))
+        for part in found.parts
+        if isinstance(part, parts.Finding) or (isinstance(part, parts.Text) and part.lost)
     ]
 
 
@@ -106,13 +123,13 @@ def items() -> dict[str, str]:
     }
 
     def order(item: str) -> tuple:
-        of_the_paper = re.fullmatch(r"(table|fig)(\d+)", item)
-        return (0, of_the_paper[1] != "table", int(of_the_paper[2])) if of_the_paper else (1, item)
+        match = _of_the_paper(item)
+        return (0, match[1] != "table", int(match[2])) if match else (1, item)
 
     return dict(sorted(found.items(), key=lambda pair: order(pair[0])))
 
 
-def _sections(item: str, plan: Plan) -> list[Section]:
+def _sections(item: str, request: Request) -> list[Section]:
     known = items()
     if item != ALL and item not in known:
         raise UserError(
@@ -124,13 +141,13 @@ def _sections(item: str, plan: Plan) -> list[Section]:
         experiment = plugins.load("experiments", name)
         try:
             found.append(
-                Section(experiment, experiment.ITEMS if item == ALL else (item,), experiment.members(plan))
+                Section(experiment, experiment.ITEMS if item == ALL else (item,), experiment.members(request))
             )
         except UserError as error:
             if item != ALL:
                 raise
             found.append(Section(experiment, experiment.ITEMS, [], str(error)))
-    if not any(section.planned for section in found):
+    if not any(section.members for section in found):
         raise UserError(
             "nothing can be reproduced with this configuration:"
             f" {'; '.join(section.refused for section in found)}"
@@ -138,76 +155,82 @@ def _sections(item: str, plan: Plan) -> list[Section]:
     return found
 
 
-def _once(planned: list, seeds: tuple[int, ...]) -> list:
+def _once(planned: list[Member], seeds: tuple[int, ...]) -> list[Member]:
     """Members that several sections share, once; seed by seed, so that what is unfinished is balanced."""
     return sorted(
         {member.folder: member for member in planned}.values(), key=lambda member: seeds.index(member.seed)
     )
 
 
-def _speeds(sections: list[Section], how: How) -> dict[str, float]:
-    """Frames a second of the networks that some section wants timed; measured once, and kept in
-    RUN/frames_per_second.json.
+def _speeds(
+    sections: list[Section], usable: list[Member], folder: Path, progress: bool
+) -> tuple[dict[str, float], list[str]]:
+    """(frames a second of the networks that some section wants timed, why there are none).
+
+    Measured once, and kept in the study's folder.
     """
+    labels = {label for section in sections for label in getattr(section.experiment, "SPEED", ())}
     wanted = {}
-    for section in sections:
-        for label in getattr(section.experiment, "SPEED", ()):
-            runs = [
-                m.folder
-                for m in section.planned
-                if m.label == label and m.finished and m.program == members.TRAIN
-            ]
-            wanted |= {label: runs[0]} if runs else {}
-    path = how.run / "frames_per_second.json"
+    for member in usable:
+        if member.label in labels and member.finished and member.program == members.TRAIN:
+            wanted.setdefault(member.label, member.folder)
+    path = folder / FRAMES
     try:
         kept = json.loads(path.read_text())
     except (OSError, ValueError):
         kept = {}
-    if not wanted.keys() <= kept.keys():
-        from dmljax.runs import frames
+    if wanted.keys() <= kept.keys():
+        return kept, []
+    from dmljax.runs import frames
 
-        try:
-            kept = frames.per_second(wanted, progress=how.progress)
-        except UserError as error:
-            print(f"frames a second were not measured: {error}", file=sys.stderr)
-            return {}
-        path.write_text(json.dumps(kept, indent=1) + "\n")
-    return kept
+    try:
+        kept = frames.per_second(wanted, progress=progress)
+    except UserError as error:
+        return {}, [f"frames a second were not measured: {error}"]
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    return kept, []
 
 
-def _written(section: Section, out: Path, failed: list[str], speeds: dict[str, float]) -> list[parts.Part]:
+def _show(section: Section, folder: Path, failures: list[Failure], speeds: dict[str, float]) -> Shown:
     """The parts of a section, its title first. Whatever is missing or broken is among them."""
-    rows, lost = results.read(section.planned, getattr(section.experiment, "NEEDS", ()))
-    own = [str(member.folder) for member in section.planned]
-    lost += [line for line in failed if any(f"{folder}:" in line for folder in own)]
-    told = [parts.Text(line, lost=True) for line in [*lost, *results.mixed(rows)]]
+    needed = getattr(section.experiment, "NEEDS", ())
+    rows, unreadable = results.read(without(section.members, failures), needed)
+    own = {member.folder for member in section.members}
+    failed = [failure for failure in failures if failure.member.folder in own]
+    lines = [*problem_lines(failed, unreadable), *results.mixed(rows)]
+    problems = [parts.Text(line, lost=True) for line in lines]
     head = parts.Heading(section.title)
     if section.refused:
-        return [head, parts.Text(f"Not done: {section.refused}.", lost=True)]
-    if not rows:
-        return [head, *told, parts.Text("Not a single run is finished and can be read.", lost=True)]
-    name = rows[0]["dataset"]
-    rendered = (
-        ""
-        if not name.startswith(RENDERED)
-        else " (trained on rendered faces)"
-        if ">" in name
-        else " (rendered faces)"
-    )
-    data = (
-        f"Ours: {name}{rendered}, {len(rows)} of {len(section.planned)} runs, people who were never seen in"
-        " training; intervals of 95 % over runs."
-    )
+        body = [parts.Text(f"Not done: {section.refused}.", lost=True)]
+    elif not rows:
+        body = [*problems, parts.Text("Not a single run is finished and can be read.", lost=True)]
+    else:
+        count = f"{len(rows)} of {len(section.members)} runs"
+        data = (
+            f"Ours: {rows[0]['dataset']}{_rendered(rows[0]['sets'])}, {count}, people who were never seen in"
+            " training; intervals of 95 % over runs."
+        )
+        timed = [row | {"frames_s": speeds.get(row["label"])} for row in rows]
+        body = [parts.Text(data), *_drawn(section.experiment, timed, folder), *problems]
+    return Shown(section.name, [head, *body], rows, unreadable)
+
+
+def _drawn(experiment, rows: list[dict], folder: Path) -> list[parts.Part]:
+    """What an experiment shows of its runs, or why it cannot."""
     try:
-        shown = section.experiment.show([row | {"frames_s": speeds.get(row["label"])} for row in rows], out)
+        return experiment.show(rows, folder)
     except UserError as error:
-        shown = [parts.Text(f"cannot be shown: {error}", lost=True)]
+        reason = str(error)
     except (OSError, ValueError, LookupError, ArithmeticError) as error:
-        shown = [
-            parts.Text(
-                f"cannot be shown: {type(error).__name__}: {error}; look at the files of {rows[0]['folder']}"
-                " and its like",
-                lost=True,
-            )
-        ]
-    return [head, parts.Text(data), *shown, *told]
+        reason = f"{type(error).__name__}: {error}; look at the files of {rows[0]['folder']} and its like"
+    return [parts.Text(f"cannot be shown: {reason}", lost=True)]
+
+
+def _rendered(sets: dict[str, list[str]]) -> str:
+    """What has to be said beside results on faces that nobody has."""
+    drawn = lambda side: all(
+        getattr(plugins.load("datasets", name), "RENDERED", False) for name in sets[side]
+    )
+    if not drawn("trained"):
+        return ""
+    return " (rendered faces)" if drawn("tested") else " (trained on rendered faces)"

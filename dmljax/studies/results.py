@@ -1,24 +1,23 @@
-"""What finished members left: scores, cost, where their files lie. What cannot be read is told, and what does
-not belong together.
-"""
+"""What finished members left: scores, cost, where their files lie; and whether they belong together."""
 
 from __future__ import annotations
 
 import json
 
-from dmljax.studies.members import COST, TRAIN, Member
+from dmljax import config as configuration
+from dmljax.studies.members import COST, TRAIN, Failure, Member
 
 
-def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict], list[str]]:
-    """(one row a finished member that can be read, a line for each that cannot).
+def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict], list[Failure]]:
+    """(one row a finished member that can be read, a failure for each that cannot).
 
     Args:
       needs: files below a run's folder without which it is of no use.
 
-    A row has label, seed, fold, every score by name, the cost, 'dataset', 'folder', and 'made': the versions
-    and the length of the training.
+    A row has label, seed, fold, every score by name, the cost, 'dataset', 'folder', 'sets': the names of the
+    sets that it was trained and tested on, and 'made': the versions and the length of the training.
     """
-    rows, lost = [], []
+    rows, unreadable = [], []
     for member in members:
         if not member.finished:
             continue
@@ -41,22 +40,26 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
                     **cost,
                     "folder": str(member.folder),
                     "dataset": score["dataset"],
+                    "sets": _sets(config["dataset"]),
                     "made": made,
                 }
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             said = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
-            lost.append(
-                f"{member.folder}: a finished run that cannot be read ({said}); delete the folder and it is"
-                " run again"
-            )
-    return rows, lost
+            message = f"a finished run that cannot be read ({said}); delete the folder and it is run again"
+            unreadable.append(Failure(member, message))
+    return rows, unreadable
+
+
+def _sets(dataset: dict) -> dict[str, list[str]]:
+    """'trained' and 'tested' -> names of sets, of the dataset section of a configuration."""
+    trained = configuration.set_names({"train": dataset.get("train", ""), "test": ""}) or [dataset["name"]]
+    tested = configuration.set_names({"train": "", "test": dataset.get("test", "")}) or trained
+    return {"trained": trained, "tested": tested}
 
 
 def mixed(rows: list[dict]) -> list[str]:
-    """A line for each of versions, device and length of training in which the runs differ: such runs should
-    not be compared.
-    """
+    """A line for each of JAX's version, device and length of training in which the runs differ."""
     lines = []
     for key in ("jax", "device", "trained for"):
         values = sorted({row["made"][key] for row in rows if key in row["made"]})

@@ -5,7 +5,7 @@ from dmljax.configs import sfew
 
 from dmljax import plugins
 from dmljax.contracts.experiments import *  # noqa: F403
-from dmljax.contracts.experiments import plan, shown
+from dmljax.contracts.experiments import request_for, shown
 from dmljax.contracts.finished import finish
 from dmljax.report import parts
 from dmljax.studies import reproduce, results
@@ -32,12 +32,12 @@ def test_all_but_the_confusions_show_a_table(name, tmp_path):
 @pytest.mark.parametrize("name", ["ablation", "triplets", "clusters", "dynamics"])
 def test_a_configuration_without_the_parts_is_refused(name, tmp_path):
     with pytest.raises(UserError, match="takes parts of the whole method away"):
-        plugins.load("experiments", name).members(plan(tmp_path)._replace(config=sfew.get_config()))
+        plugins.load("experiments", name).members(request_for(tmp_path)._replace(config=sfew.get_config()))
 
 
 def test_nobody_shows_an_expression_twice(tmp_path, monkeypatch):
     clusters = plugins.load("experiments", "clusters")
-    planned = clusters.members(plan(tmp_path))
+    planned = clusters.members(request_for(tmp_path))
     for member in planned:
         finish(member)
     monkeypatch.setattr(clusters, "_groups", lambda labels: {})

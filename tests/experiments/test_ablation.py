@@ -4,7 +4,7 @@ from scipy import stats
 
 from dmljax.experiments import ablation
 from dmljax.report.parts import Finding, Table
-from dmljax.studies import networks as _networks
+from dmljax.studies import networks
 
 
 def results(values):
@@ -24,21 +24,17 @@ def results(values):
 
 
 def test_each_row_adds_one_part(tmp_path):
-    planned = ablation.members(_networks.Plan(brief.get_config(), (0, 1), (3,), tmp_path))
+    planned = ablation.members(networks.Request(brief.get_config(), (0, 1), (3,), tmp_path))
     assert [m.label for m in planned] == list(ablation.ROWS) * 2 and planned[5].seed == 1
-    taken_away = [set(a.partition("=")[0] for a in m.arguments) for m in planned[:5]]
-    parts = ["--config.model.branches", "--config.model.pose_head", "--config.losses.triplets"]
-    assert [[part in arguments for part in parts] for arguments in taken_away] == [
+    parts = ["model.branches", "model.pose_head", "losses.triplets"]
+    assert [[part in member.changes for part in parts] for member in planned[:5]] == [
         [True, True, True],
         [False, True, True],
         [False, False, True],
         [False, False, False],
         [False, False, False],
     ]
-    assert (
-        planned[3].arguments[0] == "--config.weighting.name=equal"
-        and planned[4].arguments[0] == "--config.weighting.name=dwa"
-    )
+    assert [planned[k].changes for k in (3, 4)] == [{"weighting.name": "equal"}, {"weighting.name": "dwa"}]
 
 
 def test_the_table_and_what_it_says(tmp_path):

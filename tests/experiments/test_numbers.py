@@ -9,16 +9,14 @@ from scipy import stats
 from sklearn.metrics import silhouette_score
 
 from dmljax.contracts.finished import finish, score
-from dmljax.experiments import clusters, comparison, confusions, cross, dynamics, grid, triplets, views
+from dmljax.experiments import clusters, confusions, cross, dynamics, grid, methods, triplets, views
 from dmljax.report.parts import Finding, Table
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
-from dmljax.studies import results
+from dmljax.studies import measures, networks, results
 
 
 def made(experiment, run, right, seeds=(0, 1, 2)):
     """Rows of finished runs; `right(label, seed)` of 20 images in every cell are told."""
-    planned = experiment.members(_networks.Plan(brief.get_config(), seeds, (0,), run, "cmu_faces:F"))
+    planned = experiment.members(networks.Request(brief.get_config(), seeds, (0,), run, "cmu_faces:F"))
     for member in planned:
         finish(member, right(member.label, member.seed))
     return results.read(planned)[0]
@@ -39,8 +37,8 @@ def test_comparison(tmp_path):
         "lbp_svm": (5, 6, 6),
         "densenet": (14, 17, 15),
     }
-    shown = comparison.show(
-        made(comparison, tmp_path, lambda label, seed: right.get(label, (15, 16, 15))[seed]), tmp_path
+    shown = methods.show(
+        made(methods, tmp_path, lambda label, seed: right.get(label, (15, 16, 15))[seed]), tmp_path
     )
     (lines,) = tables(shown)
     named = {line[0]: line for line in lines}
@@ -100,7 +98,7 @@ def test_views(tmp_path):
 
 def test_mean_recall_leaves_out_what_the_other_set_lacks(tmp_path):
     rows = made(cross, tmp_path, lambda label, seed: 10 + seed)
-    planned = cross.members(_networks.Plan(brief.get_config(), (0,), (0, 1), tmp_path, "cmu_faces:F"))
+    planned = cross.members(networks.Request(brief.get_config(), (0,), (0, 1), tmp_path, "cmu_faces:F"))
     assert len(planned) == len(cross.METHODS) and {member.folder.parts[-3] for member in planned} == {
         "to_cmu_faces"
     }
@@ -123,7 +121,7 @@ def test_silhouettes_and_neighbours_are_of_the_embedding(tmp_path):
     rows = made(triplets, tmp_path, lambda label, seed: 10)
     shown = triplets.show(rows, tmp_path)
     (lines,) = tables(shown)
-    own = [_runs.features(row) for row in _runs.of(rows, "jefl")]
+    own = [measures.features(row) for row in measures.of(rows, "jefl")]
     expected = np.mean([silhouette_score(x, labels["pose"]) for x, labels, _ in own])
     line = next(line for line in lines if line[:2] == ["pose", "both triplets"])
     assert float(line[4]) == pytest.approx(expected, abs=6e-4) and line[2] == "3"
@@ -160,6 +158,6 @@ def test_losses_at_the_end_and_weights(tmp_path):
 
 def test_counts_of_runs_are_added(tmp_path):
     rows = made(grid, tmp_path, lambda label, seed: (5, 10, 15)[seed])
-    whole = _runs.pooled(rows)
+    whole = measures.pooled(rows)
     assert whole["cells"]["hits"].tolist() == [[30, 30]] * 3 and whole["confusion"]["expression"].sum() == 360
-    assert _runs.pooled([]) is None and score(10)["scores"]["expression accuracy"] == 0.5
+    assert measures.pooled([]) is None and score(10)["scores"]["expression accuracy"] == 0.5

@@ -77,9 +77,10 @@ def test_what_is_missing_is_shown_as_missing(rows):
 def test_the_files(rows, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
-    text = comparison.write(folder, rows, ["failed: run/x: it <broke>"], 13)
+    shown, written = comparison.write(folder, rows, ["failed: run/x: it <broke>"], 13)
+    assert written == folder / "comparison.html" and shown[1].text == comparison.NOTE
     assert (
-        "dwa" in text
+        "dwa" in [line[0] for line in shown[0].lines]
         and (folder / "losses.png").stat().st_size > 1000
         and (folder / "weights.png").stat().st_size > 1000
     )

@@ -1,46 +1,45 @@
 """Reproducing from finished runs: what is broken, mixed or missing is on the page, and nothing is trained."""
 
-import sys
-
 import pytest
 from dmljax.configs import brief, sfew
 
+from dmljax import config as configuration
 from dmljax.contracts.finished import finish
-from dmljax.studies import compare as comparing
-from dmljax.studies import engines
-from dmljax.studies import networks as _networks
+from dmljax.studies import engines, networks
 from dmljax.studies import reproduce as reproduction
+from dmljax.studies.members import Failure
+from dmljax.studies.study import StudyOptions
 from dmljax.types import UserError
 
 
 @pytest.fixture
-def how(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["dmljax", "--config=brief"])
+def options(tmp_path, monkeypatch):
+    def broken(members, *, jobs, progress):
+        return [Failure(member, "it broke") for member in members if not member.finished]
 
-    def told(members, arguments, *, jobs, progress):
-        return [(member, "it broke") for member in members if not member.finished]
-
-    monkeypatch.setattr(engines, "processes", told)  # a training that always fails
-    return comparing.How(tmp_path, (0, 1), (0,), 1, "", [], False)
+    monkeypatch.setattr(engines, "processes", broken)  # a training that always fails
+    return StudyOptions(tmp_path, (0, 1), (0,), progress=False)
 
 
-def finished(how, *, test=""):
-    plan = _networks.Plan(brief.get_config(), how.seeds, how.folds, how.run, test)
+def finished(options, *, test=""):
+    request = networks.Request(brief.get_config(), options.seeds, options.folds, options.folder, test)
     planned = reproduction._once(
-        [m for s in reproduction._sections("all", plan) for m in s.planned], how.seeds
+        [m for s in reproduction._sections("all", request) for m in s.members], options.seeds
     )
     for member in planned:
         finish(member, 10 + member.seed)
-    (how.run / "frames_per_second.json").write_text(
+    (options.folder / "frames_per_second.json").write_text(
         '{"one_resnet": 10, "mfe": 9, "hpe": 8, "jefl": 7, "dynamic": 6}'
     )
     return planned
 
 
-def test_everything_from_finished_runs(how, capsys):
-    finished(how, test="cmu_faces:F")
-    assert reproduction.reproduce("all", brief.get_config(), how, test="cmu_faces:F") == 0
-    text, page = (how.run / "all.md").read_text(), (how.run / "all.html").read_text()
+def test_everything_from_finished_runs(options, capsys):
+    planned = finished(options, test="cmu_faces:F")
+    outcome = reproduction.reproduce("all", brief.get_config(), options, test="cmu_faces:F")
+    assert outcome.problems == [] and outcome.page == options.folder / "all.html"
+    assert len(outcome.rows) == len({row["folder"] for row in outcome.rows}) == len(planned)
+    text, page = (options.folder / "all.md").read_text(), (options.folder / "all.html").read_text()
     for title in (
         "Tables 2, 5, 6 and 7. Comparison",
         "Table 3. ",
@@ -60,13 +59,12 @@ def test_everything_from_finished_runs(how, capsys):
         and "rendered faces" in text
         and page.index("In short") < page.index("<table>")
     )
-    assert (how.run / "all.csv").read_text().count(
-        "published: KDEF %"
-    ) == 1 and "tables and page:" in capsys.readouterr().out
+    assert (options.folder / "all.csv").read_text().count("published: KDEF %") == 1
+    assert "trained on rendered faces" in text and capsys.readouterr().out == ""  # values, no prints
 
 
-def test_broken_mixed_and_missing_runs_are_told(how, capsys):
-    planned = finished(how)
+def test_broken_mixed_and_missing_runs_are_told(options):
+    planned = finished(options)
     by = {(m.label, m.seed): m.folder for m in planned}
     (by["densenet", 0] / "evaluation" / "metrics.json").write_text("{")
     (by["island", 1] / "versions.json").unlink()
@@ -75,31 +73,41 @@ def test_broken_mixed_and_missing_runs_are_told(how, capsys):
     finish(
         next(m for m in planned if (m.label, m.seed) == ("iacnn", 1)),
         versions={"jax": "0.9", "device": "cpu"},
-        duration="3 epochs",
     )
-    assert reproduction.reproduce("all", brief.get_config(), how) == 1
-    text, page = (how.run / "all.md").read_text(), (how.run / "all.html").read_text()
+    longer = configuration.get_config("brief", {"train.duration": "3 epochs"})
+    finish(next(m for m in planned if (m.label, m.seed) == ("lbp_svm", 1)), base=longer)
+    outcome = reproduction.reproduce("all", brief.get_config(), options)
+    assert [f.member.folder for f in outcome.failures] == [by["lbp_svm", 1], by["mpcnn", 1]]
+    assert {f.member.folder for f in outcome.unreadable} == {
+        by["densenet", 0],
+        by["island", 1],
+        by["tuplet", 0],
+    }
+    text, page = (options.folder / "all.md").read_text(), (options.folder / "all.html").read_text()
     assert text.count("cannot be read") >= 3 and "delete the folder and it is run again" in text
     assert (
         f"failed: {by['mpcnn', 1]}: it broke" in text
         and "jax 0.10 and 0.9" in text
-        and "trained for 10 epochs and 3 epochs" in text
+        and "train.duration: '3 epochs' there, '10 epochs' here" in text
     )
     assert (
         "Not done: table9 trains on one set and tests on another: give the other as --test=NAME:FOLDER"
         in text
     )
-    assert "14 of 18 runs" in text and page.count("class=lost") >= 6
-    assert "it broke" in capsys.readouterr().err
+    assert "13 of 18 runs" in text and page.count("class=lost") >= 6
+    assert f"failed: {by['mpcnn', 1]}: it broke" in outcome.problems
+    # a section tells of its own members alone
+    assert "it broke" not in text[text.index("## Table 8") : text.index("## Table 9")]
 
 
-def test_features_that_are_gone_do_not_take_the_rest_away(how):
-    planned = finished(how)
+def test_features_that_are_gone_do_not_take_the_rest_away(options):
+    planned = finished(options)
     for member in planned:
         if member.label == "jefl":
             (member.folder / "evaluation" / "features.npz").unlink()
-    assert reproduction.reproduce("all", brief.get_config(), how) == 0
-    text = (how.run / "all.md").read_text()
+    outcome = reproduction.reproduce("all", brief.get_config(), options)
+    assert outcome.failures == [] and len(outcome.unreadable) == 2
+    text = (options.folder / "all.md").read_text()
     assert (
         text.count("it has no evaluation/features.npz") == 2 * 4
         and "8 of 8 runs" not in text
@@ -112,13 +120,14 @@ def test_features_that_are_gone_do_not_take_the_rest_away(how):
     )
     for member in planned:
         (member.folder / "evaluation" / "features.npz").write_bytes(b"broken")
-    assert reproduction.reproduce("fig14", brief.get_config(), how) == 0
-    assert "cannot be shown: " in (how.run / "fig14.md").read_text()
+    assert reproduction.reproduce("fig14", brief.get_config(), options).failures == []
+    assert "cannot be shown: " in (options.folder / "fig14.md").read_text()
 
 
-def test_one_item_is_its_own_page_and_nothing_finished_is_said(how):
-    assert reproduction.reproduce("fig15", brief.get_config(), how) == 1
-    page = (how.run / "fig15.html").read_text()
+def test_one_item_is_its_own_page_and_nothing_finished_is_said(options):
+    outcome = reproduction.reproduce("fig15", brief.get_config(), options)
+    assert len(outcome.failures) == 4 and outcome.rows == []
+    page = (options.folder / "fig15.html").read_text()
     assert (
         "<title>Figure 15. The three losses" in page
         and "Not a single run is finished and can be read" in page
@@ -126,16 +135,16 @@ def test_one_item_is_its_own_page_and_nothing_finished_is_said(how):
     )
 
 
-def test_mistakes(how):
+def test_mistakes(options):
     with pytest.raises(
         UserError, match="no item 'table88'; there are table2, .* and all. Did you mean 'table8'"
     ):
-        reproduction.reproduce("table88", brief.get_config(), how)
+        reproduction.reproduce("table88", brief.get_config(), options)
     with pytest.raises(UserError, match="takes parts of the whole method away"):
-        reproduction.reproduce("table8", sfew.get_config(), how)
-    with pytest.raises(UserError, match="--folds must be different whole numbers"):
-        reproduction.reproduce("table8", brief.get_config(), how._replace(folds=(9,)))
+        reproduction.reproduce("table8", sfew.get_config(), options)
+    with pytest.raises(UserError, match="folds must be different whole numbers"):
+        reproduction.reproduce("table8", brief.get_config(), options._replace(folds=(9,)))
     with pytest.raises(UserError, match="Did you mean 'cmu_faces'"):
-        reproduction.reproduce("table9", brief.get_config(), how, test="cmu_facs:/nowhere")
+        reproduction.reproduce("table9", brief.get_config(), options, test="cmu_facs:/nowhere")
     with pytest.raises(UserError, match="give the other as --test"):
-        reproduction.reproduce("table9", brief.get_config(), how)
+        reproduction.reproduce("table9", brief.get_config(), options)

@@ -1,23 +1,20 @@
-"""Comparison with other methods on the same split: hand-made descriptors, one network, other metric losses,
-another fusion.
-"""
+"""Comparison with other methods on the same split."""
 
 from __future__ import annotations
 
 from dmljax.report import statistics
 from dmljax.report.parts import Finding, Part, Table, Text
-from dmljax.studies import measures as _runs
-from dmljax.studies import networks as _networks
-from dmljax.studies import published as _published
+from dmljax.studies import measures, networks, published
 from dmljax.studies.members import Member
 
+TITLE = "Comparison with other methods on the same split: descriptors, networks, metric losses, fusion"
 ITEMS = ("table2", "table5", "table6", "table7")
 METHODS = ("lbp_svm", "lgbp_svm", "one_resnet", "densenet", "iacnn", "island", "tuplet", "mpcnn", "dynamic")
 OURS = "dynamic"
 
 
-def members(plan: _networks.Plan) -> list[Member]:
-    return _networks.runs(plan, METHODS)
+def members(request: networks.Request) -> list[Member]:
+    return networks.members_of(request, METHODS)
 
 
 def show(rows: list[dict], out) -> list[Part]:
@@ -25,10 +22,10 @@ def show(rows: list[dict], out) -> list[Part]:
     are published numbers only.
     """
     del out
-    published = {
-        "one_resnet": _published.ABLATION["one_resnet"],
-        OURS: _published.DML_NET,
-    } | _published.OTHERS
+    numbers = {
+        "one_resnet": published.ABLATION["one_resnet"],
+        OURS: published.DML_NET,
+    } | published.OTHERS
     lines = [
         [
             "method",
@@ -39,13 +36,13 @@ def show(rows: list[dict], out) -> list[Part]:
             "DML-Net's gain",
             "p",
             "pose %",
-            *(f"published: {name} %" for name in _published.SETS),
+            *(f"published: {name} %" for name in published.SETS),
         ]
     ]
     better, worse = [], []
     for label in METHODS:
-        network, own = _networks.NETWORKS[label], _runs.of(rows, label)
-        both = _runs.pairs(rows, OURS, label) if label != OURS else []
+        network, own = networks.NETWORKS[label], measures.of(rows, label)
+        both = measures.pairs(rows, OURS, label) if label != OURS else []
         p = statistics.paired(both)
         if p is not None and p < 0.05:
             (worse if sum(a - b for a, b in both) > 0 else better).append(network.title)
@@ -54,16 +51,16 @@ def show(rows: list[dict], out) -> list[Part]:
                 network.title,
                 network.source,
                 str(len(own)),
-                *_runs.percent(own),
-                _runs.gain(both),
+                *measures.percent(own),
+                measures.gain(both),
                 statistics.probability(p),
-                _runs.percent(own, "pose accuracy")[0],
-                *_published.cells(published.get(label, {})),
+                measures.percent(own, "pose accuracy")[0],
+                *published.cells(numbers.get(label, {})),
             ]
         )
-    for name, values in _published.OTHERS.items():
+    for name, values in published.OTHERS.items():
         if name not in METHODS:
-            lines.append([name, "published only", "-", "-", "-", "-", "-", "-", *_published.cells(values)])
+            lines.append([name, "published only", "-", "-", "-", "-", "-", "-", *published.cells(values)])
     said = [
         Finding(
             f"DML-Net is better than {_listed(worse)}; better than DML-Net: {_listed(better)} (paired, p <"

@@ -1,0 +1,70 @@
+"""Changing single fields of a configuration by their dotted names, each to a value of its field's type."""
+
+from __future__ import annotations
+
+import os
+
+from ml_collections import ConfigDict
+
+from dmljax import plugins
+from dmljax.fields import flatten
+from dmljax.types import UserError
+
+KINDS = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list or tuple",
+}
+
+
+def changed(config: ConfigDict, changes: dict, where: str = "") -> ConfigDict:
+    """A locked copy of a configuration with some fields changed.
+
+    Args:
+      changes: values by dotted field, or in nested dicts; each of its field's type.
+      where: what errors begin with.
+
+    Raises:
+      UserError: an unknown field, with one that is like it; or a value of another type, with both types.
+    """
+    result = config.copy_and_resolve_references()
+    with result.unlocked():
+        for field, value in flatten(changes).items():
+            *sections, key = field.split(".")
+            section = result
+            for name in sections:
+                section = section.get(name) if isinstance(section, ConfigDict) else None
+            if not isinstance(section, ConfigDict) or key not in section:
+                raise UserError(f"{where}unknown field '{field}'.{_like(field, result)}")
+            section[key] = _typed(f"{where}{field}", section[key], value)
+    return result.lock()
+
+
+def _like(field: str, config: ConfigDict) -> str:
+    known = list(flatten(config.to_dict()))
+    same = [other for other in known if other.rpartition(".")[2] == field.rpartition(".")[2]]
+    return plugins.nearest(field, [*known, *config]) or (f" Did you mean '{same[0]}'?" if same else "")
+
+
+def _typed(field: str, present, value):
+    """The value as the field holds it: its type is that of the present value."""
+    if isinstance(present, ConfigDict):
+        raise UserError(f"{field} is a section, not a field; change its fields {', '.join(present)}")
+    if isinstance(present, str) and isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(present, tuple) and isinstance(value, list | tuple):
+        kinds = {type(entry) for entry in present}
+        if kinds and any(type(entry) not in kinds for entry in value):
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise UserError(f"{field} must hold values of type {names}, such as {present!r}; got {value!r}")
+        return tuple(value)
+    if isinstance(value, type(present)) and isinstance(value, bool) == isinstance(present, bool):
+        return value
+    expected = KINDS.get(type(present), type(present).__name__)
+    raise UserError(
+        f"{field} must be {expected}, such as {present!r}; got {value!r} ({type(value).__name__})"
+    )

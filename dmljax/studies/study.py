@@ -1,0 +1,164 @@
+"""A study: many runs of one configuration with changes; recorded, made where missing, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from dmljax import config as configuration
+from dmljax import plugins
+from dmljax.report.parts import Part
+from dmljax.studies import engines, members
+from dmljax.studies.members import Failure, Member
+from dmljax.types import UserError
+
+FILE = "study.json"
+SET_BY_MEMBERS = ("seed", "split.fold")
+
+
+class StudyOptions(NamedTuple):
+    """Which runs a study makes, and where.
+
+    Attributes:
+      folder: of the runs and of what is made of them.
+      seeds, folds: each pair is a run of everything that is compared.
+      jobs: runs at a time.
+      cluster: '' for processes of this machine; 'slurm' or 'local' for jobs through submitit.
+      cluster_options: submitit's parameters, such as {"timeout_min": 60, "slurm_partition": "gpu"}.
+      progress: show a progress bar.
+    """
+
+    folder: Path | str
+    seeds: tuple[int, ...] = (0,)
+    folds: tuple[int, ...] = (0,)
+    jobs: int = 1
+    cluster: str = ""
+    cluster_options: dict[str, Any] | None = None
+    progress: bool = True
+
+
+class Outcome(NamedTuple):
+    """What came of a study.
+
+    Attributes:
+      rows: one a finished run, see `results.read`.
+      failures: members that were not made, and why.
+      unreadable: finished members whose files cannot be read, and why.
+      notes: sentences about the runs as a whole, such as that they are of different versions.
+      parts: what is shown of them, as it was written into the files.
+      page: the HTML page; None where there is nothing to show.
+    """
+
+    rows: list[dict]
+    failures: list[Failure]
+    unreadable: list[Failure]
+    notes: list[str]
+    parts: list[Part]
+    page: Path | None
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for whatever failed, cannot be read, or has to be known beside the numbers."""
+        return [*problem_lines(self.failures, self.unreadable), *self.notes]
+
+
+def problem_lines(failures: list[Failure], unreadable: list[Failure]) -> list[str]:
+    """Both as they are told to people."""
+    return [*(f"failed: {failure.line}" for failure in failures), *(failure.line for failure in unreadable)]
+
+
+def run_missing(config, planned: list[Member], options: StudyOptions) -> list[Failure]:
+    """Makes the runs that are not finished, on this machine or a cluster.
+
+    Args:
+      config: the study's configuration; each member's, written beside its folder, is this with its changes.
+
+    Returns:
+      members that failed, and finished ones whose configuration is not the one that would be run now.
+
+    Raises:
+      UserError: a field is out of its range, the folder holds a study of another configuration, or the
+        cluster cannot be had.
+    """
+    base = configuration.complete(config.to_dict())
+    known = dict.fromkeys([*plugins.folders(), *base.plugins])  # which the members' processes need too
+    base = configuration.changed(base, {"plugins": tuple(known)})
+    configuration.check(base)
+    folder = Path(options.folder)
+    for member in planned:
+        members.resolved(base, member)  # a change that does not fit is told before anything is run
+    record(folder, base, planned)
+    other = [
+        Failure(member, reason)
+        for member in planned
+        if member.finished and (reason := members.outdated(base, member))
+    ]
+    usable = without(planned, other)
+    for member in usable:
+        if not member.finished:
+            configuration.write(members.resolved(base, member), member.config_file)
+    if not options.cluster:
+        return [*other, *engines.processes(usable, jobs=options.jobs, progress=options.progress)]
+    failed = engines.cluster(
+        usable,
+        name=options.cluster,
+        options=options.cluster_options or {},
+        logs=folder / "jobs",
+        jobs=options.jobs,
+        progress=options.progress,
+    )
+    return [*other, *failed]
+
+
+def without(planned: list[Member], failures: list[Failure]) -> list[Member]:
+    """The members that are not among the failures."""
+    failed = {failure.member.folder for failure in failures}
+    return [member for member in planned if member.folder not in failed]
+
+
+def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
+    """Writes the study's configuration and members into its folder, or refuses a folder of another study.
+
+    Raises:
+      UserError: the folder holds a study of another configuration; with all fields that differ.
+    """
+    path, now = folder / FILE, _plain(base)
+    there = _read(path)
+    before = _plain(configuration.with_defaults(there["config"])) if there else now
+    different = configuration.differences(before, now, (*configuration.MAY_DIFFER, *SET_BY_MEMBERS))
+    if different:
+        raise UserError(
+            f"'{folder}' holds a study of another configuration: {'; '.join(different)}. Change them back, or"
+            " give another folder (--run)"
+        )
+    listed = {
+        str(member.folder.relative_to(folder)): {"program": member.program, "changes": member.changes}
+        for member in planned
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{FILE}.part"
+    part.write_text(
+        json.dumps({"config": now, "members": there.get("members", {}) | listed}, indent=1) + "\n"
+    )
+    part.replace(path)
+
+
+def _plain(config: ConfigDict) -> dict:
+    return json.loads(json.dumps(config.to_dict()))
+
+
+def _read(path: Path) -> dict:
+    """What an earlier start recorded; {} where there was none."""
+    try:
+        there = json.loads(path.read_text())
+        return {"config": dict(there["config"]), "members": dict(there["members"])}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"'{path}', which says what the folder holds, cannot be read ({type(error).__name__}: {error});"
+            " delete it if you know what it held, or give another folder (--run)"
+        ) from None

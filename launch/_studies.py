@@ -1,0 +1,88 @@
+"""What the commands that make many runs share: their flags, and what they print at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from absl import flags
+
+from dmljax.report import parts
+from dmljax.report.parts import Part
+from dmljax.studies.study import Outcome, StudyOptions
+from dmljax.types import UserError
+
+
+def whole_numbers(flag: str, texts) -> tuple[int, ...]:
+    """The values of a list flag as whole numbers, or a UserError that names the flag."""
+    try:
+        return tuple(int(text) for text in texts)
+    except ValueError:
+        raise UserError(f"--{flag} must be whole numbers such as 0,1,2; got '{','.join(texts)}'") from None
+
+
+def key_values(flag: str, texts) -> dict[str, int | float | str]:
+    """The values of a list flag of key=value texts by key, numbers as numbers, or a UserError."""
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--{flag} must be key=value,key=value; got '{text}'")
+        found[key] = _number(value)
+    return found
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def define(values, *, run: str, seeds: str, folds: str = "0") -> None:
+    """The flags of commands that make many runs: which, how many at a time, and where."""
+    define = flags.DEFINE_list
+    define(
+        "seeds", seeds.split(","), "seeds of data order, initial weights and augmentation", flag_values=values
+    )
+    define("folds", folds.split(","), "test folds by person", flag_values=values)
+    flags.DEFINE_integer("jobs", 1, "runs at a time", lower_bound=1, flag_values=values)
+    flags.DEFINE_string(
+        "cluster",
+        "",
+        "empty: processes of this machine; slurm: jobs through submitit (dmljax[cluster]); local: such jobs,"
+        " here",
+        flag_values=values,
+    )
+    define(
+        "cluster_options",
+        [],
+        "submitit's parameters, such as timeout_min=60,slurm_partition=gpu",
+        flag_values=values,
+    )
+    flags.DEFINE_string("run", run, "folder of the runs and of what is made of them", flag_values=values)
+    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+
+
+def options(values) -> StudyOptions:
+    """The values of the flags that `define` makes."""
+    return StudyOptions(
+        folder=values.run,
+        seeds=whole_numbers("seeds", values.seeds),
+        folds=whole_numbers("folds", values.folds),
+        jobs=values.jobs,
+        cluster=values.cluster,
+        cluster_options=key_values("cluster_options", values.cluster_options),
+        progress=values.progress,
+    )
+
+
+def tell(outcome: Outcome, shown: list[Part]) -> int:
+    """Prints what came of a study, failures apart from it; returns the exit code, 1 if a run failed."""
+    for line in outcome.problems:
+        print(line, file=sys.stderr)
+    if shown:
+        print(parts.terminal(shown))
+    if outcome.page:
+        print(f"tables and page: {outcome.page}")
+    return 1 if outcome.failures else 0
