@@ -54,6 +54,11 @@ def get_config(
 
     Raises:
       UserError: no such configuration, preset or field, or a value that its field may not have.
+
+    Example:
+      >>> config = get_config("quick", {"train.duration": "3 epochs"})
+      >>> config.train.duration, config.data.image_size
+      ('3 epochs', 48)
     """
     name, colon, asked = str(name).partition(":")
     path, preset = find(name), asked if colon else preset

@@ -243,5 +243,28 @@ def _report(samples, known, rest, obstacles, tuples) -> Report:
 
 
 def five_tuples(expression, pose, identity, *, seed: int, epoch: int = 0) -> np.ndarray:
-    """Five-tuples of one epoch, int32 [N, 5]; see `draw_epoch`, which also returns the report."""
+    """Five-tuples of one epoch (Algorithm 1): anchor, pose+, pose-, id+, id-; no sample is in two of them.
+
+    Exact: none is left that could still be formed. The same labels, seed and epoch give the same tuples.
+
+    Args:
+      expression, pose, identity: class of each sample, int [S]; negative where not known.
+      seed, epoch: integers of at least 0 that determine the order.
+
+    Returns:
+      indices of samples, int32 [N, 5]; `draw_epoch` also returns what was left and why.
+
+    Raises:
+      ValueError: label arrays of unlike lengths, or that are no integers.
+
+    Example:
+      >>> import numpy as np
+      >>> grid = np.array([(e, p, i) for e in range(2) for p in range(2) for i in range(5)]).T
+      >>> tuples = five_tuples(*grid, seed=0)
+      >>> tuples.shape[1], len(np.unique(tuples)) == tuples.size
+      (5, True)
+      >>> expression, pose, identity = (labels[tuples] for labels in grid)
+      >>> bool((expression[:, 0] == expression[:, 1]).all() and (pose[:, 0] != pose[:, 1]).all())
+      True
+    """
     return draw_epoch(expression, pose, identity, seed=seed, epoch=epoch)[0]

@@ -53,8 +53,7 @@ def identity_aware_loss(
     normalised: bool,
     axis_name: str | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """The sum of two contrastive losses: expression on the first half of the embedding, identity on the
-    second.
+    """Contrastive losses for expression on one half of the embedding and for identity on the other.
 
     After Meng, Liu, Cai, Han & Tong: "Identity-aware convolutional neural network for facial expression
     recognition", FG 2017; the heads read both halves, as there the joint layer does. DIFFERS: one trunk for

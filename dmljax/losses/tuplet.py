@@ -21,7 +21,9 @@ def tuplet_loss(
     margin: float,
     axis_name: str | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """For an anchor with its M positives P and N negatives Q, around the centre c of P and the anchor:
+    """The (N+M)-tuplet cluster loss: positives gather around their centre, negatives keep away.
+
+    For an anchor with its M positives P and N negatives Q, around the centre c of P and the anchor:
 
         L = mean_{i in P and anchor} max(0, D(i, c) - T + m/2) + mean_{j in Q} max(0, T + m/2 - D(j, c)),
 

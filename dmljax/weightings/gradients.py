@@ -33,6 +33,14 @@ class Aux(NamedTuple):
       strategy: what the strategy tells, name -> scalar.
       extra: what the function of losses returned beside them, a mean over the micro-batches; or None.
       carry: what went in as `carry`, after the last micro-batch; or None.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> f = weightings.value_and_grad(lambda w: [w, 2 * w], weightings.upgrad())
+      >>> (_, _, aux), _, _ = f(jnp.array(1.0), ())
+      >>> aux.valid.tolist(), sorted(aux.strategy)
+      ([True, True], ['fallback'])
     """
 
     valid: Any
@@ -54,7 +62,23 @@ class Pending:
 
 @dataclasses.dataclass(frozen=True)
 class ValueAndGrad:
-    """A function of losses together with the strategy that weighs them; see `value_and_grad`."""
+    """A function of losses together with the strategy that weighs them; made by `value_and_grad`.
+
+    Call it as `(losses, weights, aux), gradients, state = f(params, state, *args)`; after the parameters have
+    changed, `state = f.post(params, state, *args)` for strategies that learn from the losses after the step.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.famo()
+      >>> f = weightings.value_and_grad(lambda w: {"a": w**2, "b": (w - 1.0) ** 2}, strategy)
+      >>> w, state = jnp.array(0.5), strategy.init(("a", "b"))
+      >>> (losses, weights, _), gradient, state = f(w, state)
+      >>> w = w - 0.1 * gradient
+      >>> state = f.post(w, state)
+      >>> {task: float(weight) for task, weight in weights.items()}
+      {'a': 0.5, 'b': 0.5}
+    """
 
     losses_fn: Callable
     strategy: Weighting

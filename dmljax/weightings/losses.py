@@ -15,6 +15,11 @@ class Losses(NamedTuple):
       values: name -> scalar, or float [K]; under an axis the device's share: the mean over the devices
         counts.
       valid: the same form in bool: whether the batch held anything for the task. None: all of them.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> as_vector(Losses({"depth": 1.0, "normals": 0.0}, {"depth": True, "normals": False})).valid.tolist()
+      [True, False]
     """
 
     values: Any

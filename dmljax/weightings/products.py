@@ -57,7 +57,16 @@ def representation_gram(rows: jax.Array, axis_name: str | None) -> jax.Array:
 
 
 def cosines(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(norms [K], cosines [K, K], 0 where a gradient vanishes) of a Gram matrix."""
+    """Norms [K] of the gradients and cosines [K, K] between them, from their Gram matrix.
+
+    A gradient that vanishes has cosine 0 with every other.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> norms, cosine = cosines(jnp.array([[4.0, -3.0], [-3.0, 9.0]]))
+      >>> norms.tolist(), cosine.tolist()
+      ([2.0, 3.0], [[1.0, -0.5], [-0.5, 1.0]])
+    """
     norms = jnp.sqrt(jnp.maximum(jnp.diag(matrix), 0.0))
     product = norms[:, None] * norms[None]
     return norms, jnp.where(product > 0, matrix / jnp.where(product > 0, product, 1.0), 0.0)
