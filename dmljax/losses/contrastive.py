@@ -32,9 +32,11 @@ def contrastive_loss(
 
     Example:
       >>> import jax.numpy as jnp
-      >>> same = jnp.array([[False, True, False]])
-      >>> share, valid = contrastive_loss(jnp.array([[0.0, 4.0, 0.25]]), same, jnp.array([[False, False,
-      True]]), margin=1.0) >>> float(share), bool(valid)  # (4 + (1 - 0.5)^2) / 2 (2.125, True)
+      >>> distances = jnp.array([[0.0, 4.0, 0.25]])
+      >>> same, other = jnp.array([[False, True, False]]), jnp.array([[False, False, True]])
+      >>> share, valid = contrastive_loss(distances, same, other, margin=1.0)
+      >>> float(share), bool(valid)  # (4 + (1 - 0.5)^2) / 2
+      (2.125, True)
     """
     # the root's gradient is infinite at 0; a pair in one point has no direction to part in
     far = distances > 1e-12

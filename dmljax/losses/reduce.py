@@ -46,8 +46,10 @@ def masked_mean(values: jax.Array, valid: jax.Array, *, axis_name: str | None) -
 
     Example:
       >>> import jax.numpy as jnp
-      >>> mean, count = masked_mean(jnp.array([1.0, 2.0, 4.0]), jnp.array([True, False, True]),
-      axis_name=None) >>> float(mean), float(count) (2.5, 2.0)
+      >>> values, valid = jnp.array([1.0, 2.0, 4.0]), jnp.array([True, False, True])
+      >>> mean, count = masked_mean(values, valid, axis_name=None)
+      >>> float(mean), float(count)
+      (2.5, 2.0)
     """
     count = sum_over_devices(valid.sum().astype(jnp.float32), axis_name)
     return masked_sum(values, valid, axis_name=axis_name) / jnp.maximum(count, 1.0), count
