@@ -1,5 +1,4 @@
-"""Work shared among processes of this machine: whole items to each, one byte back for each image, nobody left
-behind.
+"""Work shared among processes of this machine: whole items to each, one byte back for each image.
 
 Workers are fresh interpreters that get their task over a pipe, not forks: the parent may hold threads of
 TensorFlow or JAX. A worker whose parent is gone fails at its next report, so a kill of the parent ends all.

@@ -1,5 +1,6 @@
-"""DenseNet 121/169/201 in Flax linen: every layer sees all layers of its block. Huang, Liu, van der Maaten &
-Weinberger, arXiv:1608.06993.
+"""DenseNet 121/169/201 in Flax linen: every layer sees all layers of its block.
+
+Huang, Liu, van der Maaten & Weinberger, arXiv:1608.06993.
 """
 
 from __future__ import annotations

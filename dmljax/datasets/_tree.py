@@ -1,6 +1,4 @@
-"""What lies below a folder: names relative to it, through links and zip archives; what cannot be named or
-loops is told.
-"""
+"""What lies below a folder: names relative to it, through links and zip archives."""
 
 from __future__ import annotations
 

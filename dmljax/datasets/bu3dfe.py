@@ -1,5 +1,4 @@
-"""BU-3DFE: 100 people's textured 3-D scans, 6 expressions x 4 levels and neutral; its views are rendered
-here.
+"""BU-3DFE: 100 people's textured 3-D scans, six expressions in four levels; its views are rendered.
 
 Yin, Wei, Sun, Wang, Rosato: "A 3D facial expression database for facial behavior research", 2006; licensed by
 Binghamton University to researchers on request. On disk:

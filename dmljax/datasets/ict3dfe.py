@@ -1,5 +1,4 @@
-"""ICT-3DFE: BU-3DFE's design on rendered heads of the ICT Face Model Light (MIT licence), an open stand-in
-for it.
+"""ICT-3DFE: BU-3DFE's design on rendered heads of the ICT Face Model Light, an open stand-in.
 
 100 identities drawn from the model x 6 expressions x 4 levels x 9 yaws = 21,600 pictures, 70 identities to
 train and 30 to test. The model comes from the repository ICT-VGL/ICT-FaceKit, as its folder FaceXModel or as

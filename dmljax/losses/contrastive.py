@@ -1,6 +1,4 @@
-"""Contrastive losses for expression and for identity, each on its half of the embedding (IACNN), a rival of
-the triplets.
-"""
+"""Contrastive losses for expression and for identity, each on its half of the embedding (IACNN)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Island loss: embeddings gather around a learnt centre for each class, and the centres part; a rival of the
-triplets.
-"""
+"""Island loss: embeddings gather around a learnt centre for each class, and the centres part."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""(N+M)-tuplet clusters loss: M positives around their centre, N negatives of the same person away from it; a
-rival of the triplets.
-"""
+"""(N+M)-tuplet cluster loss: positives gather around their centre, the person's others keep away."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Metrics from counts: a confusion matrix is a sum over samples, and everything else is read off it at the
-end.
-"""
+"""Metrics from counts: a confusion matrix is a sum over samples, and all else is read off it."""
 
 from __future__ import annotations
 

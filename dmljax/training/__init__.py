@@ -1,3 +1,1 @@
-"""One training step and what it is made of: objective, state, optimizer, phases, augmentation, checkpoints,
-log.
-"""
+"""One training step: objective, state, optimizer, phases, augmentation, checkpoints, log."""

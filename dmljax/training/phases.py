@@ -1,5 +1,4 @@
-"""Which losses are trained at a step (section 3.4 of the paper): a function of the step in one compiled
-program.
+"""Which losses are trained at a step (section 3.4 of the paper): a function of the step alone.
 
 First phase: the pose branch is frozen; the expression branch and the metric learning take turns. Then all
 together.

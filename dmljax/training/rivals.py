@@ -1,6 +1,4 @@
-"""Metric losses that can take the triplets' place or stand beside them, by name, on a batch that is spread
-over devices.
-"""
+"""Metric losses that take the triplets' place or stand beside them, by name, over many devices."""
 
 from __future__ import annotations
 

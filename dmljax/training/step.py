@@ -1,6 +1,4 @@
-"""The train step and the evaluation step: pure functions of (state, batch) that run on every device of the
-axis.
-"""
+"""The train step and the evaluation step: pure functions of (state, batch) on every device."""
 
 from __future__ import annotations
 

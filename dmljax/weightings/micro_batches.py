@@ -1,6 +1,4 @@
-"""Micro-batches: losses and gradients of a step that is taken in parts, averaged; halves kept apart on
-demand.
-"""
+"""Micro-batches: a step taken in parts, averaged; the gradients of its halves on demand."""
 
 from __future__ import annotations
 
