@@ -1,7 +1,4 @@
-"""DB-MTL (Lin et al., 2023): log losses, and gradients smoothed over time and made as long as the longest.
-
-y_k <- b y_k + (1 - b) d log L_k,  b = beta / t^s;   w_k = max_j |y_j| / |y_k|
-"""
+"""DB-MTL: log losses, and gradients smoothed over time and made as long as the longest."""
 
 from __future__ import annotations
 
@@ -17,23 +14,50 @@ _EPSILON = 1e-8
 
 
 class State(NamedTuple):
-    """smooth: y, a tree of float32 [K, ...]; steps: t of each task, int32 [K]."""
+    """The smoothed gradients.
+
+    Attributes:
+      smooth: y, a tree with leaves [K, ...] like the shared parameters.
+      steps: t of each task, int32 [K].
+    """
 
     smooth: object
     steps: object
 
 
 def build(*, beta: float = 0.9, power: float = 0.0) -> Weighting:
-    """Log losses, and gradients smoothed over time and made as long as the longest.
+    """Takes log losses, smooths their gradients over time and makes all as long as the longest.
 
-    Keeps K copies of the trunk's parameters, also where beta is 0. A task's first gradient is taken as it is.
+    With t the number of a task's steps:
+
+        y_k <- b y_k + (1 - b) d log L_k,   b = beta / t^power
+        w_k = max_j |y_j| / |y_k|,   direction = sum_k w_k y_k
+
+    Lin et al., 2023 (arXiv 2308.12029).
+
+    A task's first gradient is taken as it is.
+
+    Needs the tasks' gradients themselves. Cost: a forward pass and K pull-backs through the shared
+    parameters, and K copies of these parameters as state, also where beta is 0.
 
     Args:
       beta: how long gradients are remembered, 0 <= beta < 1; 0: not at all.
-      power: s, how fast memory fades over the steps, at least 0.
+      power: how fast memory fades over the steps, at least 0.
 
     Raises:
       ValueError: a field out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.db_mtl()
+      >>> losses_fn = lambda p: {"depth": p[0] ** 2, "normals": p[1]}
+      >>> f = weightings.value_and_grad(losses_fn, strategy)
+      >>> params = jnp.array([1.0, 1.0])
+      >>> state = strategy.init(("depth", "normals"), f.shared(params))
+      >>> (losses, weights, aux), gradient, state = f(params, state)
+      >>> [float(g) for g in gradient]  # gradients of the logarithms: 2 and 1
+      [2.0, 2.0]
     """
     require(beta=(beta, 0 <= beta < 1, "from 0 to below 1"), power=(power, power >= 0, "at least 0"))
 

@@ -1,11 +1,4 @@
-"""Dynamic weight average over short windows (eq. 8 of the paper; Liu et al., CVPR 2019, over epochs).
-
-    w_k = L_k(t-1) / L_k(t-2)          L_k(.): means over `window` mini-batches
-    l_k = total * exp(w_k / T) / sum_i exp(w_i / T)
-
-A task whose loss falls slowly gets more weight. The paper calls `total` K; it is the sum of the weights and
-need not be the number of tasks.
-"""
+"""Dynamic weight average: a task whose loss falls slowly gets more weight."""
 
 from __future__ import annotations
 
@@ -20,10 +13,16 @@ MODES = ("block", "sliding")
 
 
 class State(NamedTuple):
-    """history: the last 2 * window losses, float32 [2 W, K], newest last; known: which of them held a valid
-    sample;
-    steps: steps since the task became active, int32 [K]; ratio: w_k in force, float32 [K]; scale: running
-    mean of |L_k|, float32 [K]; guard_hits: how often a ratio had to be guarded, int32."""
+    """What two windows of losses come to.
+
+    Attributes:
+      history: the last 2 * window losses, float32 [2 W, K], newest last; 0 where not known.
+      known: which of them held a valid sample, bool [2 W, K].
+      steps: steps since the task became active, int32 [K].
+      ratio: the ratio r_k in force, float32 [K].
+      scale: running mean of the absolute losses, float32 [K].
+      guard_hits: how often a ratio had to be guarded, int32.
+    """
 
     history: jax.Array
     known: jax.Array
@@ -43,14 +42,27 @@ def build(
     largest: float = 4.0,
     epsilon: float = 1e-3,
 ) -> Weighting:
-    """DWA; weights at a step come from the losses before it.
+    """Gives more weight to tasks whose losses fell less over two short windows.
 
-    Until two windows of every active task are full, and where only one task is active, each active task has
-    total / K. A task that a phase leaves out has weight 0, no part in the softmax, and starts its windows
-    anew when it comes back; the others then share total * active / K. DIFFERS from the printed formula unless
-    `literal`: the means are kept from zero by `epsilon`, the ratio is clipped to `largest`, a negative mean
-    counts as ratio 1, and `guard_hits` counts these. A window without a valid sample leaves the ratio as it
-    was.
+    A softmax of the ratios of two windows' mean losses:
+
+        r_k = L_k(t-1) / L_k(t-2)          L_k(.): means over `window` mini-batches
+        w_k = total * exp(r_k / T) / sum_i exp(r_i / T)
+
+    Liu et al., CVPR 2019, over epochs; over windows of five mini-batches eq. 8 of Liu, Dai, Fang, Chen,
+    Huang, Wang and Wan, "Dynamic Multi-channel Metric Network for Joint Pose-aware and Identity-invariant
+    Facial Expression Recognition", which calls `total` K. It is the sum of the weights and need not be the
+    number of tasks.
+
+    Weights at a step come from the losses before it. Until two windows of every active task are full, and
+    where only one task is active, each active task has total / K, K being the number of tasks. A task that a
+    phase leaves out has weight 0 and no part in the softmax, and starts its windows anew when it comes back;
+    the others then share total * active / K. A window without a valid sample leaves the ratio as it was.
+
+    DIFFERS: unlike the printed formula, unless `literal`, the means are kept from zero by `epsilon`, the
+    ratio is clipped to `largest`, a negative mean counts as ratio 1, and aux 'guard_hits' counts these.
+
+    Needs the losses alone. Cost: a forward pass and one pull-back, as with equal weights.
 
     Args:
       total: K of the paper, the sum of the weights, above 0.
@@ -62,7 +74,17 @@ def build(
       epsilon: added to both means, as a share of the task's running mean loss.
 
     Raises:
-      ValueError: a field out of its range.
+      ValueError: an unknown mode, or a field out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.dwa(window=1)
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 1.0], [0.5, 1.0], [0.5, 1.0]):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      >>> [round(float(w), 3) for w in weights]
+      [0.876, 1.124]
     """
     if mode not in MODES:
         raise ValueError(f"mode must be block or sliding, got '{mode}'")

@@ -1,8 +1,4 @@
-"""ExcessMTL (He et al., ICML 2024): weight by how far each loss stands above its optimum, made for noisy
-labels.
-
-    S_k += g_k^2;   e_k = sum g_k^2 / sqrt(S_k + 1e-7);   w_k <- w_k exp(eta e_k / e_k(0)), sum w = K
-"""
+"""ExcessMTL: weight by how far each loss stands above its optimum, made for noisy labels."""
 
 from __future__ import annotations
 
@@ -16,7 +12,13 @@ from dmljax.weightings.parts import TINY, count, require
 
 
 class State(NamedTuple):
-    """squares: S, a tree of float32 [K, ...]; first: e_k(0), float32 [K]; logits: log w, float32 [K]."""
+    """The squared gradients, and the weights as logarithms.
+
+    Attributes:
+      squares: S, a tree with leaves [K, ...] like the shared parameters.
+      first: e_k(0), float32 [K].
+      logits: log w up to a constant, float32 [K].
+    """
 
     squares: object
     first: object
@@ -24,13 +26,38 @@ class State(NamedTuple):
 
 
 def build(*, eta: float = 0.01) -> Weighting:
-    """More weight for tasks whose excess risk is high. Keeps K copies of the trunk's parameters.
+    """Gives more weight to tasks whose losses stand far above their optimum, judged by their gradients.
+
+    Squared gradients are summed over time, coordinate by coordinate, and e_k(0) is the first e_k:
+
+        S_k += g_k^2;   e_k = sum g_k^2 / sqrt(S_k + 1e-7)
+        w_k <- w_k exp(eta e_k / e_k(0)),   made to sum to K
+
+    He et al., ICML 2024.
+
+    The weights sum to the number of active tasks, as in LibMTL; in TorchJD to 1.
+
+    Needs the tasks' gradients themselves. Cost: a forward pass and K pull-backs through the shared
+    parameters, and K copies of these parameters as state.
 
     Args:
       eta: step size of the weights, above 0.
 
     Raises:
       ValueError: an eta out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.excess_mtl(eta=1.0)
+      >>> losses_fn = lambda p: {"depth": p[0] ** 2, "normals": p[1] ** 2}
+      >>> f = weightings.value_and_grad(losses_fn, strategy)
+      >>> params = jnp.array([1.0, 1.0])
+      >>> state = strategy.init(("depth", "normals"), f.shared(params))
+      >>> for params in (params, jnp.array([1.0, 0.0])):  # normals is at its optimum in the second step
+      ...     (losses, weights, aux), gradient, state = f(params, state)
+      >>> {name: round(float(w), 2) for name, w in weights.items()}
+      {'depth': 1.34, 'normals': 0.66}
     """
     require(eta=(eta, eta > 0, "above 0"))
 

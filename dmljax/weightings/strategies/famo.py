@@ -1,9 +1,4 @@
-"""FAMO (Liu et al., NeurIPS 2023): weights that make all losses fall at the same rate, learnt from the losses
-after each step.
-
-    z = softmax(x),  D_k = L_k - least + eps,  c = 1 / sum_i z_i / D_i,  w_k = c z_k / D_k
-    after the step: d_k = log D_k(before) - log D_k(after);  Adam on x with the gradient (dz/dx)^T d + decay x
-"""
+"""FAMO: weights that make all losses fall at the same rate."""
 
 from __future__ import annotations
 
@@ -16,7 +11,12 @@ from dmljax.weightings.parts import Adam, adam, adam_init, require, softmax
 
 
 class State(NamedTuple):
-    """x: logits, float32 [K]; adam: their optimizer's moments."""
+    """The logits and their optimizer.
+
+    Attributes:
+      x: logits, float32 [K].
+      adam: their optimizer's moments.
+    """
 
     x: object
     adam: Adam
@@ -25,16 +25,40 @@ class State(NamedTuple):
 def build(
     *, learning_rate: float = 0.025, decay: float = 1e-3, least: float = 0.0, epsilon: float = 1e-8
 ) -> Weighting:
-    """A second forward pass on the same batch, augmented the same, gives the losses after the step.
+    """Learns, from the losses after each step, weights that let all losses fall at the same rate.
+
+    Logits x are turned into weights before a step, and learn from how far each loss fell in it:
+
+        z = softmax(x),   D_k = L_k - least + epsilon,   w_k = (z_k / D_k) / sum_i z_i / D_i
+        after the step: f_k = log D_k(before) - log D_k(after)
+        Adam on x with the gradient (dz/dx)^T f + decay x
+
+    Liu et al., NeurIPS 2023. The authors' own files have three values for `decay`, from 1e-5 to 1e-2; the
+    default is that of their run scripts.
+
+    Needs a second forward pass on the same batch, augmented the same: `value_and_grad.post`. Cost: two
+    forward passes and one pull-back.
 
     Args:
       learning_rate: of the logits, above 0.
       decay: weight decay of the logits inside Adam's gradient, at least 0.
-      least: a lower bound of all losses.
+      least: a lower bound of all losses, in their unit.
       epsilon: the least distance of a loss from it, above 0.
 
     Raises:
       ValueError: a field out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.famo()
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0])).filled()
+      >>> weights, state, aux = strategy.update(signals, strategy.init(("depth", "normals")))
+      >>> [round(float(w), 3) for w in weights]
+      [0.667, 0.333]
+      >>> state = strategy.post(signals, jnp.array([0.5, 2.0]), state)  # depth fell, normals did not
+      >>> [round(float(x), 3) for x in state.x]
+      [-0.025, 0.025]
     """
     require(
         learning_rate=(learning_rate, learning_rate > 0, "above 0"),

@@ -1,10 +1,4 @@
-"""Gradient Vaccine (Wang et al., ICLR 2021): PCGrad that aims at the usual similarity of two tasks instead of
-0.
-
-    f = cos(p_i, g_j);  if f < F_ij:
-        p_i += |p_i| (F sqrt(1 - f^2) - f sqrt(1 - F^2)) / (|g_j| sqrt(1 - F^2)) g_j
-    F_ij <- (1 - beta) F_ij + beta f
-"""
+"""Gradient Vaccine: PCGrad that aims at the usual similarity of two tasks instead of 0."""
 
 from __future__ import annotations
 
@@ -19,13 +13,39 @@ TRAITS = frozenset({"signed", "ordered"})
 
 
 def build(*, beta: float = 0.5) -> Weighting:
-    """Similarities are taken over all trunk parameters together. State: F, float32 [K, K].
+    """Raises the similarity of each pair of gradients to what is usual for the pair, and sums them.
+
+    For every task i and the others j in a random order, from p_i = g_i on:
+
+        f = cos(p_i, g_j);  if f < F_ij:
+            p_i += |p_i| (F sqrt(1 - f^2) - f sqrt(1 - F^2)) / (|g_j| sqrt(1 - F^2)) g_j
+        F_ij <- (1 - beta) F_ij + beta f
+
+    Wang et al., ICLR 2021 (GradVac).
+
+    Similarities are taken over all shared parameters together; other libraries can also take them by layer.
+    State: F, float32 [K, K], 0 at the start. The first step is therefore PCGrad's. Weights may be negative.
+
+    Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
+    parameters; with a `representation`, K through what comes after it and one through what comes before. A
+    random key, the same on every device, gives the order.
 
     Args:
       beta: how fast the usual similarities follow, 0 < beta <= 1.
 
     Raises:
-      ValueError: a beta out of its range.
+      ValueError: a beta out of its range; from `init`, more than 8 tasks.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.gradvac()
+      >>> gram = jnp.array([[5.0, -2.0], [-2.0, 1.0]])
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), gram=gram, rng=jax.random.key(0))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]
+      [1.4, 3.0]
     """
     require(beta=(beta, 0 < beta <= 1, "above 0 and at most 1"))
 

@@ -1,7 +1,4 @@
-"""IMTL-G (Liu et al., ICLR 2021): the combination whose projections on all unit gradients are equal.
-
-v = G^+ n,   n_k = |g_k|;   w = v / sum v
-"""
+"""IMTL-G: the combination whose projections on all gradients' directions are equal."""
 
 from __future__ import annotations
 
@@ -15,10 +12,33 @@ TRAITS = frozenset({"signed"})
 
 
 def build() -> Weighting:
-    """Weights for which the direction has equal projections on all gradients; they sum to 1.
+    """Combines the gradients so that the result has equal projections on all their directions.
 
-    They may be negative: a long gradient is turned back. Where weights would grow without bound (sum v near
-    0) each task counts the same.
+    With the Gram matrix G and the gradients' lengths n_k:
+
+        v = G^+ n;   w = v / sum v
+
+    Liu et al., ICLR 2021 (the gradient part of IMTL).
+
+    Weights sum to 1 and may be negative: a long gradient is turned back.
+
+    DIFFERS: a pseudo-inverse, as in TorchJD, stands for LibMTL's inverse, so that parallel gradients do no
+    harm, and where weights would grow without bound (sum v near 0) each task counts the same.
+
+    Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
+    parameters; with a `representation`, K through what comes after it and one through what comes before.
+
+    Raises:
+      ValueError: from `init`, more than 8 tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.imtl_g()
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), gram=jnp.array([[4.0, 0.0], [0.0, 1.0]]))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]
+      [0.333, 0.667]
     """
 
     def solve(gram, present):

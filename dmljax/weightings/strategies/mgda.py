@@ -1,8 +1,4 @@
-"""MGDA (Désidéri 2012; Sener & Koltun, NeurIPS 2018): the shortest convex combination of the gradients, found
-exactly.
-
-    w = argmin over the simplex of w^T G w
-"""
+"""MGDA: the shortest convex combination of the gradients, found exactly."""
 
 from __future__ import annotations
 
@@ -11,9 +7,30 @@ from dmljax.weightings.solvers import least_norm, strategy
 
 
 def build() -> Weighting:
-    """Weights of the shortest vector in the hull of the gradients; they sum to 1.
+    """Weighs tasks by the shortest vector in the convex hull of their gradients.
 
-    Every face of the simplex is tried, so the optimum is met to rounding, also where gradients are parallel.
-    `weighting.wrap.normalise` gives the variants with normalised gradients.
+    With the Gram matrix G:
+
+        w = argmin over the simplex of w^T G w
+
+    Désidéri, 2012; for networks Sener and Koltun, NeurIPS 2018.
+
+    Weights sum to 1. Every face of the simplex is tried, so the optimum is met to rounding, also where
+    gradients are parallel. `weightings.normalise` gives the variants with normalised gradients.
+
+    Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
+    parameters; with a `representation`, K through what comes after it and one through what comes before.
+
+    Raises:
+      ValueError: from `init`, more than 8 tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.mgda()
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), gram=jnp.array([[4.0, 0.0], [0.0, 1.0]]))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]
+      [0.2, 0.8]
     """
     return strategy(least_norm)

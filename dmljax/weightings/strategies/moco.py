@@ -1,8 +1,4 @@
-"""MoCo (Fernando et al., ICLR 2023): gradients tracked over time, and weights that follow the tracked ones.
-
-y_k <- y_k - b (y_k - L_k g_k / |g_k|),  b = beta / t^s
-w <- project onto the simplex: w - c (Y Y^T + rho I) w,  c = gamma / t^s;   direction = sum_k w_k y_k
-"""
+"""MoCo: gradients tracked over time, and weights that follow the tracked ones."""
 
 from __future__ import annotations
 
@@ -17,7 +13,13 @@ from dmljax.weightings.solvers import onto_simplex
 
 
 class State(NamedTuple):
-    """tracked: y, a tree of float32 [K, ...]; weights: float32 [K]; steps: t, int32."""
+    """The tracked gradients and the weights.
+
+    Attributes:
+      tracked: y, a tree with leaves [K, ...] like the shared parameters.
+      weights: w, float32 [K].
+      steps: steps taken, int32.
+    """
 
     tracked: object
     weights: object
@@ -25,18 +27,41 @@ class State(NamedTuple):
 
 
 def build(*, beta: float = 0.5, gamma: float = 0.1, power: float = 0.5, rho: float = 0.0) -> Weighting:
-    """Weights of gradients tracked over time; they sum to 1. Keeps K copies of the trunk's parameters.
+    """Tracks each gradient over time and lets the weights follow the tracked ones towards MGDA's.
 
-    The projection is the paper's.
+    With t the number of the step, from 1, and Y the tracked gradients y_k:
+
+        y_k <- y_k - b (y_k - L_k g_k / |g_k|),   b = beta / t^power
+        w <- project onto the simplex: w - c (Y Y^T + rho I) w,   c = gamma / t^power
+        direction = sum_k w_k y_k
+
+    Fernando et al., ICLR 2023.
+
+    Weights sum to 1. The projection is the paper's; LibMTL has a softmax in its place.
+
+    Needs the tasks' gradients themselves. Cost: a forward pass and K pull-backs through the shared
+    parameters, and K copies of these parameters as state.
 
     Args:
       beta: first step size of the gradients, 0 < beta <= 1.
       gamma: first step size of the weights, above 0.
-      power: s, how fast both step sizes fall, at least 0.
+      power: how fast both step sizes fall, at least 0.
       rho: strength of the pull towards small weights, at least 0.
 
     Raises:
       ValueError: a field out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.moco(gamma=0.8)
+      >>> losses_fn = lambda p: {"depth": 2 * p[0], "normals": p[1]}
+      >>> f = weightings.value_and_grad(losses_fn, strategy)
+      >>> params = jnp.array([1.0, 1.0])
+      >>> state = strategy.init(("depth", "normals"), f.shared(params))
+      >>> (losses, weights, aux), gradient, state = f(params, state)
+      >>> {name: round(float(w), 2) for name, w in weights.items()}
+      {'depth': 0.35, 'normals': 0.65}
     """
     require(
         beta=(beta, 0 < beta <= 1, "above 0 and at most 1"),

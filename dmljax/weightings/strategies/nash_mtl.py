@@ -1,7 +1,4 @@
-"""Nash-MTL (Navon et al., ICML 2022): the bargaining solution, found by Newton steps.
-
-w > 0 with (G w)_k = 1 / w_k
-"""
+"""Nash-MTL: the bargaining solution of the tasks, found by Newton steps."""
 
 from __future__ import annotations
 
@@ -10,10 +7,35 @@ from dmljax.weightings.solvers import balanced, strategy
 
 
 def build(*, unit: bool = True) -> Weighting:
-    """Weights of the tasks' bargaining solution.
+    """Weighs tasks by Nash's bargaining solution, in which every task gains in proportion.
+
+    With the Gram matrix G:
+
+        w > 0 with (G w)_k = 1 / w_k
+
+    Navon et al., ICML 2022.
+
+    DIFFERS: the original linearises the problem and solves it on the host; here damped Newton steps on a
+    convex function solve it inside the compiled step. The original also clips the direction to length 1; here
+    `unit` sets the scale.
+
+    Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
+    parameters; with a `representation`, K through what comes after it and one through what comes before.
 
     Args:
       unit: weights for gradients divided by their mean length, so that they do not shrink as gradients grow.
         Without it the equation holds literally, and weights are of the order of 1 over the gradients' length.
+
+    Raises:
+      ValueError: from `init`, more than 8 tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.nash_mtl(unit=False)
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), gram=jnp.array([[4.0, 0.0], [0.0, 1.0]]))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]
+      [0.5, 1.0]
     """
     return strategy(lambda gram, present: (balanced(gram, present, 1.0), 0.0 if unit else 0.5))

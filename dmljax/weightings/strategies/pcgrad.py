@@ -1,9 +1,4 @@
-"""PCGrad (Yu et al., NeurIPS 2020): each gradient loses its part against every other that it conflicts with,
-in a random order.
-
-    p_i = g_i;  for j in a random order, j != i: if p_i . g_j < 0: p_i -= (p_i . g_j / |g_j|^2) g_j;
-    direction = sum_i p_i
-"""
+"""PCGrad: each gradient loses its part against every other that it conflicts with."""
 
 from __future__ import annotations
 
@@ -17,7 +12,36 @@ TRAITS = frozenset({"ordered"})
 
 
 def build() -> Weighting:
-    """All is done on coefficients, p_i = sum_j c_ij g_j, so the gradients themselves are not needed."""
+    """Projects each gradient off every other that it conflicts with, in a random order, and sums them.
+
+    Each task starts with its own gradient:
+
+        p_i = g_i;  for j in a random order, j != i: if p_i . g_j < 0: p_i -= (p_i . g_j / |g_j|^2) g_j
+        direction = sum_i p_i
+
+    Yu et al., NeurIPS 2020.
+
+    All is done on coefficients, p_i = sum_j c_ij g_j, so the gradients themselves are not needed; inner
+    products are those of whole gradients, not of each parameter by itself.
+
+    Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
+    parameters; with a `representation`, K through what comes after it and one through what comes before. A
+    random key, the same on every device, gives the order.
+
+    Raises:
+      ValueError: from `init`, more than 8 tasks.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.pcgrad()
+      >>> gram = jnp.array([[5.0, -2.0], [-2.0, 1.0]])  # g_1 gains 2 / 1 of g_2, g_2 gains 2 / 5 of g_1
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), gram=gram, rng=jax.random.key(0))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]
+      [1.4, 3.0]
+    """
 
     def update(signals, state):
         def solve(gram, present):

@@ -1,8 +1,4 @@
-"""ReLoBRaLo (Bischof & Kraus, 2021): relative losses with memory and a random look back to the start.
-
-m_k(t, t') = K softmax(L(t) / (tau L(t')))_k
-w(t) = alpha (rho w(t-1) + (1 - rho) m(t, 0)) + (1 - alpha) m(t, t-1),   rho ~ Bernoulli(beta)
-"""
+"""ReLoBRaLo: relative losses with memory and a random look back to the start."""
 
 from __future__ import annotations
 
@@ -19,8 +15,13 @@ _LARGEST = 100.0  # of a ratio
 
 
 class State(NamedTuple):
-    """weights: w(t-1); first, last: L(0) and L(t-1) of each task; float32 [K]; seen: whether there is one,
-    bool [K].
+    """The weights before and the losses that others are compared with.
+
+    Attributes:
+      weights: w(t-1), float32 [K].
+      first: L(0) of each task, float32 [K].
+      last: L(t-1) of each task, float32 [K].
+      seen: whether there is one, bool [K].
     """
 
     weights: object
@@ -30,7 +31,19 @@ class State(NamedTuple):
 
 
 def build(*, alpha: float = 0.95, beta: float = 0.99, tau: float = 1.0) -> Weighting:
-    """Weights use this step's losses. A ratio counts as 100 at most: a first loss near 0 does no harm.
+    """Weighs tasks by their relative losses, with memory and a random look back to the first loss.
+
+    Losses are compared with the step before and, now and then, with the start:
+
+        m_k(t, t') = K softmax(L(t) / (tau L(t')))_k
+        w(t) = alpha (rho w(t-1) + (1 - rho) m(t, 0)) + (1 - alpha) m(t, t-1),   rho ~ Bernoulli(beta)
+
+    Bischof and Kraus, 2021.
+
+    Weights use this step's losses. A ratio counts as 100 at most: a first loss near 0 does no harm.
+
+    Needs the losses and a random key, the same on every device. Cost: a forward pass and one pull-back, as
+    with equal weights.
 
     Args:
       alpha: memory, the share of the former weights, 0 <= alpha <= 1.
@@ -39,6 +52,18 @@ def build(*, alpha: float = 0.95, beta: float = 0.99, tau: float = 1.0) -> Weigh
 
     Raises:
       ValueError: a field out of its range.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.relobralo(alpha=0.0)  # no memory: only the step before counts
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 1.0], [1.0, 2.0]):
+      ...     signals = weightings.Signals(jnp.array(losses), rng=jax.random.key(0))
+      ...     weights, state, aux = strategy.update(signals, state)
+      >>> [round(float(w), 3) for w in weights]
+      [0.538, 1.462]
     """
     require(
         alpha=(alpha, 0 <= alpha <= 1, "from 0 to 1"),

@@ -1,7 +1,4 @@
-"""Random loss weighting (Lin et al., TMLR 2022): the litmus test that every other strategy has to pass.
-
-w = K softmax(x),  x ~ N(0, I) at every step
-"""
+"""Random loss weighting: the control that every other strategy has to beat."""
 
 from __future__ import annotations
 
@@ -14,10 +11,29 @@ TRAITS = frozenset({"ordered"})
 
 
 def build() -> Weighting:
-    """Weights drawn at random at every step.
+    """Draws the weights at random, anew at every step.
 
-    DIFFERS from the original in that the weights sum to the number of tasks, as with the other strategies
-    here, and not to 1.
+    A softmax of standard normal numbers:
+
+        w = K softmax(x),   x ~ N(0, I)
+
+    Lin et al., TMLR 2022 (RLW).
+
+    DIFFERS: the original's weights sum to 1; here they sum to the number of active tasks, so that the
+    learning rate means the same as with equal weights.
+
+    Needs a random key, the same on every device. Cost: a forward pass and one pull-back, as with equal
+    weights.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.rlw()
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), rng=jax.random.key(0))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> round(float(weights.sum()), 3)
+      2.0
     """
 
     def update(signals, state):

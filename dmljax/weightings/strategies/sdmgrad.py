@@ -1,10 +1,4 @@
-"""SDMGrad (Xiao et al., NeurIPS 2023): MGDA that stays near the mean gradient, with unbiased inner products
-from two samples.
-
-    A = J1 J2^T, scaled to mean squared norm 1;  w~ = 1 / K
-    repeat: w <- project onto the simplex: w - rate A (w + lambda w~), with momentum;
-    weights = (w + lambda w~) / (1 + lambda)
-"""
+"""SDMGrad: MGDA that stays near the mean gradient, with inner products from two samples."""
 
 from __future__ import annotations
 
@@ -19,13 +13,35 @@ from dmljax.weightings.solvers import onto_simplex
 
 
 class State(NamedTuple):
-    """weights: w of the step before, float32 [K]; the search goes on from there."""
+    """Where the search ended.
+
+    Attributes:
+      weights: w of the step before, float32 [K]; the search goes on from there.
+    """
 
     weights: object
 
 
 def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, steps: int = 20) -> Weighting:
-    """J1 and J2 come from the two halves of a step's micro-batches, so data.accumulate has to be even.
+    """Solves MGDA near the mean gradient, with unbiased inner products from two independent samples.
+
+    With the gradients J1 and J2 of the two samples, and u = 1 / K:
+
+        A = J1 J2^T, made symmetric and scaled to a mean diagonal of 1
+        repeat: w <- project onto the simplex: w - rate A (w + lambda u), with momentum
+        weights = (w + lambda u) / (1 + lambda)
+
+    Xiao et al., NeurIPS 2023.
+
+    J1 and J2 come from the two halves of a step's micro-batches, so `micro_batches` of `value_and_grad` (in a
+    configuration, data.accumulate) has to be even. Weights sum to 1.
+
+    DIFFERS: the original draws a third sample for the step itself; here the step takes the mean of both
+    halves. A large `rate` makes the search jump between corners of the simplex: it then ends where the steps
+    end.
+
+    Needs the Gram matrix between two halves. Cost: as many forward passes as micro-batches, each with K
+    pull-backs through the shared parameters.
 
     Args:
       nearness: lambda, how near to the mean gradient, at least 0.
@@ -35,6 +51,16 @@ def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, st
 
     Raises:
       ValueError: a field out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.sdmgrad(rate=0.3)
+      >>> between = jnp.array([[4.0, 0.0], [0.0, 1.0]])
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), cross_gram=between)
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]
+      [0.2, 0.8]
     """
     require(
         nearness=(nearness, nearness >= 0, "at least 0"),

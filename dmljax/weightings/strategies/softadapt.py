@@ -1,8 +1,4 @@
-"""SoftAdapt (Heydari, Thompson & Mehio, 2019): more weight for losses that rise.
-
-s_k = L_k(t-1) - L_k(t-2),   w = K softmax(beta s)
-normalised: s / sum |s|      loss_weighted: softmax times L, renormalised
-"""
+"""SoftAdapt: more weight for losses that rise."""
 
 from __future__ import annotations
 
@@ -17,7 +13,13 @@ VARIANTS = ("plain", "normalised", "loss_weighted")
 
 
 class State(NamedTuple):
-    """last, before: the two latest valid losses, float32 [K]; seen: how many there are, int32 [K]."""
+    """The latest losses.
+
+    Attributes:
+      last: the latest valid loss, float32 [K].
+      before: the one before it, float32 [K].
+      seen: how many there are, at most 2, int32 [K].
+    """
 
     last: object
     before: object
@@ -25,9 +27,19 @@ class State(NamedTuple):
 
 
 def build(*, beta: float = 0.1, variant: str = "normalised") -> Weighting:
-    """Weights come from the losses before the step; until two are known each counts the same.
+    """Gives more weight to tasks whose losses rose between the two steps before.
 
-    Noise of single batches is large: combine with weighting.wrap.window.
+    A softmax of the losses' differences:
+
+        s_k = L_k(t-1) - L_k(t-2),   w = K softmax(beta s)
+        normalised: s / sum |s| in place of s;   loss_weighted: softmax times L, made to sum to K
+
+    Heydari, Thompson and Mehio, 2019.
+
+    Weights come from the losses before the step; until two are known each task counts the same. Noise of
+    single batches is large: combine with `weightings.window`.
+
+    Needs the losses alone. Cost: a forward pass and one pull-back, as with equal weights.
 
     Args:
       beta: the sharpness, not 0; negative prefers losses that fall.
@@ -35,6 +47,16 @@ def build(*, beta: float = 0.1, variant: str = "normalised") -> Weighting:
 
     Raises:
       ValueError: an unknown variant, or a beta of 0.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.softadapt(beta=1.0, variant="plain")
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 1.0], [1.0, 2.0], [1.0, 2.0]):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      >>> [round(float(w), 3) for w in weights]
+      [0.538, 1.462]
     """
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got '{variant}'")

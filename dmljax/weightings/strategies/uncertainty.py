@@ -1,8 +1,4 @@
-"""Homoscedastic uncertainty (Kendall, Gal & Cipolla, CVPR 2018), with log variances s_k that learn beside the
-network.
-
-    minimise sum_k exp(-s_k) L_k / 2 + s_k / 2  ->  w_k = exp(-s_k) / 2,  d/ds_k = (1 - L_k exp(-s_k)) / 2
-"""
+"""Homoscedastic uncertainty: log variances of the tasks that learn beside the network."""
 
 from __future__ import annotations
 
@@ -17,14 +13,31 @@ _BOUND = 10.0  # |s|: a loss that reaches 0 would drive its weight beyond all bo
 
 
 class State(NamedTuple):
-    """s: log variances, float32 [K]; adam: the moments of their own optimizer, without weight decay."""
+    """The log variances and their optimizer.
+
+    Attributes:
+      s: log variances, float32 [K].
+      adam: the moments of their own optimizer, without weight decay.
+    """
 
     s: object
     adam: Adam
 
 
 def build(*, learning_rate: float = 0.01, start: float = 0.0) -> Weighting:
-    """Log variances that learn beside the network.
+    """Divides each loss by a variance that is learnt beside the network.
+
+    Log variances s_k follow the gradient of a joint likelihood, by an Adam of their own:
+
+        minimise sum_k exp(-s_k) L_k / 2 + s_k / 2
+        w_k = exp(-s_k) / 2,   d/ds_k = (1 - L_k exp(-s_k)) / 2
+
+    Kendall, Gal and Cipolla, CVPR 2018 (UW).
+
+    DIFFERS: the log variances have an optimizer of their own, without weight decay, and stay within -10 and
+    10; in other libraries the network's optimizer trains them, and its weight decay pulls them to 0.
+
+    Needs the losses alone. Cost: a forward pass and one pull-back, as with equal weights.
 
     Args:
       learning_rate: of the log variances, above 0.
@@ -32,6 +45,16 @@ def build(*, learning_rate: float = 0.01, start: float = 0.0) -> Weighting:
 
     Raises:
       ValueError: a field out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.uncertainty(learning_rate=0.1)
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([0.5, 2.0], [0.5, 2.0]):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      >>> [round(float(w), 3) for w in weights]
+      [0.553, 0.452]
     """
     require(
         learning_rate=(learning_rate, learning_rate > 0, "above 0"),
