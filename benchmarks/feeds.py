@@ -1,12 +1,4 @@
-"""Reading from disk: scan and check of a KDEF-sized tree, and the rate of the tf.data feed beside torch's
-DataLoader on the same JPEGs.
-
-    python benchmarks/feeds.py [--images=980] [--rounds=3]      # torch==2.13.0 for the second part
-
-The tree has KDEF's 4,900 names with rendered heads in place of its photographs: tiny ones for the scan, 562 x
-762 pixels for the rates. Both feeds cut the same window and resize it to 224 pixels, in batches of 15;
-torch's dataset does so with Pillow, as its users do.
-"""
+"""Reading from disk: a scan of a KDEF-sized tree, and the feed from disk beside torch's."""
 
 import io
 import json
@@ -24,6 +16,15 @@ from dmljax.data.images import read_all
 from dmljax.data.pipeline import TFDataFeed
 from dmljax.datasets import kdef, synthetic
 from dmljax.preparation import crop
+
+SUMMARY = "Times the scan of a KDEF-sized tree, and the feed from disk beside torch's DataLoader."
+USAGE = """\
+    python benchmarks/feeds.py [--images=980] [--rounds=3]      # torch==2.13.0 for the second part
+
+The tree has KDEF's 4,900 names with rendered heads in place of its photographs: tiny ones for the scan, 562 x
+762 pixels for the rates. Both feeds cut the same window and resize it to 224 pixels, in batches of 15;
+torch's dataset does so with Pillow, as its users do.
+"""
 
 SIZE, BATCH = 224, 15
 NAMES = [
@@ -138,4 +139,4 @@ def define(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("feeds", SUMMARY, USAGE, define, main)

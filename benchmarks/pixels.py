@@ -1,10 +1,4 @@
-"""How far plain pixels go on a set, all folds by identity: the nearest class mean, and a linear classifier
-(ridge regression).
-
-    python benchmarks/pixels.py --config=quick [--config.FIELD=VALUE ...]
-
-A rendered set is well made if these stay far below a small network. Prints one JSON line per method.
-"""
+"""How far plain pixels go on a set: two classifiers without a network."""
 
 import json
 
@@ -14,6 +8,14 @@ from dmljax.launch import cli
 from dmljax.data import splits
 from dmljax.data.images import read_all
 from dmljax.preparation.opening import open_samples
+
+SUMMARY = "How far plain pixels go on a set, all folds by identity."
+USAGE = """\
+    python benchmarks/pixels.py --config=quick [--config.FIELD=VALUE ...]
+
+The nearest class mean, and a linear classifier (ridge regression). A rendered set is well made if
+these stay far below a small network. Prints one JSON line per method.
+"""
 
 SIDE = 24  # pixels; the pictures are shrunk to grey ones of this size and standardised
 RIDGES = (1.0, 10.0, 100.0, 1000.0)  # the best one on the test people counts, which flatters the baseline
@@ -57,4 +59,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, lambda values: cli.define_config(values, "quick"), main)
+    cli.run("pixels", SUMMARY, USAGE, lambda values: cli.define_config(values, "quick"), main)

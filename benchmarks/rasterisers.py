@@ -1,12 +1,4 @@
-"""Times this package's rasteriser beside Embree (first hits of rays) and VTK (off-screen), on one head of
-26,719 vertices at 224 pixels.
-
-    pip install trimesh embreex vtk
-    taskset -c 0 python benchmarks/rasterisers.py --model=MODEL.npz
-
-All three draw the same turned, vertex-coloured mesh with four samples a pixel and a key light, in one process
-on one core, in turns. Prints one JSON line per engine: the median over the rounds, in milliseconds a picture.
-"""
+"""This package's rasteriser, Embree and VTK side by side on the same head."""
 
 import json
 import time
@@ -17,6 +9,16 @@ from dmljax.launch import cli
 
 from dmljax.faces import ict, looks, render
 from dmljax.faces.camera import Camera, turn
+
+SUMMARY = "Times this package's rasteriser beside Embree (first hits of rays) and VTK (off-screen)."
+USAGE = """\
+    pip install trimesh embreex vtk
+    taskset -c 0 python benchmarks/rasterisers.py --model=MODEL.npz
+
+All three draw the same turned, vertex-coloured head of 26,719 vertices at 224 pixels, with four samples a
+pixel and a key light, in one process on one core, in turns. Prints one JSON line per engine: the
+median over the rounds, in milliseconds a picture.
+"""
 
 SIDE, SAMPLES, ROUNDS = 224, 2, 15
 LIGHT = render.standard_light()
@@ -168,4 +170,4 @@ def define(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("rasterisers", SUMMARY, USAGE, define, main)

@@ -1,12 +1,4 @@
-"""What each weighting strategy costs: XLA's own count of floating point operations and temporary bytes of one
-train step, and its time.
-
-    python benchmarks/weightings.py [--names=equal,mgda,...] [--steps=20]
-
-Every strategy at its defaults, on one device; those that ask for a Gram matrix once on the trunk's parameters
-(`shared`) and once on f2 (`rep`). Times are medians of steps taken in turns with equal weights in the same
-process; ratios to those are printed.
-"""
+"""The cost of each weighting strategy in one train step."""
 
 import json
 import time
@@ -24,6 +16,15 @@ from dmljax.models.dmlnet import DMLNet
 from dmljax.training import objective, optimizer, state
 from dmljax.training.step import GRADIENTS_ON, SEED, Program, train_step
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TASKS
+
+SUMMARY = "What each weighting strategy costs in one train step: operations, memory and time."
+USAGE = """\
+    python benchmarks/weightings.py [--names=equal,mgda,...] [--steps=20]
+
+Floating point operations and temporary bytes are XLA's own count. Every strategy at its defaults, on one
+device; those that ask for a Gram matrix once on the trunk's parameters (`shared`) and once on f2 (`rep`).
+Times are medians of steps taken in turns with equal weights in the same process; ratios to those are printed.
+"""
 
 IMAGE_SIDE, BATCH, WIDTH, STAGES = 64, 30, 16, (1, 1, 1)
 
@@ -122,4 +123,4 @@ def define(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("weightings", SUMMARY, USAGE, define, main)

@@ -38,11 +38,38 @@ class UserError(ValueError):
     """
 
 
+class Unreadable(ValueError):
+    """An image that cannot be used.
+
+    Attributes:
+      kind: what is wrong without what is particular to this image, such as 'is black'.
+    """
+
+    def __init__(self, text: str, kind: str):
+        super().__init__(text)
+        self.kind = kind
+
+
 class Skipped(NamedTuple):
-    """A file that a dataset found and left out."""
+    """A file that a dataset found and left out.
+
+    Attributes:
+      reference: by which a person finds the file again.
+      reason: why, in words.
+      kind: the same text for all files with this fault, by which they are counted; '': the reason is general
+        enough.
+      pose: name of the pose class, '' where it is not known or does not matter.
+    """
 
     reference: str
     reason: str
+    kind: str = ""
+    pose: str = ""
+
+    @classmethod
+    def after(cls, reference: str, error: ValueError) -> Skipped:
+        """A file that could not be read."""
+        return cls(reference, str(error), error.kind if isinstance(error, Unreadable) else "cannot be read")
 
 
 class Protocol(NamedTuple):

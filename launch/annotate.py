@@ -1,17 +1,18 @@
-"""Labels a set without pose and identity by a trained run: a CSV with confidences, and a contact sheet a
-person, for correction by hand.
-
-    dmljax annotate --run=runs/multipie --set=sfew:FOLDER --people=95 --out=sfew_labels
-    dmljax train --config=sfew --config.dataset.root=FOLDER --config.dataset.labels=sfew_labels/labels.csv
-
-Pose comes from the run's pose head, identity from clusters of its features. Correct labels.csv; an empty cell
-is not known.
-"""
+"""`dmljax annotate`: flags, one call of `runs.annotate`, and what it found in words."""
 
 from pathlib import Path
 
 from absl import flags
 from dmljax.launch import cli
+
+SUMMARY = "Labels a set without pose and identity by a trained run, for correction by hand."
+USAGE = """\
+    dmljax annotate --run=runs/multipie --set=sfew:FOLDER --people=95 --out=sfew_labels
+    dmljax train --config=sfew --config.dataset.root=FOLDER --config.dataset.labels=sfew_labels/labels.csv
+
+Writes a CSV with confidences, and a contact sheet a person. Pose comes from the run's pose head, identity
+from clusters of its features. Correct labels.csv; an empty cell is not known.
+"""
 
 
 def define(values):
@@ -38,30 +39,39 @@ def define(values):
 
 def main(values):
     from dmljax.preparation import opening
-    from dmljax.runs import annotate
+    from dmljax.runs import annotate, trained
     from dmljax.types import UserError
 
     if not values.run:
         raise UserError("give a trained run: --run=runs/quick")
     name, folder = opening.named(values.set, "--set")
-    print(
-        annotate.annotate(
-            Path(values.run),
-            name,
-            folder,
-            Path(values.out),
-            people=values.people,
-            distance=values.distance,
-            features=values.features,
-            root=values.root,
-            progress=values.progress,
-        )
+    found = annotate.annotate(
+        trained.open_run(Path(values.run), root=values.root, progress=values.progress),
+        name,
+        folder,
+        Path(values.out),
+        people=values.people,
+        distance=values.distance,
+        features=values.features,
+        progress=values.progress,
     )
+    print(f"{found.images} images, {found.clusters} clusters{_agreement(found)}")
     print(
         f"correct by hand: {values.out}/labels.csv, {values.out}/person_*.png; then"
         f" --config.dataset.labels={values.out}/labels.csv"
     )
 
 
+def _agreement(found) -> str:
+    """Against the labels that the set has, if it has any."""
+    text = ""
+    if found.rand_index is not None:
+        text += f"; adjusted Rand index with its identities {found.rand_index:.2f}"
+    if found.yaw_images:
+        right = 100 * found.yaw_right / found.yaw_images
+        text += f"; yaw as labelled for {right:.1f} % of {found.yaw_images} images"
+    return text
+
+
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("annotate", SUMMARY, USAGE, define, main)

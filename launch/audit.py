@@ -1,17 +1,18 @@
-"""Audits what a run's features tell: can expression, pose and identity be read off them, before and after
-metric learning?
-
-    dmljax audit --run=runs/quick
-    dmljax audit --run=runs/quick,runs/one_branch --out=runs/audit        # side by side
-
-Probes (linear and nearest neighbours) on the test people, retrieval and silhouette, with chance and
-intervals; a t-SNE map of each run.
-"""
+"""`dmljax audit`: flags, and one call of `report.audit` on the features of runs."""
 
 from pathlib import Path
 
 from absl import flags
 from dmljax.launch import cli
+
+SUMMARY = "Audits what a run's features tell of expression, pose and identity."
+USAGE = """\
+    dmljax audit --run=runs/quick
+    dmljax audit --run=runs/quick,runs/one_branch --out=runs/audit        # side by side
+
+Before and after metric learning: probes (linear and nearest neighbours) on the test people, retrieval and
+silhouette, with chance and intervals; a t-SNE map of each run.
+"""
 
 
 def define(values):
@@ -28,11 +29,12 @@ def define(values):
 
 
 def main(values):
-    from dmljax.runs import features
+    from dmljax.runs import features, trained
     from dmljax.types import UserError
 
     try:
-        from dmljax.report import audit
+        # all of them here, before anything is computed
+        from dmljax.report import audit, plots, probes  # noqa: F401
     except ModuleNotFoundError as error:
         raise UserError(
             f"the audit needs {error.name}, which is not installed; install dmljax[report]"
@@ -42,14 +44,14 @@ def main(values):
     names = {Path(run).name: run for run in values.run}
     if len(names) < len(values.run):
         raise UserError("the run folders must have different names; they name the rows")
-    found = {
-        name: features.extract(run, checkpoint=values.checkpoint, root=values.root, progress=values.progress)
-        for name, run in names.items()
-    }
+    opened = trained.open_runs(
+        map(Path, names.values()), checkpoint=values.checkpoint, root=values.root, progress=values.progress
+    )
+    found = {name: features.extract(one) for name, one in zip(names, opened)}
     out = Path(values.out or Path(values.run[0]) / "audit")
-    print(audit.write(out, found, maps=values.maps))
+    print(audit.terminal(audit.write(out, found, maps=values.maps)))
     print(f"tables and maps: {out}/")
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("audit", SUMMARY, USAGE, define, main)

@@ -1,15 +1,18 @@
-"""Times train and inference steps on random images and prints one JSON line each; needs no TensorFlow and no
-data.
+"""`dmljax benchmark`: flags, and one call of `runs.speed`, printed as JSON."""
 
-    dmljax benchmark --mode=train --image=224 --batch=120 --dtype=bf16
-    dmljax benchmark --mode=infer --image=64 --batch=15 --width=16 --stages=2,2,2,2
-
-The images lie on the device before the clock starts; standardisation, mining, dynamic weights, Adam and the
-moving average are inside the step.
-"""
+import json
 
 from absl import flags
 from dmljax.launch import cli
+
+SUMMARY = "Times train and inference steps on random images; one JSON line each."
+USAGE = """\
+    dmljax benchmark --mode=train --image=224 --batch=120 --dtype=bf16
+    dmljax benchmark --mode=infer --image=64 --batch=15 --width=16 --stages=2,2,2,2
+
+Needs no TensorFlow and no data. The images lie on the device before the clock starts; standardisation,
+mining, dynamic weights, Adam and the moving average are inside the step.
+"""
 
 
 def define(values):
@@ -30,26 +33,9 @@ def define(values):
 def main(values):
     from dmljax.runs import speed
 
-    print(
-        speed.measure(
-            **{
-                name: values[name].value
-                for name in (
-                    "mode",
-                    "device",
-                    "image",
-                    "batch",
-                    "width",
-                    "stages",
-                    "dtype",
-                    "steps",
-                    "warmup",
-                    "trace",
-                )
-            }
-        )
-    )
+    chosen = "mode device image batch width stages dtype steps warmup trace".split()
+    print(json.dumps(speed.measure(**{name: values[name].value for name in chosen})))
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("benchmark", SUMMARY, USAGE, define, main)

@@ -1,14 +1,16 @@
-"""Checks a plug-in of one's own: runs the contract tests of its family on the file.
+"""`dmljax check`: flags, and one call of `contracts.check`."""
 
+from absl import flags
+from dmljax.launch import cli
+
+SUMMARY = "Checks a plug-in of one's own by the contract tests of its family."
+USAGE = """\
     dmljax check plugins/weightings/record.py
     dmljax check record.py --family=weightings
 
 The family is that of the folder, or it is told by what the file has. Prints every check and, where one fails,
 what was expected and which line of the file was reached. Exit code 0: all checks pass; 1: some do not.
 """
-
-from absl import flags
-from dmljax.launch import cli
 
 
 def define(values):
@@ -30,4 +32,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("check", SUMMARY, USAGE, define, main)

@@ -1,16 +1,17 @@
-"""Trains and tests a support vector machine on a descriptor (LBP, LGBP) on the same split as a network: what
-networks are compared with.
-
-    dmljax classical lgbp --config=quick --run=runs/lgbp
-
-The run folder holds config.json, split.json, classical.json and evaluation/ with the same tables and pictures
-as a network's.
-"""
+"""`dmljax classical`: flags, and one call of `runs.classical`."""
 
 from pathlib import Path
 
 from absl import flags
 from dmljax.launch import cli
+
+SUMMARY = "Trains and tests a support vector machine on a descriptor, beside a network."
+USAGE = """\
+    dmljax classical lgbp --config=quick --run=runs/lgbp
+
+On the same split as a network. The run folder holds config.json, split.json, classical.json and evaluation/
+with the same tables and pictures as a network's.
+"""
 
 
 def define(values):
@@ -27,11 +28,10 @@ def main(values):
     from dmljax.report import write
     from dmljax.runs import classical
 
-    for folder in classical.fit_folds(
-        values.config, Path(values.run), values.descriptor, progress=values.progress
-    ):
-        print(write.report(folder))
+    found = classical.fit_folds(values.config, Path(values.run), values.descriptor, progress=values.progress)
+    for one in (*found.folds, found):
+        print(write.report(one.folder))
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("classical", SUMMARY, USAGE, define, main)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
+import os
 import pkgutil
 import sys
+import textwrap
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,7 @@ from dmljax import plugins
 from dmljax.types import UserError
 
 MISTAKE = 2  # exit code
+TRACEBACK = "DMLJAX_TRACEBACK"  # set in the environment: a mistake is told with the way to it
 HELP = ("--help", "-h", "help")
 CONFIG = "config"
 
@@ -31,51 +34,56 @@ def main() -> None:
     """The `dmljax` command: its first argument names a launch program, the rest are that program's flags."""
     known, arguments = commands(), sys.argv[1:]
     if not arguments or arguments[0] in HELP:
-        lines = [f"  {name:<11}{_text(_program(name).__file__).splitlines()[0]}" for name in known]
-        _show("dmljax COMMAND [--flags], or dmljax COMMAND --help\n\n" + "\n".join(lines))
+        lines = [f"  {name:<11}{_program(name).SUMMARY}" for name in known]
+        hint = f"{TRACEBACK}=1 in the environment shows where a mistake was found."
+        _show("\n".join(["dmljax COMMAND [--flags], or dmljax COMMAND --help", "", *lines, "", hint]))
         sys.exit(0 if arguments else MISTAKE)
     name, *arguments = arguments
     if name not in known:
         _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{plugins.nearest(name, known)}")
     program = _program(name)
-    run(program.__file__, program.define, program.main, arguments)
+    run(name, program.SUMMARY, program.USAGE, program.define, program.main, arguments)
 
 
 def _program(name: str) -> ModuleType:
     return importlib.import_module(f"dmljax.launch.{name}")
 
 
-def _text(file: str) -> str:
-    """The first text of a program's file, its help; from the source, since python -OO drops docstrings."""
-    return ast.get_docstring(ast.parse(Path(file).read_text(encoding="utf-8"))) or ""
-
-
-def run(file: str, define: Callable, body: Callable, arguments: list[str] | None = None) -> None:
+def run(
+    name: str,
+    summary: str,
+    usage: str,
+    define: Callable,
+    body: Callable,
+    arguments: list[str] | None = None,
+) -> None:
     """Runs a launch program, and exits with what its body returns.
 
-    A UserError, a flag error or a misspelt field is told in one line.
+    A flag error, a misspelt field and what the library refuses are told in one line; where DMLJAX_TRACEBACK
+    is set, below the traceback.
 
     Args:
-      file: of the program; it begins with the help.
+      name: of the command.
+      summary, usage: what --help shows above the flags: one line, and examples.
       define: makes the flags on a FlagValues.
       body: called with the parsed FlagValues.
       arguments: of the command line, without the program's name; None: those of this process.
     """
-    title = f"dmljax {Path(file).stem}"
+    title = f"dmljax {name}"
     arguments = sys.argv[1:] if arguments is None else arguments
     values = flags.FlagValues()
     try:
         _add_plugins(values, arguments)
         define(values)
         if set(HELP[:2]) & set(arguments):
-            _show(f"{_text(file)}\n\n{_help(values)}")
+            _show(f"{summary}\n\n{usage}\n{_help(values)}")
             sys.exit(0)
         arguments = _open_config(values, _name_first(values, arguments))
         rest = values([title, *arguments])
         if len(rest) > 1:
             raise UserError(f"unexpected '{rest[1]}'; flags are written --name=value")
     except (flags.Error, UserError) as error:
-        _fail(title, str(error))
+        _fail(title, str(_first_mistake(error)))
     # how ml_collections names an unknown field
     except (KeyError, AttributeError, ValueError, TypeError) as error:
         text = (
@@ -97,6 +105,19 @@ def run(file: str, define: Callable, body: Callable, arguments: list[str] | None
         sys.exit(141)
     except OSError as error:  # a folder that cannot be made, a file that may not be written
         _fail(title, str(error))
+    except (ValueError, TypeError) as error:  # what a library refuses
+        text = textwrap.shorten(str(error), 600, placeholder=" ...")
+        _fail(title, f"{text} ({type(error).__name__}; {TRACEBACK}=1 shows where)")
+
+
+def _first_mistake(error: BaseException) -> BaseException:
+    """The error that a chain of them began with if that is a UserError, as of a configuration file, whose
+    errors the flag library repeats with their traceback; else the last one.
+    """
+    first = error
+    while first.__cause__ or first.__context__:
+        first = first.__cause__ or first.__context__
+    return first if isinstance(first, UserError) else error
 
 
 def _help(values) -> str:
@@ -115,6 +136,8 @@ def _show(text: str) -> None:
 
 
 def _fail(title: str, text: str, code: int = MISTAKE) -> None:
+    if os.environ.get(TRACEBACK) and sys.exception():
+        traceback.print_exc()
     print(f"{title}: {' '.join(text.split())}", file=sys.stderr)
     sys.exit(code)
 

@@ -1,5 +1,10 @@
-"""Compares weighting strategies over seeds and folds: table, plots and a page under RUN.
+"""`dmljax compare`: flags, and one call of `studies.compare`."""
 
+from absl import flags
+from dmljax.launch import _studies, cli
+
+SUMMARY = "Compares weighting strategies over seeds and folds: table, plots and a page."
+USAGE = """\
     dmljax compare --config=quick --strategies=dwa,uncertainty,famo --seeds=0,1,2 --run=runs/compare
     dmljax compare --config=cmu_faces --config.dataset.root=FOLDER --strategies=dwa --folds=0,1,2,3,4 --jobs=2
     dmljax compare --config=quick --strategies=dwa --run=runs/compare --jobs=50 --cluster=slurm \\
@@ -8,9 +13,6 @@
 Equal weights, random weights and single-task runs are always among them. The same command goes on where it
 was stopped.
 """
-
-from absl import flags
-from dmljax.launch import _studies, cli
 
 
 def define(values):
@@ -28,4 +30,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("compare", SUMMARY, USAGE, define, main)

@@ -1,13 +1,15 @@
-"""Evaluates a run folder: tables (CSV, Markdown) and plots under RUN/evaluation.
+"""`dmljax evaluate`: flags, and one call of `runs.evaluate`."""
 
+from absl import flags
+from dmljax.launch import cli
+
+SUMMARY = "Evaluates a run folder: tables (CSV, Markdown) and plots under RUN/evaluation."
+USAGE = """\
     dmljax evaluate --run=runs/quick
     dmljax evaluate --run=runs/cmu --checkpoint=best --yaw=-45,45
 
 A folder of folds is evaluated fold by fold and then as a whole, with mean and deviation.
 """
-
-from absl import flags
-from dmljax.launch import cli
 
 
 def define(values):
@@ -31,9 +33,10 @@ def main(values):
     from dmljax.runs import evaluate as run
 
     chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "root", "progress")}
-    for folder in run.evaluate(values.run, **chosen):
-        print(write.report(folder))
+    found = run.evaluate(values.run, **chosen)
+    for one in (*found.folds, found):
+        print(write.report(one.folder))
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("evaluate", SUMMARY, USAGE, define, main)

@@ -1,14 +1,16 @@
-"""Lists the fields of a configuration: default, what each may be, and what it means.
+"""`dmljax fields`: flags, and the declarations of `configs.base` as text."""
 
+from absl import flags
+from dmljax.launch import cli
+
+SUMMARY = "Lists the fields of a configuration: default, what each may be, and what it means."
+USAGE = """\
     dmljax fields                # all
     dmljax fields optimizer      # those whose names begin so
     dmljax fields --markdown     # as a table
 
 A field is changed with --config.FIELD=VALUE; options of plug-ins are named with the file they belong to.
 """
-
-from absl import flags
-from dmljax.launch import cli
 
 
 def define(values):
@@ -36,4 +38,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("fields", SUMMARY, USAGE, define, main)

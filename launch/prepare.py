@@ -1,6 +1,12 @@
-"""Prepares a set: checks, crops and resizes its images into a TFDS dataset or plain arrays; or only checks
-it, or finds its faces.
+"""`dmljax prepare`: flags, one call of `preparation.prepare`, and what it found in words."""
 
+from absl import flags
+from dmljax.launch import cli
+
+from dmljax.types import UserError
+
+SUMMARY = "Checks, crops and resizes a set into a TFDS dataset or arrays; or finds its faces."
+USAGE = """\
     dmljax prepare kdef --source=FOLDER --out=prepared
     dmljax prepare kdef --source=FOLDER --config.crop.rule=haar --config.data.image_size=128 --out=prepared
     dmljax prepare kdef --source=prepared --out=arrays --formats=array     # for machines without TensorFlow
@@ -11,11 +17,6 @@ The set comes to lie in OUT/<set>/<version> with a report; train on it with --co
 same command goes on where it was stopped. Rendered sets are rendered first, in parallel, and kept in the
 user's cache.
 """
-
-from absl import flags
-from dmljax.launch import cli
-
-from dmljax.types import UserError
 
 
 def define(values):
@@ -76,40 +77,54 @@ def define(values):
 
 
 def main(values):
+    from dmljax.preparation import inventory
     from dmljax.preparation import prepare as preparation
 
     values.config.dataset.root = values.source or values.config.dataset.root
-    shown = {
-        "people": values.people,
-        "side": values.side,
-        "workers": values.workers,
-        "progress": values.progress,
-    }
+    how = {"workers": values.workers, "progress": values.progress}
     if values.boxes:
         if values.out:
             raise UserError("--boxes only finds faces, --out prepares the set; give one of them")
-        preparation.locate(
+        _tell_located(preparation.locate(values.config, values.boxes, spread=values.spread, **how))
+        return
+    how |= {"people": values.people, "side": values.side}
+    if values.out:
+        beam = [f"--{option}" for option in values.beam_options] if values.beam else None
+        found = preparation.prepare(
             values.config,
-            values.boxes,
-            spread=values.spread,
-            workers=values.workers,
-            progress=values.progress,
+            values.out,
+            formats=values.formats,
+            version=values.version,
+            per_shard=values.per_shard,
+            beam=beam,
+            **how,
         )
-        return
-    if not values.out:
-        preparation.check(values.config, sheet=values.sheet, **shown)
-        return
-    beam = [f"--{option}" for option in values.beam_options] if values.beam else None
-    preparation.prepare(
-        values.config,
-        values.out,
-        formats=values.formats,
-        version=values.version,
-        per_shard=values.per_shard,
-        beam=beam,
-        **shown,
+    else:
+        found = preparation.check(values.config, sheet=values.sheet, **how)
+    if found.pictures:
+        print(f"pictures: {found.pictures}")
+    print(inventory.summary(found.samples, found.skipped))
+    if found.folder:
+        print(
+            f"prepared: {found.folder}/  (report.md, contact_sheet.png; train on it with"
+            f" --config.dataset.root={found.folder})"
+        )
+    elif found.sheet:
+        print(f"contact sheet: {found.sheet}")
+
+
+def _tell_located(found):
+    from dmljax.preparation import inventory
+
+    images = len(found.boxes.edges)
+    for what, poses in (("no face found", found.missed), ("too far from the others", found.doubtful)):
+        by_pose = f", {inventory.by_pose(poses)}" if poses else ""
+        print(f"{what}: {poses.total()} of {images}{by_pose}")
+    print(
+        f"boxes: {found.table}, drawn in {found.sheet}; correct lines by hand, then use them with"
+        f" --config.crop.rule=boxes --config.crop.table={found.table}"
     )
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("prepare", SUMMARY, USAGE, define, main)

@@ -1,16 +1,17 @@
-"""Writes a run's page, RUN/report.html: results, curves, hardest images, features, configuration. One file,
-no network.
-
-    dmljax report --run=runs/quick
-    dmljax report --run=runs/quick,runs/one_branch --out=runs  # and a page of both, OUT/runs.html
-
-A run that was trained since its last evaluation is evaluated first.
-"""
+"""`dmljax report`: flags, and one call of `runs.page` a run."""
 
 from pathlib import Path
 
 from absl import flags
 from dmljax.launch import cli
+
+SUMMARY = "Writes a run's page, RUN/report.html: results, curves, hardest images, features."
+USAGE = """\
+    dmljax report --run=runs/quick
+    dmljax report --run=runs/quick,runs/one_branch --out=runs  # and a page of both, OUT/runs.html
+
+One file, no network. A run that was trained since its last evaluation is evaluated first.
+"""
 
 
 def define(values):
@@ -27,20 +28,18 @@ def define(values):
 
 def main(values):
     from dmljax.report import run_page
-    from dmljax.runs import report as reporting
+    from dmljax.runs import page
     from dmljax.types import UserError
 
     if not values.run:
         raise UserError("give one or more run folders: --run=runs/quick")
     runs = [Path(run) for run in values.run]
     for run in runs:
-        print(
-            "page:"
-            f" {reporting.page(run, root=values.root, features=values.features, progress=values.progress)}"
-        )
+        written = page.write(run, root=values.root, features=values.features, progress=values.progress)
+        print(f"page: {written}")
     if len(runs) > 1:
         print(f"page: {run_page.compare(runs, Path(values.out) if values.out else runs[0].resolve().parent)}")
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("report", SUMMARY, USAGE, define, main)

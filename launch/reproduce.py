@@ -1,16 +1,18 @@
-"""Reproduces the paper's tables and figures: plans the runs, does what is missing, writes them in the paper's
-form beside its numbers.
+"""`dmljax reproduce`: flags, and one call of `studies.reproduce`."""
 
+from absl import flags
+from dmljax.launch import _studies, cli
+
+SUMMARY = "Reproduces the paper's tables and figures beside its numbers."
+USAGE = """\
     dmljax reproduce all --run=runs/reproduce --jobs=2
     dmljax reproduce table8 --config=kdef --config.dataset.root=prepared --seeds=0,1,2 --run=runs/kdef8
     dmljax reproduce table9 --config=bu3dfe --config.dataset.root=prepared --test=sfew:FOLDER --run=runs/cross
 
-Items: table2 to table9, fig6 to fig15, all. The same command goes on where it was stopped; finished runs are
-not run again, and items share them. The default configuration is the quick one at a quarter of its length.
+Items: table2 to table9, fig6 to fig15, all. Plans the runs, does what is missing, and writes the items in the
+paper's form. The same command goes on where it was stopped; finished runs are not run again, and items share
+them. The default configuration is the quick one at a quarter of its length.
 """
-
-from absl import flags
-from dmljax.launch import _studies, cli
 
 
 def define(values):
@@ -35,4 +37,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("reproduce", SUMMARY, USAGE, define, main)

@@ -1,5 +1,12 @@
-"""Trains DML-Net, or continues a run that was stopped.
+"""`dmljax train`: flags, and one call of `runs.loop`."""
 
+from pathlib import Path
+
+from absl import flags
+from dmljax.launch import cli
+
+SUMMARY = "Trains DML-Net, or continues a run that was stopped."
+USAGE = """\
     dmljax train --config=quick --run=runs/quick
     dmljax train --config=cmu_faces --config.dataset.root=FOLDER --run=runs/cmu
     dmljax train --config=manifest --config.dataset.root=FOLDER --run=runs/own
@@ -9,9 +16,6 @@ The same command continues a run. With --config.split.fold=-1 every fold is trai
 RUN/fold_1, ...
 Several machines: start the same command on each with --coordinator, --processes and --process.
 """
-
-from absl import flags
-from dmljax.launch import cli
 
 
 def define(values):
@@ -36,8 +40,11 @@ def main(values):
     values.config.dataset.train = values.train or values.config.dataset.train
     values.config.dataset.test = values.test or values.config.dataset.test
     devices.connect(values.coordinator, values.processes, values.process)
-    return loop.train_folds(values.config, values.run, progress=values.progress)
+    code = loop.train_folds(values.config, Path(values.run), progress=values.progress)
+    if code == 0 and values.process == 0:
+        print(f"trained: {values.run}/  (evaluate it with: dmljax evaluate --run={values.run})")
+    return code
 
 
 if __name__ == "__main__":
-    cli.run(__file__, define, main)
+    cli.run("train", SUMMARY, USAGE, define, main)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dmljax.launch import cli
 from PIL import Image
 
 from dmljax.types import UserError
@@ -81,10 +82,8 @@ def test_folds_from_the_archive_to_the_tables(tmp_path):
         assert (whole / name).stat().st_size > 100
     assert (tmp_path / "run" / "fold_0" / "evaluation" / "curves.png").exists()
     skipped = list(csv.DictReader((tmp_path / "run" / "fold_0" / "skipped.csv").read_text().splitlines()))
-    assert {
-        "reference": "faces/ann/ann_up_sad_open.bad",
-        "reason": "marked .bad by the set's authors",
-    } in skipped
+    reasons = {row["reference"]: row["reason"] for row in skipped}
+    assert reasons["faces/ann/ann_up_sad_open.bad"] == "marked .bad by the set's authors"
     done = dmljax("evaluate", f"--run={tmp_path / 'run'}", "--noprogress", "--yaw=-10,60")
     some = json.loads((tmp_path / "run" / "evaluation_yaw_-10_60" / "metrics.json").read_text())
     assert done.returncode == 0 and np.sum(some["confusion"]["pose"]) == 48
@@ -186,6 +185,59 @@ def test_fields_are_listed_by_prefix():
     assert "begins with 'trian'" in refused("fields", "trian")
 
 
+ALONE = """
+import sys
+from dmljax.launch.cli import main
+try:
+    main()
+finally:
+    heavy = {"jax", "flax", "tensorflow", "ml_collections", "matplotlib", "sklearn", "PIL"} & set(sys.modules)
+    assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-OO",)])
+def test_the_listing_names_every_command_and_imports_nothing_heavy(options):
+    done = subprocess.run(
+        [sys.executable, *options, "-c", ALONE, "--help"], cwd=ROOT, text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+    files = {path.stem for path in (ROOT / "launch").glob("*.py") if "SUMMARY = " in path.read_text()}
+    assert listed == sorted(files) and {"train", "report", "fields"} < files and "cli" not in files
+    assert all(len(line) <= 100 and line.endswith(".") for line in done.stdout.splitlines() if "  " in line)
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError])
+@pytest.mark.parametrize("asked", ["", "1"])
+def test_what_a_library_refuses_is_told_in_one_line(error, asked, monkeypatch, capsys):
+    def body(values):
+        raise error("labels must be [S],\n  got [3, 4]")
+
+    monkeypatch.setenv("DMLJAX_TRACEBACK", asked)
+    with pytest.raises(SystemExit) as end:
+        cli.run("train", "Trains.", "", lambda values: None, body, [])
+    told = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2
+    assert told[-1] == (
+        f"dmljax train: labels must be [S], got [3, 4] ({error.__name__}; DMLJAX_TRACEBACK=1 shows where)"
+    )
+    assert (len(told) == 1) == (asked == "") and ("Traceback" in told[0]) == (asked == "1")
+
+
+def test_a_user_s_mistake_has_no_hint_but_shows_its_way_too(monkeypatch, capsys):
+    def body(values):
+        raise UserError("data.accumulate must be at least 1, got 0")
+
+    for asked, lines in (("", 1), ("1", 5)):
+        monkeypatch.setenv("DMLJAX_TRACEBACK", asked)
+        with pytest.raises(SystemExit):
+            cli.run("train", "Trains.", "", lambda values: None, body, [])
+        told = capsys.readouterr().err.splitlines()
+        assert told[-1] == "dmljax train: data.accumulate must be at least 1, got 0" and len(told) >= lines
+        assert (len(told) == 1) == (lines == 1)
+
+
 def test_prepare_makes_checks_and_draws(tmp_path):
     from dmljax.datasets import bu3dfe, ict3dfe
 
@@ -215,6 +267,7 @@ def test_prepare_makes_checks_and_draws(tmp_path):
     assert "2 identities, 19 files skipped" in done.stdout
     listed = list(csv.DictReader((tmp_path / "b.skipped.csv").read_text().splitlines()))
     assert len(listed) == 19 and any("bmp is missing" in row["reason"] for row in listed)
+    assert sum(row["kind"] == "cannot be read" for row in listed) == 18
     said = refused(*common, "--sheet=", DMLJAX_CACHE=str(tmp_path / "sheet.png"))
     assert "pictures cannot be kept in" in said and "set DMLJAX_CACHE" in said
     (tmp_path / "wrong").mkdir()
@@ -402,18 +455,15 @@ def test_mistakes_of_studies(tmp_path):
 
 def parsed(*arguments, define=None):
     """The values that a program gets, in this process; `define` makes its flags."""
-    from dmljax.launch import cli
-
     found = []
     with pytest.raises(SystemExit) as ended:
-        cli.run(__file__, define or (lambda v: cli.define_config(v, "quick")), found.append, list(arguments))
+        define = define or (lambda v: cli.define_config(v, "quick"))
+        cli.run("test_cli", "", "", define, found.append, list(arguments))
     assert ended.value.code == (0 if found else 2)
     return found[0] if found else None
 
 
 def test_the_configuration_of_a_command(tmp_path, capsys, monkeypatch):
-    from dmljax.launch import cli
-
     from dmljax import config
 
     monkeypatch.setattr("sys.argv", ["unused", "--config=nonsense"])
@@ -464,7 +514,7 @@ def test_a_changed_configuration_file_is_noticed_by_the_study(tmp_path, capsys):
 
 
 def test_the_commands_explain_themselves_without_docstrings():
-    """python -OO drops them; the help is read from the files."""
+    """python -OO drops them."""
     done = subprocess.run(
         [sys.executable, "-OO", "-c", "from dmljax.launch.cli import main; main()", "reproduce", "--help"],
         cwd=ROOT,

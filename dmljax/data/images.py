@@ -14,7 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from dmljax.data.duplicates import perceptual_hash
-from dmljax.types import Samples, Skipped, UserError
+from dmljax.types import Samples, Skipped, Unreadable, UserError
 
 
 def load(samples: Samples, number: int, size: int) -> np.ndarray:
@@ -25,8 +25,8 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
     cosine transform gives directly.
 
     Raises:
-      ValueError: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says
-      which.
+      Unreadable: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says
+      which. Or what `samples.read` raises.
     """
     box = None if samples.boxes is None else tuple(int(edge) for edge in samples.boxes[number])
     if box is not None and box[2] <= box[0]:
@@ -34,7 +34,7 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
     darkest = samples.darkest[number] if isinstance(samples.darkest, np.ndarray) else samples.darkest
     pixels = fit(samples.read(samples.references[number]), box, size)
     if darkest > 0 and pixels.mean() < darkest:
-        raise ValueError(f"is black (mean grey level {pixels.mean():.1f} of 255, a placeholder)")
+        raise Unreadable(f"is black (mean grey level {pixels.mean():.1f} of 255, a placeholder)", "is black")
     return pixels
 
 
@@ -57,14 +57,16 @@ def decode(
     pixels on each side.
 
     Raises:
-      ValueError: it cannot be decoded, or the box lies outside it.
+      Unreadable: it cannot be decoded, or the box lies outside it.
     """
     with _undecodable():
         image = Image.open(io.BytesIO(raw)) if isinstance(raw, bytes) else Image.fromarray(raw)
     width, height = image.size
     box = (0, 0, width, height) if box is None else box
     if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
-        raise ValueError(f"is {width} x {height} pixels, too small for the box {box}")
+        raise Unreadable(
+            f"is {width} x {height} pixels, too small for the box {box}", "too small for its box"
+        )
     fewer = min(box[2] - box[0], box[3] - box[1]) // max(least, 1)
     with _undecodable():
         if least and fewer >= 2:
@@ -85,7 +87,7 @@ def _undecodable():
         yield
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         text = re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))  # an address, another one each time
-        raise ValueError(f"cannot be decoded ({text})") from None
+        raise Unreadable(f"cannot be decoded ({text})", "cannot be decoded") from None
 
 
 def _cut(decoded: tuple[Image.Image, tuple], size: int) -> np.ndarray:
@@ -118,7 +120,7 @@ def read_all(
         samples.prepare(samples.references, progress=progress)
     hashes = np.zeros(len(samples), np.uint64)
     pixels = np.zeros((len(samples), size, size, 3), np.uint8) if keep else None
-    failed: dict[int, str] = {}
+    failed: dict[int, Skipped] = {}
 
     def one(k: int) -> None:
         try:
@@ -126,7 +128,7 @@ def read_all(
         except UserError:
             raise  # of the set, not of this image
         except ValueError as error:
-            failed[k] = str(error)
+            failed[k] = Skipped.after(samples.references[k], error)
             return
         hashes[k] = perceptual_hash(image)
         if pixels is not None:
@@ -146,11 +148,11 @@ def read_all(
     if not failed:
         return samples, pixels
     if len(failed) == len(samples):
-        first = min(failed)
+        first = failed[min(failed)]
         raise UserError(
             f"{samples.name}: none of the {len(samples)} images can be read; the first,"
-            f" '{samples.references[first]}', {failed[first]}"
+            f" '{first.reference}', {first.reason}"
         )
     good = np.array([k for k in range(len(samples)) if k not in failed])
-    skipped = tuple(Skipped(samples.references[k], failed[k]) for k in sorted(failed))
+    skipped = tuple(failed[k] for k in sorted(failed))
     return samples.take(good, skipped), None if pixels is None else pixels[good]

@@ -70,9 +70,9 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         darkest=np.concatenate([np.broadcast_to(np.float32(s.darkest), len(s)) for s in sets]),
         hashes=None if any(s.hashes is None for s in sets) else np.concatenate([s.hashes for s in sets]),
         skipped=tuple(
-            Skipped(_BETWEEN.join((s.name, reference)), reason)
+            skipped._replace(reference=_BETWEEN.join((s.name, skipped.reference)))
             for s in sets
-            for reference, reason in s.skipped
+            for skipped in s.skipped
         ),
         published="; ".join(f"{s.name}: {s.published}" for s in sets if s.published),
         licence="; ".join(f"{s.name}: {s.licence}" for s in sets if s.licence),

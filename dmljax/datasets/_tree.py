@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dmljax.types import Skipped, UserError
 
+TWICE = "the same photograph as another"  # the kind of a file whose image lies there twice
 INSIDE = ".zip/"  # what stands between an archive and a name in it
 
 
@@ -74,7 +75,8 @@ def _add_archive(base: Path, relative: str, found: list[str], skipped: list[Skip
             if not inner.endswith("/")
         ]
     except (OSError, zipfile.BadZipFile) as error:
-        skipped.append(Skipped(relative, f"cannot be read as a zip archive: {error}"))
+        reason = f"cannot be read as a zip archive: {error}"
+        skipped.append(Skipped(relative, reason, "cannot be read as a zip archive"))
 
 
 @lru_cache(maxsize=64)

@@ -59,7 +59,8 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
         if scale:
             continue
         if pose not in POSES or expression not in EXPRESSIONS:
-            skipped.append(Skipped(name, f"unknown pose or expression '{pose}', '{expression}'"))
+            reason = f"unknown pose or expression '{pose}', '{expression}'"
+            skipped.append(Skipped(name, reason, "unknown pose or expression"))
         elif suffix == "bad":
             skipped.append(Skipped(name, "marked .bad by the set's authors"))
         elif eyes in ("all", glasses):

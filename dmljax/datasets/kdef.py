@@ -68,7 +68,7 @@ def samples(root: str, *, sessions: str = "both") -> Samples:
         session, sex, number, expression, view = (part.upper() for part in match.groups())
         key = (session, sex + number, expression, view)
         if key in rows:
-            skipped.append(Skipped(name, f"the same photograph as '{rows[key]}'"))
+            skipped.append(Skipped(name, f"the same photograph as '{rows[key]}'", _tree.TWICE))
         else:
             rows[key] = name
     rows = {key: name for key, name in rows.items() if sessions in ("both", key[0])}

@@ -84,13 +84,14 @@ def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
             continue
         person, session, recording, camera, shot = match.groups()
         if camera not in YAW_OF and camera not in ABOVE:
-            skipped.append(Skipped(name, f"unknown camera '{camera}'"))
+            skipped.append(Skipped(name, f"unknown camera '{camera}'", "unknown camera"))
         elif (session, recording) not in RECORDED:
-            skipped.append(Skipped(name, f"session {session} has no recording {recording}"))
+            reason = f"session {session} has no recording {recording}"
+            skipped.append(Skipped(name, reason, "its session has no such recording"))
         elif shot in wanted and YAW_OF.get(camera) in yaws:
             key = match.groups()
             if key in rows:
-                skipped.append(Skipped(name, f"the same photograph as '{rows[key]}'"))
+                skipped.append(Skipped(name, f"the same photograph as '{rows[key]}'", _tree.TWICE))
             else:
                 rows[key] = name
     if not rows:

@@ -58,7 +58,8 @@ def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
             continue
         angle, person, _, _, expression, looking = (part.lower() for part in match.groups())
         if angle not in ANGLES or expression not in EXPRESSIONS:
-            skipped.append(Skipped(name, f"unknown angle or emotion '{angle}', '{expression}'"))
+            reason = f"unknown angle or emotion '{angle}', '{expression}'"
+            skipped.append(Skipped(name, reason, "unknown angle or emotion"))
         elif gaze in ("all", looking):
             rows.append((name, EXPRESSIONS.index(expression), angles.index(angle), person))
     if not rows:

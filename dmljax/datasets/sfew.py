@@ -81,7 +81,8 @@ def samples(root: str, *, faces: str = "aligned") -> Samples:
             others,
         )
     if unlabelled:
-        skipped.append(Skipped("Test", f"{unlabelled} images without published labels"))
+        reason = f"{unlabelled} images without published labels"
+        skipped.append(Skipped("Test", reason, "without published labels"))
     none = np.full(len(rows), MISSING, np.int32)
     return Samples(
         name="sfew",

@@ -1,8 +1,8 @@
-"""Parts of a trained network as the start of another one, whose classes may differ; what was taken and what
-was left is told.
-"""
+"""Parts of a trained network as the start of another one, whose classes may differ."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -20,7 +20,23 @@ PARTS = {
 }
 
 
-def take(variables: dict, source: dict, parts: tuple[str, ...]) -> tuple[dict, list[str]]:
+class Module(NamedTuple):
+    """What became of a module that either network has.
+
+    Attributes:
+      name: of the module, such as 'face' or 'pose_head'.
+      taken: whether it was taken.
+      reason: why it was left, '' if it was not.
+      values: how many numbers were taken.
+    """
+
+    name: str
+    taken: bool
+    reason: str = ""
+    values: int = 0
+
+
+def take(variables: dict, source: dict, parts: tuple[str, ...]) -> tuple[dict, list[Module]]:
     """The variables with those of `source` where the parts are asked for; a module is taken whole or not at
     all.
 
@@ -29,22 +45,23 @@ def take(variables: dict, source: dict, parts: tuple[str, ...]) -> tuple[dict, l
       parts: of `PARTS`.
 
     Returns:
-      (variables, a line for each module that either network has: taken, or left and why).
+      (variables, what became of each module that either network has).
     """
     own, other = flatten_dict(variables), flatten_dict(source)
-    result, told = dict(own), []
-    for part, modules in PARTS.items():
-        for module in modules:
+    result, found = dict(own), []
+    for part, paths in PARTS.items():
+        for module in paths:
             here, there = _below(own, module), _below(other, module)
             if not here and not there:
                 continue
             reason = "not asked for" if part not in parts else _difference(here, there)
             if reason:
-                told.append(f"left {module[-1]}: {reason}")
+                found.append(Module(module[-1], False, reason))
             else:
                 result |= {path: np.asarray(there[path], array.dtype) for path, array in here.items()}
-                told.append(f"taken {module[-1]}: {sum(array.size for array in here.values()):,} values")
-    return unflatten_dict(result), told
+                count = sum(array.size for array in here.values())
+                found.append(Module(module[-1], True, values=count))
+    return unflatten_dict(result), found
 
 
 def _below(flat: dict, module: tuple[str, ...]) -> dict:

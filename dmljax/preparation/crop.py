@@ -20,6 +20,7 @@ from dmljax import plugins
 from dmljax.data.images import decode
 from dmljax.types import Samples, Skipped, UserError
 
+NO_FACE = "no face found"  # the kind of what is skipped here
 RULES = ("set", "none", "views", "boxes")
 MISSED = ("skip", "whole")
 EDGES = ("left", "top", "right", "bottom")
@@ -78,12 +79,12 @@ def apply(
     if missed == "whole" or not lost:
         return boxed
     kept = np.setdiff1d(np.arange(len(samples)), lost)
-    return boxed.take(
-        kept,
-        tuple(
-            Skipped(samples.references[k], f"no face found by {rule} ({pose_of(samples, k)})") for k in lost
-        ),
-    )
+    skipped = []
+    for k in lost:
+        pose = pose_of(samples, k)
+        reason = f"{NO_FACE} by {rule} (pose {pose or 'unknown'})"
+        skipped.append(Skipped(samples.references[k], reason, NO_FACE, pose))
+    return boxed.take(kept, tuple(skipped))
 
 
 def find(
@@ -143,15 +144,15 @@ def _check(rule: str, side: int) -> None:
 
 
 def misses(skipped: tuple[Skipped, ...]) -> Counter:
-    """How many images of each pose a rule found no face in."""
-    return Counter(
-        s.reason.rpartition("(")[2].rstrip(")") for s in skipped if s.reason.startswith("no face found by")
-    )
+    """How many images of each pose a rule found no face in, by the name of the pose class, '' where it is not
+    known.
+    """
+    return Counter(s.pose for s in skipped if s.kind == NO_FACE)
 
 
 def pose_of(samples: Samples, k: int) -> str:
-    """An image's pose in words."""
-    return f"pose {samples.pose_names[samples.pose[k]]}" if samples.pose[k] >= 0 else "pose unknown"
+    """Name of an image's pose class, '' where it is not known."""
+    return samples.pose_names[samples.pose[k]] if samples.pose[k] >= 0 else ""
 
 
 def square(face, margin: float, width: int, height: int) -> tuple[int, int, int, int]:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from dmljax.preparation import crop
-from dmljax.types import Samples
+from dmljax.types import Samples, Skipped
 
 
 def report(samples: Samples) -> str:
@@ -45,11 +46,49 @@ def report(samples: Samples) -> str:
         "",
         *_people(samples),
     ]
-    reasons = Counter(_kind(skipped.reason) for skipped in samples.skipped)
-    lines += _counted("Skipped", "reason", reasons) + _counted(
-        "No face found", "pose", crop.misses(samples.skipped)
-    )
+    reasons = Counter(skipped.kind or skipped.reason for skipped in samples.skipped)
+    missed = Counter({pose or "unknown": n for pose, n in crop.misses(samples.skipped).items()})
+    lines += _counted("Skipped", "reason", reasons) + _counted("No face found", "pose", missed)
     return "\n".join(lines) + "\n"
+
+
+def summary(samples: Samples, listed: Path | None = None) -> str:
+    """Lines for the terminal. `listed`: where `write_skipped` wrote what was left out."""
+    published = f" (published: {samples.published})" if samples.published else ""
+    lines = [
+        f"{samples.name}: {len(samples)} images{published}, {len(samples.identity_names)} identities,"
+        f" {len(samples.skipped)} files skipped",
+        *samples.notes,
+    ]
+    if missed := crop.misses(samples.skipped):
+        lines.append(f"no face found: {by_pose(missed)}")
+    if samples.skipped:
+        first = samples.skipped[0]
+        lines.append(
+            f"skipped{f': {listed}' if listed else ''}; the first: {first.reference}: {first.reason}"
+        )
+    return "\n".join(lines)
+
+
+def by_pose(counts: Counter) -> str:
+    """Counts by name of the pose class ('': not known) in words."""
+    return ", ".join(f"{count} x pose {pose or 'unknown'}" for pose, count in counts.most_common())
+
+
+def write_skipped(skipped: Iterable[Skipped], path: Path) -> None:
+    """CSV with the fields of `Skipped`, one line a file."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([Skipped._fields, *skipped])
+
+
+def read_skipped(path: Path) -> tuple[Skipped, ...]:
+    """What `write_skipped` wrote. Sets that were prepared before files had a kind and a pose have neither.
+
+    Raises:
+      OSError, TypeError: the file cannot be read, or is another one.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        return tuple(Skipped(*row) for row in list(csv.reader(file))[1:])
 
 
 def _counted(title: str, what: str, counts: Counter) -> list[str]:
@@ -91,11 +130,6 @@ def _people(samples: Samples) -> list[str]:
         f"{counts.min()} to {counts.max()} images a person, {np.median(counts):g} in the median{unknown}."
         " Each cell: `counts.csv`."
     ]
-
-
-def _kind(reason: str) -> str:
-    """A reason without what is particular to one file."""
-    return reason.partition("(")[0].partition("'")[0].strip() or reason
 
 
 def write_counts(samples: Samples, path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,35 +18,69 @@ from dmljax.preparation.opening import WHERE, open_samples, source
 from dmljax.types import Samples, UserError
 
 
+class Checked(NamedTuple):
+    """What `check` and `prepare` find and leave.
+
+    Attributes:
+      samples: those whose images can be read, and what was skipped.
+      pictures: where the pictures of a rendered set lie, else ''.
+      skipped: the file that lists what was skipped, if one was written.
+      sheet: the contact sheet, if one was drawn.
+      folder: the prepared set, if it was written.
+    """
+
+    samples: Samples
+    pictures: str
+    skipped: Path | None = None
+    sheet: Path | None = None
+    folder: Path | None = None
+
+
+class Located(NamedTuple):
+    """What `locate` finds and leaves.
+
+    Attributes:
+      boxes: one for each image that can be read.
+      missed, doubtful: how many boxes were replaced, by the name of the pose class ('': not known).
+      table, sheet: the files that were written.
+    """
+
+    boxes: locating.Boxes
+    missed: Counter
+    doubtful: Counter
+    table: Path
+    sheet: Path
+
+
 def check(
     config, *, sheet: str = "", people: int = 8, side: int = 96, workers: int = 0, progress: bool = True
-) -> Samples:
-    """Makes the pictures of a rendered set, reads every image, and says what is there.
+) -> Checked:
+    """Makes the pictures of a rendered set and reads every image.
 
     Args:
       sheet: file of a contact sheet; a list of what was skipped comes beside it. Empty: none.
-
-    Returns:
-      the samples whose images can be read.
     """
     configuration.check(config)
-    _make_pictures(source(config)(), workers, progress)
+    pictures = _make_pictures(source(config)(), workers, progress)
     samples, _ = read_all(
         open_samples(config, progress=progress), config.data.image_size, keep=False, progress=progress
     )
-    listed = Path(sheet).with_suffix(".skipped.csv") if sheet else None
-    if samples.skipped and listed:
-        with open(listed, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("reference", "reason"), *samples.skipped])
-    _show(samples, listed)
-    if sheet:
-        print(f"contact sheet: {sheets.draw(samples, sheet, people=people, side=side)}")
-    return samples
+    listed = Path(sheet).with_suffix(".skipped.csv") if sheet and samples.skipped else None
+    if listed:
+        inventory.write_skipped(samples.skipped, listed)
+    drawn = sheets.draw(samples, sheet, people=people, side=side) if sheet else None
+    return Checked(samples, pictures, listed, drawn)
 
 
 def locate(
-    config, table: str, *, spread: float = 5.0, workers: int = 0, progress: bool = True
-) -> locating.Boxes:
+    config,
+    table: str,
+    *,
+    spread: float = 5.0,
+    workers: int = 0,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> Located:
     """Finds the face in every image and writes the boxes to `table`, and a sheet of the replaced ones beside
     it.
 
@@ -53,6 +88,7 @@ def locate(
 
     Args:
       spread: see `locate.settle`.
+      say: is told how much an earlier call found.
     """
     configuration.check(config)
     if Path(table).is_dir():
@@ -61,26 +97,17 @@ def locate(
     _make_pictures(samples, workers, progress)
     searched = locating.Searched(f"{table}.part", [config.dataset.to_dict(), config.crop.rule, chosen])
     if searched:
-        print(f"going on after {len(searched)} of {len(samples)} images")
+        say(f"going on after {len(searched)} of {len(samples)} images")
     faces, sizes = crop.find(samples, config.crop.rule, progress=progress, kept=searched, **chosen)
     readable = np.flatnonzero(sizes[:, 0])
     samples, boxes = samples.take(readable), locating.settle(faces[readable], spread=spread)
     locating.write(table, samples, boxes, config.crop.rule)
     searched.forget()
-    for what, which in (("no face found", boxes.missed), ("too far from the others", boxes.doubtful)):
-        poses = Counter(crop.pose_of(samples, k) for k in np.flatnonzero(which))
-        print(
-            f"{what}: {int(which.sum())} of {len(samples)}"
-            + "".join(f", {count} x {pose}" for pose, count in poses.most_common())
-        )
     sheet = sheets.located(
         samples, boxes.edges, boxes.missed | boxes.doubtful, Path(table).with_suffix(".png")
     )
-    print(
-        f"boxes: {table}, drawn in {sheet}; correct lines by hand, then use them with"
-        f" --config.crop.rule=boxes --config.crop.table={table}"
-    )
-    return boxes
+    poses = lambda which: Counter(crop.pose_of(samples, k) for k in np.flatnonzero(which))
+    return Located(boxes, poses(boxes.missed), poses(boxes.doubtful), Path(table), sheet)
 
 
 def prepare(
@@ -95,9 +122,9 @@ def prepare(
     side: int = 96,
     workers: int = 0,
     progress: bool = True,
-) -> Path:
+) -> Checked:
     """Writes a prepared set to OUT/<set>/<version>, with report.md, counts.csv and contact_sheet.png; see
-    `data.prepared`.
+    `prepared`.
 
     Args:
       formats, version, per_shard, beam: see `shards.plan` and `shards.write`.
@@ -113,7 +140,7 @@ def prepare(
             "dataset.labels are added when a run is trained, not when a set is prepared; leave the field"
             " empty here"
         )
-    _make_pictures(source(config)(), workers, progress)
+    pictures = _make_pictures(source(config)(), workers, progress)
     own = {key: value for key, value in configuration.options(config, "dataset").items() if key not in WHERE}
     plan = shards.plan(
         source(config),
@@ -129,32 +156,12 @@ def prepare(
     samples = prepared.read(plan.folder)
     (plan.folder / "report.md").write_text(inventory.report(samples), encoding="utf-8")
     inventory.write_counts(samples, plan.folder / "counts.csv")
-    sheets.draw(samples, plan.folder / "contact_sheet.png", people=people, side=side)
-    _show(samples, plan.folder / "skipped.csv")
-    print(
-        f"prepared: {plan.folder}/  (report.md, contact_sheet.png; train on it with"
-        f" --config.dataset.root={plan.folder})"
-    )
-    return plan.folder
+    sheet = sheets.draw(samples, plan.folder / "contact_sheet.png", people=people, side=side)
+    return Checked(samples, pictures, plan.folder / prepared.SKIPPED, sheet, plan.folder)
 
 
-def _make_pictures(samples: Samples, workers: int, progress: bool) -> None:
-    if samples.prepare is not None:
-        print(f"pictures: {samples.prepare(samples.references, progress=progress, workers=workers)}")
-
-
-def _show(samples: Samples, listed: Path | None) -> None:
-    published = f" (published: {samples.published})" if samples.published else ""
-    print(
-        f"{samples.name}: {len(samples)} images{published}, {len(samples.identity_names)} identities,"
-        f" {len(samples.skipped)} files skipped"
-    )
-    for note in samples.notes:
-        print(note)
-    if missed := crop.misses(samples.skipped):
-        print("no face found: " + ", ".join(f"{count} x {pose}" for pose, count in missed.most_common()))
-    if samples.skipped:
-        print(
-            f"skipped{f': {listed}' if listed else ''}; the first: {samples.skipped[0].reference}:"
-            f" {samples.skipped[0].reason}"
-        )
+def _make_pictures(samples: Samples, workers: int, progress: bool) -> str:
+    """Renders what is missing; returns where the pictures lie, '' for a set that needs none."""
+    if samples.prepare is None:
+        return ""
+    return str(samples.prepare(samples.references, progress=progress, workers=workers))

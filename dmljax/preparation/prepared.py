@@ -11,7 +11,6 @@ labels as a table.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -23,12 +22,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dmljax.types import EXPRESSION, IDENTITY, IMAGE, POSE, Protocol, Samples, Skipped, UserError
+from dmljax.preparation import inventory
+from dmljax.types import EXPRESSION, IDENTITY, IMAGE, POSE, Protocol, Samples, UserError
 
 FORMATS = ("array_record", "tfrecord", "array")
 SPLIT = "samples"
 PLAN = "plan.json"  # there from the beginning; what is only planned is not prepared yet
-_ABOUT, _TABLE, _SKIPPED = "prepared.json", "table.npz", "skipped.csv"
+SKIPPED = "skipped.csv"
+_ABOUT, _TABLE = "prepared.json", "table.npz"
 _WORDS = (
     "name",
     "expression_names",
@@ -234,8 +235,7 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
     with open(part, "wb") as file:
         np.savez_compressed(file, references=references, **columns)
     part.replace(folder / _TABLE)
-    with open(folder / _SKIPPED, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("reference", "reason"), *samples.skipped])
+    inventory.write_skipped(samples.skipped, folder / SKIPPED)
     if set(formats) - {"array"}:
         _describe_to_tfds(folder, samples, size, formats, lengths)
     about = {word: getattr(samples, word) for word in _WORDS}
@@ -293,8 +293,7 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
         about = json.loads((folder / _ABOUT).read_text())
         with np.load(folder / _TABLE) as content:
             columns = {key: content[key] for key in content.files}
-        with open(folder / _SKIPPED, newline="", encoding="utf-8") as file:
-            skipped = tuple(Skipped(*row) for row in list(csv.reader(file))[1:])
+        skipped = inventory.read_skipped(folder / SKIPPED)
         words = {
             word: tuple(about[word]) if isinstance(about[word], list) else about[word] for word in _WORDS
         }

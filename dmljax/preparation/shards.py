@@ -161,7 +161,7 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
             processes.each(Shard(made), missing, bar, workers=workers, doing=f"preparing '{made.folder}'")
     parts = [json.loads(made.part(shard).read_text()) for shard in range(made.shards)]
     kept = np.array([row for part in parts for row in part["kept"]], np.int64)
-    skipped = tuple(Skipped(*pair) for part in parts for pair in part["skipped"])
+    skipped = tuple(Skipped(*row) for part in parts for row in part["skipped"])
     if not len(kept):
         first = f"the first, '{skipped[0].reference}', {skipped[0].reason}"
         raise UserError(f"{made.folder.parent.name}: not one of {made.count} images is left; {first}")
@@ -212,7 +212,7 @@ class Shard:
                 except UserError:
                     raise  # of the set, not of this image
                 except ValueError as error:
-                    skipped.append(Skipped(reference, str(error)))
+                    skipped.append(Skipped.after(reference, error))
                 else:
                     kept[number[reference]] = int(perceptual_hash(pixels))
                     yield k, pixels

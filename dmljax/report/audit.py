@@ -1,14 +1,15 @@
-"""The leak audit's tables and pictures: what a network's features tell of expression, pose and identity,
-beside another network's.
-"""
+"""The leak audit's tables and pictures: what networks' features tell of expression, pose and identity."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-from dmljax.report import parts, probes, tables
+from dmljax.report import parts, tables
+from dmljax.types import LABELS, UserError
 
+FOLDER = "audit"  # in a run folder
+FILE = "audit.csv"
 HEADER = (
     "run",
     "features",
@@ -22,50 +23,72 @@ HEADER = (
     "MAP@R",
     "silhouette",
 )
+_WORDS = ("run", "space", "label")  # columns of the file that are no numbers
 
 
-def write(folder: Path, runs: dict, *, maps: bool = True) -> str:
-    """Writes audit.csv, audit.md and, with `maps`, a t-SNE map of each run; returns the table for the
-    terminal.
+def write(folder: Path, runs: dict, *, maps: bool = True) -> list[dict]:
+    """Audits features and writes audit.csv, audit.md and, with `maps`, a t-SNE map of each run.
 
     Args:
-      runs: name -> features: `spaces`, `labels` and `names`, see `evaluate.features`.
+      runs: name -> features: `spaces`, `labels` and `names`, see `runs.features`.
+
+    Returns:
+      the rows of audit.csv: 'run' beside what `probes.audit` gives.
     """
+    from dmljax.report import probes
+
     folder.mkdir(parents=True, exist_ok=True)
-    found = [
+    rows = [
         {"run": name} | row
         for name, features in runs.items()
         for row in probes.audit(features.spaces, features.labels)
     ]
-    with open(folder / "audit.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in found for key in row)))
+    with open(folder / FILE, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
-        writer.writerows(found)
-    lines = [
-        HEADER,
-        *map(
-            _line,
-            sorted(found, key=lambda row: (probes.LABELS.index(row["label"]), row["run"], row["space"])),
-        ),
-    ]
+        writer.writerows(rows)
     data = ", ".join(f"{name}: {features.dataset}, step {features.step}" for name, features in runs.items())
-    page = "\n".join(
-        [
-            "# What the features tell",
-            "",
-            f"Test images of {data}.",
-            "",
-            tables.markdown(lines),
-            "",
-            probes.NOTE,
-            "",
-        ]
-    )
-    (folder / "audit.md").write_text(page, encoding="utf-8")
+    blocks = [
+        "# What the features tell",
+        f"Test images of {data}.",
+        tables.markdown(table(rows)),
+        probes.NOTE,
+    ]
+    (folder / "audit.md").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     if maps:
         for name, features in runs.items():
             _map(features, folder / f"map_{name}.png")
-    return parts.terminal([parts.Table(lines)])
+    return rows
+
+
+def read(folder: Path) -> list[dict]:
+    """The rows that `write` left in a folder.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
+    path = folder / FILE
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [
+                {key: value if key in _WORDS else float(value) for key, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
+        table(rows)  # lacks no column
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise UserError(f"'{path}' cannot be read ({error}); run: dmljax audit") from None
+    return rows
+
+
+def table(rows: list[dict]) -> list[tuple[str, ...]]:
+    """The rows as texts, by label, run and features, under a header."""
+    order = lambda row: (LABELS.index(row["label"]), row["run"], row["space"])
+    return [HEADER, *map(_line, sorted(rows, key=order))]
+
+
+def terminal(rows: list[dict]) -> str:
+    """The table for the terminal."""
+    return parts.terminal([parts.Table(table(rows))])
 
 
 def _line(row: dict) -> tuple[str, ...]:
@@ -75,7 +98,7 @@ def _line(row: dict) -> tuple[str, ...]:
         row["run"],
         row["space"],
         row["label"],
-        str(row["images"]),
+        f"{row['images']:.0f}",
         percent("chance"),
         percent("linear"),
         interval("linear"),

@@ -1,4 +1,7 @@
-"""Plots of a run, as PNG, from its files."""
+"""Plots of a run, as PNG, from its files.
+
+By Matplotlib's objects, not pyplot: whoever calls this from a notebook keeps his backend and his figures.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,7 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+from matplotlib.figure import Figure
 
 STYLE = {
     "figure.dpi": 130,
@@ -28,8 +29,9 @@ CONFLICT = "cosine of the tasks' gradients"
 
 def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str) -> None:
     """A table of shares 0..1 as shades, each cell labelled; nan cells stay white."""
-    with plt.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
-        figure, axes = plt.subplots(figsize=(2.0 + 0.62 * len(columns), 1.5 + 0.46 * len(rows)))
+    with matplotlib.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(2.0 + 0.62 * len(columns), 1.5 + 0.46 * len(rows)))
+        axes = figure.subplots()
         axes.imshow(share, vmin=0, vmax=1, cmap="Blues", aspect="auto")
         long = max(map(len, columns)) > 4
         axes.set_xticks(
@@ -50,7 +52,6 @@ def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str)
                 color="white" if share[r, c] > 0.55 else "#1f2937",
             )
         figure.savefig(path)
-        plt.close(figure)
 
 
 def confusion(counts: np.ndarray, names: list[str], path: Path, *, title: str) -> None:
@@ -103,8 +104,9 @@ def curves(log: Path, path: Path, *, title: str) -> bool:
         CONFLICT: _series([d for d in everything if "conflict/norm_expression" in d], "conflict/cosine_"),
     }
     panels = {name: series for name, series in panels.items() if series}
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 3.1), squeeze=False)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.3 * len(panels), 3.1))
+        axes = figure.subplots(1, len(panels), squeeze=False)
         for one, (name, series) in zip(axes[0], panels.items()):
             for key, (x, y) in series.items():
                 if key not in ("total", "weighted"):
@@ -129,7 +131,6 @@ def curves(log: Path, path: Path, *, title: str) -> bool:
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
         figure.tight_layout()
         figure.savefig(path)
-        plt.close(figure)
     return True
 
 
@@ -142,10 +143,9 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
         return False
     columns = min(4, len(drawn))
     rows = -(-len(drawn) // columns)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            rows, columns, figsize=(2.6 * columns, 2.0 * rows + 0.4), squeeze=False, sharex=True
-        )
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * columns, 2.0 * rows + 0.4))
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for one, (name, steps) in zip(axes.flat, drawn.items()):
             for key in [
                 key
@@ -176,7 +176,6 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
         )
         figure.tight_layout(rect=(0, 0.3 / (2.0 * rows + 0.4), 1, 1))
         figure.savefig(path)
-        plt.close(figure)
     return True
 
 
@@ -209,11 +208,13 @@ def tsne(features: np.ndarray) -> np.ndarray:
 def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
     """Maps in rows of `columns`; a legend where there are few names and no panel above has it already."""
     rows = -(-len(panels) // columns)
-    with plt.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
-        figure, axes = plt.subplots(rows, columns, figsize=(4.2 * columns, 4.2 * rows + 0.4), squeeze=False)
+    with matplotlib.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(4.2 * columns, 4.2 * rows + 0.4))
+        axes = figure.subplots(rows, columns, squeeze=False)
         for k, (axis, panel) in enumerate(zip(axes.flat, panels)):
             classes = np.unique(panel.values[panel.values >= 0])
-            colours = plt.get_cmap("tab10" if len(classes) <= 10 else "turbo", max(len(classes), 1))
+            scale = matplotlib.colormaps["tab10" if len(classes) <= 10 else "turbo"]
+            colours = scale.resampled(max(len(classes), 1))
             axis.scatter(*panel.place[panel.values < 0].T, s=7, color="#cbd5e1", linewidths=0)
             for c, code in enumerate(classes):
                 axis.scatter(
@@ -239,7 +240,6 @@ def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
         for axis in list(axes.flat)[len(panels) :]:
             axis.set_axis_off()
         figure.savefig(path, dpi=90)  # many points, no detail
-        plt.close(figure)
 
 
 def _embedding(lines: list[dict]) -> dict:

@@ -10,14 +10,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# What has to be said beside the numbers.
+from dmljax.types import LABELS
+
+# How the numbers come about, for whoever reads a table of them.
 NOTE = (
     "A feature that is pose-aware lets the pose be read, one that is identity-invariant does not let the"
-    " person be told apart. Probes for expression and pose are trained on some people and asked about"
-    " others; those for identity know every person from half of the images and are asked about the other"
-    " half."
+    " person be told apart. Probes for expression and pose are trained on some people and asked about others;"
+    " those for identity know every person from half of the images and are asked about the other half."
 )
-LABELS = ("expression", "pose", "identity")
 NEIGHBOURS = 5
 FOLDS = 5
 RIDGE = 10.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import plugins
-from dmljax.report import page, tables
+from dmljax.report import audit, page, tables
 from dmljax.types import UserError
 
 PLOTS = {
@@ -53,7 +53,7 @@ def write(run: Path, evaluation: Path) -> Path:
     parts += [_plot(evaluation, f"confusion_{head}.png") for head in score["confusion"]]
     if (first / "train.jsonl").exists() and "folds" not in score:
         parts += [page.heading("Training"), _plot(evaluation, "curves.png")]
-    parts += _hardest(evaluation) + _features(run / "audit")
+    parts += _hardest(evaluation) + _features(run / audit.FOLDER)
     parts += [page.heading("What was run")]
     parts += [
         (
@@ -184,17 +184,16 @@ def _faces(evaluation: Path, rows: list, text) -> str:
     )
 
 
-def _features(audit: Path) -> list[str]:
-    if not (audit / "audit.md").is_file():
+def _features(folder: Path) -> list[str]:
+    """The audit's table and maps, where there was one."""
+    if not (folder / audit.FILE).is_file():
         return []
-    lines = (audit / "audit.md").read_text(encoding="utf-8").splitlines()
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in lines
-        if line.startswith("| ") and not line.startswith("| ---")
-    ]
+    try:
+        table = page.table(audit.table(audit.read(folder)))
+    except UserError as error:
+        table = page.paragraph(str(error), lost=True)
     maps = [
         page.plot(path, "t-SNE of the embedding by expression, pose and identity")
-        for path in sorted(audit.glob("map_*.png"))
+        for path in sorted(folder.glob("map_*.png"))
     ]
-    return [page.heading("What the features tell"), page.table(rows), *maps]
+    return [page.heading("What the features tell"), table, *maps]

@@ -8,6 +8,7 @@ hand.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -15,13 +16,28 @@ import numpy as np
 from dmljax.data import feeds
 from dmljax.preparation import annotations, opening, sheet
 from dmljax.runs.predict import Predictor
-from dmljax.runs.trained import EMBEDDING, FUSED, open_run
-from dmljax.training.devices import set_up_compiler
+from dmljax.runs.trained import EMBEDDING, FUSED, Opened
 from dmljax.types import INDEX, POSE, Samples, UserError
 
 
+class Annotated(NamedTuple):
+    """How many images were labelled, and how well that agrees with labels that the set has itself.
+
+    Attributes:
+      images, clusters: how many there are.
+      rand_index: adjusted Rand index of clusters and identities, None where none is known.
+      yaw_images, yaw_right: images whose labelled yaw the network knows, and those for which it says so.
+    """
+
+    images: int
+    clusters: int
+    rand_index: float | None
+    yaw_images: int
+    yaw_right: int
+
+
 def annotate(
-    run: Path,
+    opened: Opened,
     name: str,
     source: str,
     out: Path,
@@ -29,27 +45,23 @@ def annotate(
     people: int = 0,
     distance: float = 0.3,
     features: str = FUSED,
-    root: str = "",
     progress: bool = True,
-) -> str:
-    """Writes OUT/labels.csv and a contact sheet a cluster; returns what to say.
+) -> Annotated:
+    """Writes OUT/labels.csv and a contact sheet a cluster.
 
     Args:
-      run: a trained run with a pose head; its image size and crop are used.
+      opened: a trained run with a pose head; its image size and crop are used.
       name, source: the set to label, and where it lies.
       people: how many clusters; 0: as many as `distance` leaves.
       distance: largest mean cosine distance between two parts of a cluster.
       features: what is clustered, 'f2' or 'embedding'. Identity-invariant features are poor at this by
         design; see the audit.
-      root: where the run's own dataset lies, if not where it says.
 
     Raises:
       UserError: the run has no pose head, or a set is not there.
     """
-    set_up_compiler()
-    opened = open_run(run, "last", root, progress)
     if not opened.config.model.pose_head:
-        raise UserError(f"'{run}' has no pose head; annotate with a run that has one")
+        raise UserError(f"'{opened.run}' has no pose head; annotate with a run that has one")
     config = opened.config.copy_and_resolve_references()
     with config.unlocked():
         config.dataset = opening.alone(name, source)
@@ -65,7 +77,7 @@ def annotate(
     cluster, sure = clusters(
         found["fused" if features == FUSED else EMBEDDING], people=people, distance=distance
     )
-    known = opened.data.samples
+    known = opened.samples
     rows = [
         _row(samples, k, known.pose_names[pose[k].argmax()], pose[k].max(), cluster[k], sure[k])
         for k in range(len(samples))
@@ -76,9 +88,9 @@ def annotate(
         members = np.flatnonzero(cluster == code)
         title = f"person{code:03d}: {len(members)} images, the surest first"
         sheet.faces(samples, members[np.argsort(-sure[members])], out / f"person_{code:03d}.png", title=title)
-    return (
-        f"{len(samples)} images, {cluster.max() + 1}"
-        f" clusters{_agreement(samples, cluster, pose.argmax(1), known)}"
+    count = int(cluster.max()) + 1
+    return Annotated(
+        len(samples), count, _rand_index(samples, cluster), *_yaw_right(samples, pose.argmax(1), known)
     )
 
 
@@ -127,22 +139,15 @@ def clusters(features: np.ndarray, *, people: int, distance: float) -> tuple[np.
     return cluster, sure
 
 
-def _agreement(samples: Samples, cluster: np.ndarray, pose: np.ndarray, known: Samples) -> str:
-    """Against the labels that the set has, if it has any."""
+def _rand_index(samples: Samples, cluster: np.ndarray) -> float | None:
     from sklearn.metrics import adjusted_rand_score
 
-    told = []
-    there = samples.identity >= 0
-    if there.any():
-        told.append(
-            "adjusted Rand index with its identities"
-            f" {adjusted_rand_score(samples.identity[there], cluster[there]):.2f}"
-        )
+    known = samples.identity >= 0
+    return float(adjusted_rand_score(samples.identity[known], cluster[known])) if known.any() else None
+
+
+def _yaw_right(samples: Samples, pose: np.ndarray, known: Samples) -> tuple[int, int]:
+    """(images of a labelled yaw that the network knows, those to which it gives it)."""
     yaw, wanted = np.append(known.pose_yaw, np.nan)[pose], np.append(samples.pose_yaw, np.nan)[samples.pose]
     shared = np.isin(wanted, [angle for angle in known.pose_yaw if angle == angle])
-    if shared.any():
-        told.append(
-            f"yaw as labelled for {100 * float((yaw[shared] == wanted[shared]).mean()):.1f} % of"
-            f" {int(shared.sum())} images"
-        )
-    return "".join(f"; {line}" for line in told)
+    return int(shared.sum()), int((yaw[shared] == wanted[shared]).sum())

@@ -5,6 +5,7 @@ network: the baseline before networks.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,26 +23,23 @@ FOLDS = 3
 BLOCK = 64  # images described at a time
 
 
-def fit_folds(config, run: Path, descriptor: str, *, progress: bool = True) -> list[Path]:
-    """Trains and tests, with `split.fold` = -1 on every fold; returns the folders of the evaluations, that of
-    the whole last.
+def fit_folds(
+    config, run: Path, descriptor: str, *, progress: bool = True, say: Callable[[str], None] = print
+) -> evaluation.Evaluation:
+    """Trains and tests, with `split.fold` = -1 on every fold and then over all.
+
+    Args:
+      say: is told what each set holds.
     """
     runs = sets.folds(config, Path(run))
-    found = [fit(one, folder, descriptor, progress=progress) for one, folder in runs]
-    folders = [
-        evaluation.write(folder / evaluation.FOLDER, *result) for (_, folder), result in zip(runs, found)
-    ]
-    if len(runs) == 1:
-        return folders
-    rows = [{"fold": folder.name, **row} for (_, folder), (_, said) in zip(runs, found) for row in said]
-    return [
-        *folders,
-        evaluation.write(Path(run) / evaluation.FOLDER, scores.pool([score for score, _ in found]), rows),
-    ]
+    found = [fit(one, folder, descriptor, progress=progress, say=say) for one, folder in runs]
+    return evaluation.whole(Path(run), found) if len(runs) > 1 else found[0]
 
 
-def fit(config, run: Path, descriptor: str, *, progress: bool = True) -> tuple[dict, list[dict]]:
-    """Trains and tests on one split; returns the score and the predictions, as a network's evaluation does.
+def fit(
+    config, run: Path, descriptor: str, *, progress: bool = True, say: Callable[[str], None] = print
+) -> evaluation.Evaluation:
+    """Trains and tests on one split, and writes what a network's evaluation does.
 
     C is chosen by the accuracy over folds of the training people, people of the validation part among them;
     then all of them train. In predictions.csv, probabilities are the softmax of the decision values.
@@ -60,7 +58,7 @@ def fit(config, run: Path, descriptor: str, *, progress: bool = True) -> tuple[d
     config = config.copy_and_resolve_references()
     config.data.memory = "host"
     data = sets.open_set(config, progress=progress)
-    print(sets.describe(data))
+    say(sets.describe(data))
     samples, split = data.samples, data.split
     train = np.concatenate([split.train, split.validation])
     gram = _gram(_features(data.feed, np.concatenate([train, split.test]), describe, progress))
@@ -77,7 +75,7 @@ def fit(config, run: Path, descriptor: str, *, progress: bool = True) -> tuple[d
     record.write_record(run, config, data)
     (run / "classical.json").write_text(json.dumps({"descriptor": descriptor, "C": chosen}) + "\n")
     score = {"run": run.name, "checkpoint": descriptor, "step": 0, **scores.summarise(found, samples)}
-    return score, scores.predictions(found, samples)
+    return evaluation.write(run / evaluation.FOLDER, score, scores.predictions(found, samples))
 
 
 def _features(feed, indices: np.ndarray, describe, progress: bool) -> np.ndarray:

@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from dmljax.metrics.scores import pool, predictions, summarise
-from dmljax.runs.trained import open_run, spaces
-from dmljax.training.devices import set_up_compiler
+from dmljax.runs.trained import Opened, folders, open_runs, spaces
 from dmljax.types import INDEX, Samples, UserError
 
 FOLDER = "evaluation"
-
 FEATURES = "features.npz"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Mapping):
+    """How well a network did: its scores by name, such as 'expression accuracy', from 0 to 1.
+
+    Attributes:
+      folder: where its files lie.
+      score: counts, and what is read off them; what metrics.json holds.
+      predictions: a row a sample; what predictions.csv holds.
+      folds: of a folder of folds, the evaluation of each.
+    """
+
+    folder: Path
+    score: dict
+    predictions: list[dict]
+    folds: tuple[Evaluation, ...] = ()
+
+    def __getitem__(self, name: str) -> float:
+        return self.score["scores"][name]
+
+    def __iter__(self):
+        return iter(self.score["scores"])
+
+    def __len__(self) -> int:
+        return len(self.score["scores"])
+
+    def __repr__(self) -> str:
+        return f"Evaluation({dict(self)}, folder='{self.folder}')"
 
 
 def evaluate(
@@ -26,8 +55,11 @@ def evaluate(
     flip: bool = False,
     root: str = "",
     progress: bool = True,
-) -> list[Path]:
+) -> Evaluation:
     """Evaluates a run, or all folds below a folder and then the folder as a whole.
+
+    Writes metrics.json and predictions.csv, and of a run features.npz, to RUN/evaluation; of
+    some poses or with mirror images, to a folder that is named so.
 
     Args:
       checkpoint: 'last' or 'best'; its moving averages are evaluated.
@@ -35,31 +67,56 @@ def evaluate(
       flip: predict by the mean over each image and its mirror image.
       root: where the dataset lies, if not where the run's configuration says.
 
-    Returns:
-      the folders written, each with metrics.json and predictions.csv, that of a run also with features.npz;
-      that of the whole comes last.
+    Raises:
+      UserError: the folder holds no run that can be read, or no test sample lies within the bounds.
     """
-    set_up_compiler()
-    run = Path(run)
-    bounds = _bounds(yaw)
-    name = (FOLDER if bounds is None else f"{FOLDER}_yaw_{bounds[0]:g}_{bounds[1]:g}") + (
-        "_flip" if flip else ""
-    )
-    folds = sorted(run.glob("fold_*"), key=lambda path: (len(path.name), path.name))
-    if not folds:
-        return [_evaluate_one(run, name, checkpoint, bounds, flip, root, progress)[0]]
-    written, scores, rows = [], [], []
-    for fold in folds:
-        folder, score, predictions = _evaluate_one(fold, name, checkpoint, bounds, flip, root, progress)
-        written.append(folder)
-        scores.append(score)
-        rows += [{"fold": fold.name, **row} for row in predictions]
-    return [*written, write(run / name, pool(scores), rows)]
+    run, bounds = Path(run), _bounds(yaw)
+    parts = folders(run)
+    opened = open_runs(parts, checkpoint=checkpoint, root=root, progress=progress, flip=flip)
+    found = [evaluate_opened(one, yaw=bounds) for one in opened]
+    return found[0] if parts == [run] else whole(run, found)
 
 
-def _bounds(yaw) -> tuple[float, float] | None:
+def evaluate_opened(opened: Opened, *, yaw=()) -> Evaluation:
+    """Evaluates a run that is open; see `evaluate`.
+
+    Raises:
+      UserError: no test sample lies within the bounds.
+    """
+    samples, bounds = opened.samples, _bounds(yaw)
+    if bounds:
+        angle = np.append(samples.pose_yaw, np.nan)[samples.pose[opened.test]]
+        test = opened.test[(angle >= bounds[0]) & (angle <= bounds[1])]
+    else:
+        test = opened.test
+    if not len(test):
+        raise UserError(
+            f"'{opened.run}': no test sample is left to evaluate; the yaw classes are"
+            f" {', '.join(f'{y:g}' for y in samples.pose_yaw)}"
+        )
+    outputs = opened.predict(opened.variables, test) if bounds else opened.outputs
+    score = {
+        "run": opened.run.name,
+        "checkpoint": opened.checkpoint,
+        "step": opened.step,
+        **summarise(outputs, samples),
+    }
+    name = FOLDER + (f"_yaw_{bounds[0]:g}_{bounds[1]:g}" if bounds else "") + ("_flip" if opened.flip else "")
+    written = write(opened.run / name, score, predictions(outputs, samples))
+    _write_features(written.folder / FEATURES, outputs, samples, opened.config)
+    return written
+
+
+def whole(run: Path, folds: list[Evaluation]) -> Evaluation:
+    """The folds' evaluations as one, which is written to RUN."""
+    rows = [{"fold": fold.folder.parent.name, **row} for fold in folds for row in fold.predictions]
+    written = write(run / folds[0].folder.name, pool([fold.score for fold in folds]), rows)
+    return dataclasses.replace(written, folds=tuple(folds))
+
+
+def _bounds(yaw) -> tuple[float, float] | tuple[()]:
     if not yaw:
-        return None
+        return ()
     try:
         low, high = (float(part) for part in yaw)
     except ValueError:
@@ -69,32 +126,6 @@ def _bounds(yaw) -> tuple[float, float] | None:
     if low > high:
         raise UserError(f"--yaw: the least, {low:g}, is above the largest, {high:g}")
     return low, high
-
-
-def _evaluate_one(
-    run: Path, name: str, checkpoint: str, bounds, flip: bool, root: str, progress: bool
-) -> tuple[Path, dict, list[dict]]:
-    opened = open_run(run, checkpoint, root, progress, flip=flip)
-    samples, test = opened.data.samples, opened.test
-    if bounds is not None:
-        angle = np.append(samples.pose_yaw, np.nan)[samples.pose[test]]
-        test = test[(angle >= bounds[0]) & (angle <= bounds[1])]
-    if not len(test):
-        raise UserError(
-            f"'{run}': no test sample is left to evaluate; the yaw classes are"
-            f" {', '.join(f'{y:g}' for y in samples.pose_yaw)}"
-        )
-    found = opened.predict(opened.variables, test)
-    score = {
-        "run": run.name,
-        "checkpoint": checkpoint,
-        "step": opened.saved["position"]["step"],
-        **summarise(found, samples),
-    }
-    rows = predictions(found, samples)
-    folder = write(run / name, score, rows)
-    _write_features(folder / FEATURES, found, samples, opened.config)
-    return folder, score, rows
 
 
 def _write_features(path: Path, found: dict[str, np.ndarray], samples: Samples, config) -> None:
@@ -117,11 +148,12 @@ def _write_features(path: Path, found: dict[str, np.ndarray], samples: Samples, 
     )
 
 
-def write(folder: Path, score: dict, rows: list[dict]) -> Path:
+def write(folder: Path, score: dict, rows: list[dict]) -> Evaluation:
+    """Writes metrics.json and predictions.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(score, indent=1) + "\n")
     with open(folder / "predictions.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    return folder
+    return Evaluation(folder, score, rows)

@@ -4,15 +4,13 @@ beside plain pixels.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from dmljax.data import images
 from dmljax.data.duplicates import thumbnail
-from dmljax.runs.trained import open_run, spaces
-from dmljax.training.devices import set_up_compiler
+from dmljax.runs.trained import Opened, spaces
 from dmljax.types import INDEX
 
 PIXELS = "pixels"
@@ -36,15 +34,9 @@ class Features(NamedTuple):
     step: int
 
 
-def extract(run: str | Path, *, checkpoint: str = "last", root: str = "", progress: bool = True) -> Features:
-    """The features of a run's test images.
-
-    Raises:
-      UserError: the folder holds no run that can be read.
-    """
-    set_up_compiler()
-    opened = open_run(Path(run), checkpoint, root, progress)
-    samples, found = opened.data.samples, opened.predict(opened.variables, opened.test)
+def extract(opened: Opened) -> Features:
+    """The features of a run's test images."""
+    samples, found = opened.samples, opened.outputs
     index = found[INDEX]
     pixels = (
         np.stack(
@@ -65,5 +57,5 @@ def extract(run: str | Path, *, checkpoint: str = "last", root: str = "", progre
             "identity": samples.identity_names,
         },
         dataset=samples.name,
-        step=opened.saved["position"]["step"],
+        step=opened.step,
     )

@@ -27,7 +27,7 @@ def per_second(runs: dict[str, Path], *, progress: bool = True) -> dict[str, flo
     """
     ready = {}
     for name, run in runs.items():
-        opened = open_run(run, "last", "", progress)
+        opened = open_run(run, progress=progress)
         size = opened.config.data.image_size
         images = np.random.default_rng(0).integers(0, 256, (FRAMES, 1, size, size, 3)).astype(np.uint8)
         call = jax.jit(partial(opened.net.apply, train=False))

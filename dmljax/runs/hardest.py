@@ -12,26 +12,22 @@ from pathlib import Path
 
 from PIL import Image
 
-from dmljax import config as configuration
 from dmljax.data.images import load
-from dmljax.preparation.opening import open_samples
-from dmljax.types import UserError
+from dmljax.types import Samples, UserError
 
 FILE = "hardest.json"
 SIDE = 96
 
 
-def collect(
-    run: Path, evaluation: Path, *, root: str = "", count: int = 12, pairs: int = 3, each: int = 6
-) -> Path:
+def collect(evaluation: Path, samples: Samples, *, count: int = 12, pairs: int = 3, each: int = 6) -> Path:
     """Writes EVALUATION/hardest.json and the pictures that it names.
 
     Hardest: wrong with the highest probability of the wrong class. A pair: (true, predicted) expression, the
     most frequent first.
 
     Args:
-      run: the run folder, or the folder of its folds.
       evaluation: where predictions.csv lies.
+      samples: the run's set.
 
     Raises:
       UserError: the run was not evaluated.
@@ -41,11 +37,6 @@ def collect(
             rows = [row for row in csv.DictReader(file) if row["expression"]]
     except (OSError, KeyError) as error:
         raise UserError(f"'{evaluation}' has no predictions ({error}); evaluate the run first") from None
-    config = configuration.read(run if (run / "config.json").exists() else run / "fold_0")
-    if root:
-        with config.unlocked():
-            config.dataset.root = root
-    samples = open_samples(config, progress=False)
     number = {reference: k for k, reference in enumerate(samples.references)}
     folder = evaluation / "hardest"
     folder.mkdir(exist_ok=True)

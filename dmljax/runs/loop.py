@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -63,30 +64,33 @@ class _Stop:
                 signal.signal(number, handler)
 
 
-def train_folds(config, run: Path, *, progress: bool = True) -> int:
+def train_folds(config, run: Path, *, progress: bool = True, say: Callable[[str], None] = print) -> int:
     """Trains a run, or with `split.fold` = -1 one run per fold in RUN/fold_0, RUN/fold_1, ...
+
+    Args:
+      say: is told what happens on the way; of several processes, that of the first one.
 
     Returns:
       the exit code: 0, or 128 + the signal that stopped it.
     """
-    say = print if jax.process_index() == 0 else (lambda *_: None)
+    say = say if jax.process_index() == 0 else (lambda _: None)
     runs = sets.folds(config, Path(run))
     for k, (config, folder) in enumerate(runs):
         if len(runs) > 1:
             say(f"fold {k + 1} of {len(runs)}: {folder}")
-        signalled = train(config, folder, progress=progress)
+        signalled = train(config, folder, progress=progress, say=say)
         if signalled:
             return 128 + signalled
-    say(f"trained: {run}/  (evaluate it with: dmljax evaluate --run={run})")
     return 0
 
 
-def train(config, run: Path, *, progress: bool = True) -> int:
+def train(config, run: Path, *, progress: bool = True, say: Callable[[str], None] = print) -> int:
     """Trains a run, or continues it where its folder holds one.
 
     Args:
       config: a resolved configuration.
       run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/.
+      say: is told what happens on the way; of several processes, that of the first one.
 
     Returns:
       0, or the number of the signal that stopped it; it was saved then.
@@ -96,7 +100,7 @@ def train(config, run: Path, *, progress: bool = True) -> int:
     """
     set_up_compiler(training=True)
     run, main = Path(run), jax.process_index() == 0
-    say = print if main else (lambda *_: None)
+    say = say if main else (lambda _: None)
     start.check_same(run, config)
     data = sets.open_set(config, progress=progress and main)
     say(sets.describe(data))
@@ -132,14 +136,21 @@ def train(config, run: Path, *, progress: bool = True) -> int:
         normalised=config.losses.normalise,
         progress=progress and main,
         write=main,
+        say=say,
     )
     try:
-        return _Loop(config, data, times, net, checkpoints, log, position, conflicts).run(
+        signalled = _Loop(config, data, times, net, checkpoints, log, position, conflicts).run(
             step, replicate(state)
         )
     finally:
         log.close()
         checkpoints.close()
+    if signalled:
+        say(
+            f"stopped by {signal.Signals(signalled).name} at step {position.step}, saved; run the same"
+            " command to continue"
+        )
+    return signalled
 
 
 def _epoch(config, data, epoch: int):
@@ -166,13 +177,7 @@ class _Loop:
             while not at.finished and at.step < self.times.whole and not stop.signal:
                 state = self._one_epoch(step, state, stop)
             self._save("last", state)
-        if stop.signal and not at.finished and at.step < self.times.whole:
-            self.log.say(
-                f"stopped by {signal.Signals(stop.signal).name} at step {at.step}, saved; run the same"
-                " command to continue"
-            )
-            return stop.signal
-        return 0
+        return stop.signal if not at.finished and at.step < self.times.whole else 0
 
     def _one_epoch(self, step, state, stop):
         config, at, times = self.config, self.position, self.times

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 
 from dmljax import config as configuration
+from dmljax.preparation import inventory
 from dmljax.runs.sets import Set
 from dmljax.types import UserError
 
@@ -82,10 +83,7 @@ def write_record(run: Path, config, data: Set) -> None:
     names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
     dump(CLASSES, {**names, "pose_yaw": yaw})
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
-    for name, header, rows in (
-        ("skipped.csv", ("reference", "reason"), samples.skipped),
-        ("near_duplicates.csv", ("train", "apart"), pairs),
-    ):
-        with open(run / name, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header, *rows])
+    inventory.write_skipped(samples.skipped, run / "skipped.csv")
+    with open(run / "near_duplicates.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("train", "apart"), *pairs])
     dump("config.json", configuration.trimmed(config))

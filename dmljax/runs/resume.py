@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from dmljax import config as configuration
@@ -39,23 +40,30 @@ def check_same(run: Path, config) -> None:
         )
 
 
-def from_another(config, variables, say):
-    """The variables with parts of another run's."""
+def from_another(config, variables, say: Callable[[str], None]):
+    """The variables with parts of another run's; `say` is told which."""
     chosen = config.init
     before = Checkpoints(Path(chosen.run))
     saved = before.position(chosen.checkpoint)
-    variables, told = pretrained.take(variables, before.averages(chosen.checkpoint), tuple(chosen.parts))
+    variables, modules = pretrained.take(variables, before.averages(chosen.checkpoint), tuple(chosen.parts))
     before.close()
-    say("\n  ".join([f"starting from '{chosen.run}', step {saved['position']['step']}", *told]))
-    if not any(line.startswith("taken") for line in told):
+    lines = [_in_words(module) for module in modules]
+    say("\n  ".join([f"starting from '{chosen.run}', step {saved['position']['step']}", *lines]))
+    if not any(module.taken for module in modules):
         raise UserError(
-            f"nothing of '{chosen.run}' fits this network ({'; '.join(told)}); make the networks alike, or"
+            f"nothing of '{chosen.run}' fits this network ({'; '.join(lines)}); make the networks alike, or"
             " change init.parts"
         )
     return variables
 
 
-def from_checkpoint(checkpoints: Checkpoints, config, data, state, say):
+def _in_words(module: pretrained.Module) -> str:
+    if module.taken:
+        return f"taken {module.name}: {module.values:,} values"
+    return f"left {module.name}: {module.reason}"
+
+
+def from_checkpoint(checkpoints: Checkpoints, config, data, state, say: Callable[[str], None]):
     """The position and state to go on from, of the last checkpoint if there is one that fits."""
     if checkpoints.latest() is None:
         return Position(), state

@@ -29,21 +29,37 @@ class Set(NamedTuple):
         return self.feed.samples
 
 
+def open_feed(config, *, progress: bool = True):
+    """Reads the configured set: the feed of all its images.
+
+    Raises:
+      UserError: a field out of its range, or a set that cannot be read.
+    """
+    configuration.check(config)
+    return feeds.build(
+        config.data.feed,
+        open_samples(config, progress=progress),
+        image_size=config.data.image_size,
+        memory=config.data.memory,
+        progress=progress,
+    )
+
+
+def images_of(config) -> dict:
+    """The fields that decide on the images of a run: two configurations that agree in them can share a
+    feed.
+    """
+    data = {key: config.data[key] for key in ("feed", "image_size", "memory")}
+    return {"dataset": config.dataset.to_dict(), "crop": config.crop.to_dict(), **data}
+
+
 def open_set(config, *, progress: bool = True) -> Set:
     """Reads the configured set and splits it.
 
     Raises:
       UserError: a field out of its range, or a set that cannot be read or split so.
     """
-    configuration.check(config)
-    samples = open_samples(config, progress=progress)
-    feed = feeds.build(
-        config.data.feed,
-        samples,
-        image_size=config.data.image_size,
-        memory=config.data.memory,
-        progress=progress,
-    )
+    feed = open_feed(config, progress=progress)
     chosen = config.split.to_dict() | ({"kind": "given"} if config.dataset.test else {})
     split = splits.make(feed.samples, seed=config.seed, **chosen)
     apart = np.concatenate([split.validation, split.test])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from functools import partial
 
@@ -37,8 +36,8 @@ def measure(
     steps: int,
     warmup: int,
     trace: str = "",
-) -> str:
-    """One JSON line: the median of steps that are waited for one by one, and the mean of steps that are not.
+) -> dict[str, object]:
+    """What was timed, the median of steps that are waited for one by one, and the mean of steps that are not.
 
     Raises:
       UserError: no such device, a batch that does not divide, stages that are no numbers.
@@ -89,7 +88,7 @@ def measure(
             last = run(k)
         jax.block_until_ready(last)
         pipelined = (time.perf_counter() - before) / steps
-    found = {
+    return {
         "program": f"dmljax jax {jax.__version__}",
         "mode": mode,
         "device": jax.devices()[0].platform,
@@ -107,7 +106,6 @@ def measure(
         "pipelined_step_s": round(pipelined, 5),
         "images_per_s": round(batch / pipelined, 2),
     }
-    return json.dumps(found)
 
 
 def _batch(seed: int, batch: int, image: int) -> dict[str, np.ndarray]:

@@ -4,10 +4,12 @@ them.
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from functools import partial
+from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,37 +20,108 @@ from dmljax.runs import assemble, sets
 from dmljax.runs.predict import Predictor
 from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
+from dmljax.training.devices import set_up_compiler
 from dmljax.types import Samples, UserError
 
 FUSED, EMBEDDING = "f2", "embedding"  # names of the feature spaces
 
 
-class Opened(NamedTuple):
-    """A trained run: its configuration, its set, network, predictor and variables for it, its test samples,
-    and what was saved beside them.
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A trained run, for whoever evaluates it or looks into it.
+
+    Attributes:
+      run: its folder.
+      config: its configuration, resolved.
+      feed: of all images of its set.
+      net, variables: the network, and the moving averages of the weights: {'params', 'batch_stats'}.
+      predict: (variables, sample numbers [R]) -> outputs for them, see `predict.Predictor`.
+      test: numbers of the samples that test, int32 [T].
+      checkpoint, step: which weights these are: 'last' or 'best', and after how many steps.
+      flip: whether `predict` takes means over each image and its mirror image.
     """
 
+    run: Path
     config: Any
-    data: sets.Set
+    feed: Any
     net: Any
-    predict: Predictor
     variables: dict
+    predict: Predictor
     test: np.ndarray
-    saved: dict
+    checkpoint: str
+    step: int
+    flip: bool
+
+    @property
+    def samples(self) -> Samples:
+        """The images that can be read."""
+        return self.feed.samples
+
+    @cached_property
+    def outputs(self) -> dict[str, np.ndarray]:
+        """What the network returns for the test samples; computed once."""
+        return self.predict(self.variables, self.test)
 
 
-def open_run(run: Path, checkpoint: str, root: str, progress: bool, *, flip: bool = False) -> Opened:
-    """Reads a run folder back. `flip`: its predictor takes means over each image and its mirror image.
+def folders(run: Path) -> list[Path]:
+    """The run folders that a folder stands for: itself, or its folds in order."""
+    folds = sorted(run.glob("fold_*"), key=lambda path: (len(path.name), path.name))
+    return folds or [run]
+
+
+def open_runs(
+    runs: Iterable[Path],
+    *,
+    checkpoint: str = "last",
+    root: str = "",
+    progress: bool = True,
+    flip: bool = False,
+) -> Iterator[Opened]:
+    """Opens runs one after another, as `open_run` does; runs on the same images share what was read of them.
+
+    Raises:
+      UserError: one of the folders is no run, or its set has changed since.
+    """
+    shared: tuple[dict, Any] = ({}, None)
+    for run in runs:
+        images = sets.images_of(_configuration(run, root))
+        opened = open_run(
+            run,
+            checkpoint=checkpoint,
+            root=root,
+            progress=progress,
+            flip=flip,
+            feed=shared[1] if images == shared[0] else None,
+        )
+        shared = images, opened.feed
+        yield opened
+
+
+def open_run(
+    run: Path,
+    *,
+    checkpoint: str = "last",
+    root: str = "",
+    progress: bool = True,
+    flip: bool = False,
+    feed=None,
+) -> Opened:
+    """Reads a run folder back.
+
+    Args:
+      run: the folder that was --run of a training.
+      checkpoint: 'last' or 'best'; its moving averages are taken.
+      root: where the dataset lies, if not where the run's configuration says.
+      flip: predict by the mean over each image and its mirror image.
+      feed: of the run's set, if it is open already.
 
     Raises:
       UserError: it is none, or its set has changed since.
     """
-    config = configuration.read(run)
-    if root:
-        with config.unlocked():
-            config.dataset.root = root
-    data = sets.open_set(config, progress=progress)
-    samples = data.samples
+    set_up_compiler()
+    config = _configuration(run, root)
+    feed = sets.open_feed(config, progress=progress) if feed is None else feed
+    samples = feed.samples
     test = _test_side(run, samples)
     net = assemble.network(config, samples)
     checkpoints = Checkpoints(run)
@@ -57,9 +130,19 @@ def open_run(run: Path, checkpoint: str, root: str, progress: bool, *, flip: boo
         raise UserError(
             f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since"
         )
-    state = checkpoints.restore(checkpoint, _template(config, data, net))
+    state = checkpoints.restore(checkpoint, _template(config, samples, net))
     checkpoints.close()
-    return Opened(config, data, net, Predictor(net, data.feed, flip=flip), state.ema, test, saved)
+    step = saved["position"]["step"]
+    predict = Predictor(net, feed, flip=flip)
+    return Opened(run, config, feed, net, state.ema, predict, test, checkpoint, step, flip)
+
+
+def _configuration(run: Path, root: str):
+    config = configuration.read(run)
+    if root:
+        with config.unlocked():
+            config.dataset.root = root
+    return config
 
 
 def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
@@ -72,10 +155,10 @@ def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
     return {FUSED: found["fused"], EMBEDDING: embedding}
 
 
-def _template(config, data: sets.Set, net):
+def _template(config, samples: Samples, net):
     """The shapes of a run's state, without computing anything."""
     times = assemble.schedule(config, 1)
-    program = assemble.program(config, data.samples, net, times)
+    program = assemble.program(config, samples, net, times)
     image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3))
 
     def create(key):

@@ -6,11 +6,14 @@ from the one before. Beside the state it holds where the run stands and the conf
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import logging
 import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 
 import jax
@@ -18,6 +21,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from dmljax.types import UserError
+
+SETTLE_S = 1.0  # after a failed save: silence for so long means that no write is under way any more
 
 
 class Checkpoints:
@@ -44,15 +49,8 @@ class Checkpoints:
           UserError: it cannot be written; the checkpoint before stays.
         """
         try:
-            _mute()
-            manager = self._manager(kind)
-            if step in manager.all_steps():
-                return
-            args = ocp.args.Composite(
-                state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(position)
-            )
-            manager.save(step, args=args, force=True)
-            manager.wait_until_finished()
+            with _quiet():
+                self._write(kind, step, state, position)
         except (OSError, ValueError, RuntimeError) as error:
             self._managers.pop(kind, None)
             self._remove_unfinished(kind)
@@ -61,6 +59,14 @@ class Checkpoints:
                 f" {_reason(error)}; the checkpoint before it is whole: make room there and run the same"
                 " command to continue"
             ) from error
+
+    def _write(self, kind: str, step: int, state, position: dict) -> None:
+        manager = self._manager(kind)
+        if step in manager.all_steps():
+            return
+        args = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(position))
+        manager.save(step, args=args, force=True)
+        manager.wait_until_finished()
 
     def _remove_unfinished(self, kind: str) -> None:
         for part in (self.folder / kind).glob("*.orbax-checkpoint-tmp*"):
@@ -105,13 +111,30 @@ class Checkpoints:
         self._managers.clear()
 
 
-def _mute() -> None:
-    """Orbax reports every save at length, and after a failed one its writer threads print their own
-    tracebacks, at any later time. What matters of either is raised here and told once.
+@contextlib.contextmanager
+def _quiet():
+    """Silence for one save. Orbax reports every save at length, and after a failed one the writes that are
+    still under way print their own tracebacks. What matters of either is raised and told once.
     """
-    for name in ("absl", "asyncio", "concurrent.futures"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    threading.excepthook = sys.unraisablehook = lambda _: None
+    heard = [time.monotonic()]
+    note = lambda _: heard.append(time.monotonic())
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio", "concurrent.futures")]
+    levels = [logger.level for logger in loggers]
+    hooks = threading.excepthook, sys.unraisablehook
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    threading.excepthook = sys.unraisablehook = note
+    try:
+        yield
+    except Exception:
+        gc.collect()  # tasks that failed speak when they are collected
+        while time.monotonic() < heard[-1] + SETTLE_S:
+            time.sleep(0.05)
+        raise
+    finally:
+        threading.excepthook, sys.unraisablehook = hooks
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
 
 
 def _reason(error: BaseException) -> str:

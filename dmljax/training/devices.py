@@ -24,13 +24,13 @@ def set_up_compiler(*, training: bool = False) -> None:
     """How programs are compiled from here on; call it before JAX looks for devices.
 
     XLA's persistent cache, so that a program is compiled once per machine; JAX_COMPILATION_CACHE_DIR moves
-    it. For `training` on few cores, operations one after another, unless XLA_FLAGS has said something about
-    it.
+    it, and a caller who has set up JAX's cache keeps his. For `training` on few cores, operations one after
+    another, unless XLA_FLAGS has said something about it.
     """
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+    if not jax.config.jax_compilation_cache_dir:  # JAX fills it from the environment
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
     flags = os.environ.get("XLA_FLAGS", "")
     if (
         training

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -22,12 +23,20 @@ COLLAPSED = 1e-4
 
 
 class Log:
-    """Collects the steps' scalars on the device and writes their means."""
+    """Collects the steps' scalars on the device and writes their means; `say` is told of a collapse."""
 
     def __init__(
-        self, run: Path, *, step: int, whole: int, normalised: bool, progress: bool = True, write: bool = True
+        self,
+        run: Path,
+        *,
+        step: int,
+        whole: int,
+        normalised: bool,
+        progress: bool = True,
+        write: bool = True,
+        say: Callable[[str], None] = print,
     ):
-        self._path, self._write, self._normalised = run / FILE, write, normalised
+        self._path, self._write, self._normalised, self._say = run / FILE, write, normalised, say
         self._pending: list[tuple[int, dict]] = []
         self._window: list[dict[str, float]] = []
         self._collapsed = False
@@ -115,7 +124,7 @@ class Log:
         scale = 1.0 if self._normalised else max(means["embedding/norm"] ** 2, 1e-12)
         collapsed = means["embedding/spread"] / scale < COLLAPSED
         if collapsed and not self._collapsed:
-            self.say(
+            self._say_above_the_bar(
                 f"step {step}: the embedding has collapsed: all images lie within a mean squared distance of"
                 f" {means['embedding/spread']:.1e} (norm {means['embedding/norm']:.2g}), where the triplet"
                 " loss has no gradient. Lower optimizer.learning_rate, raise the margins, or weight the"
@@ -123,10 +132,9 @@ class Log:
             )
         self._collapsed = collapsed
 
-    def say(self, text: str) -> None:
-        """A line above the progress bar."""
-        if self._write:
-            self.bar.write(text)
+    def _say_above_the_bar(self, text: str) -> None:
+        with tqdm.external_write_mode():
+            self._say(text)
 
     def close(self) -> None:
         """Ends the bar and the event file."""

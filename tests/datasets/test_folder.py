@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dmljax.datasets import folder
-from dmljax.types import UserError
+from dmljax.types import Skipped, UserError
 
 
 def write(tmp_path, text, images=("a.ppm", "b.ppm", "c.ppm")):
@@ -23,7 +23,7 @@ def test_labels_missing_labels_and_the_order_of_yaws(tmp_path):
         and samples.pose.tolist() == [1, 0, -1]
         and samples.identity.tolist() == [-1, 0, 0]
     )
-    assert samples.pose_mirror == (1, 0) and samples.skipped == (("lost.ppm", "no such file"),)
+    assert samples.pose_mirror == (1, 0) and samples.skipped == (Skipped("lost.ppm", "no such file"),)
 
 
 def test_the_given_class_order_and_split(tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dmljax.models.pretrained import PARTS, take
+from dmljax.models.pretrained import PARTS, Module, take
 
 
 def network(rng, *, branches=("face", "eyes", "mouth"), classes=7, poses=5, width=4, norm=True):
@@ -21,7 +21,7 @@ def network(rng, *, branches=("face", "eyes", "mouth"), classes=7, poses=5, widt
 
 def test_what_is_asked_for_and_fits_is_taken_with_its_statistics(rng):
     here, there = network(rng, classes=4), network(rng)
-    made, told = take(here, there, ("branches", "fusion", "embedding", "expression_head"))
+    made, modules = take(here, there, ("branches", "fusion", "embedding", "expression_head"))
     for name in ("face", "eyes", "mouth"):
         assert np.array_equal(
             made["params"]["trunk"][name]["stem"]["kernel"], there["params"]["trunk"][name]["stem"]["kernel"]
@@ -36,41 +36,38 @@ def test_what_is_asked_for_and_fits_is_taken_with_its_statistics(rng):
     assert np.array_equal(
         made["params"]["expression_head"]["out"]["kernel"], here["params"]["expression_head"]["out"]["kernel"]
     )
-    assert told == [
-        "taken face: 24 values",
-        "taken eyes: 24 values",
-        "taken mouth: 24 values",
-        "taken fusion: 78 values",
-        "taken embedding: 35 values",
-        "taken embedding_norm: 5 values",
-        "left expression_head: params/expression_head/out/bias is (7,) there, (4,) here",
-        "left pose_head: not asked for",
+    assert modules == [
+        Module("face", True, values=24),
+        Module("eyes", True, values=24),
+        Module("mouth", True, values=24),
+        Module("fusion", True, values=78),
+        Module("embedding", True, values=35),
+        Module("embedding_norm", True, values=5),
+        Module("expression_head", False, "params/expression_head/out/bias is (7,) there, (4,) here"),
+        Module("pose_head", False, "not asked for"),
     ]
 
 
 def test_a_part_that_one_network_lacks_is_left(rng):
     one, three = network(rng, branches=("face",), poses=0), network(rng)
-    _, told = take(three, one, tuple(PARTS))
-    assert {
-        "taken face: 24 values",
-        "left eyes: the other network has none",
-        "left pose_head: the other network has none",
-    } <= set(told)
-    assert any(
-        line.startswith("left fusion: params/trunk/fusion/first/kernel is (4, 6) there, (12, 6) here")
-        for line in told
-    )
-    _, told = take(one, three, tuple(PARTS))
-    assert "left mouth: this network has none" in told
+    _, modules = take(three, one, tuple(PARTS))
+    became = {module.name: module for module in modules}
+    assert became["face"] == Module("face", True, values=24)
+    assert became["eyes"] == Module("eyes", False, "the other network has none")
+    assert became["pose_head"] == Module("pose_head", False, "the other network has none")
+    reason = "params/trunk/fusion/first/kernel is (4, 6) there, (12, 6) here"
+    assert became["fusion"] == Module("fusion", False, reason)
+    _, modules = take(one, three, tuple(PARTS))
+    assert Module("mouth", False, "this network has none") in modules
 
 
 @pytest.mark.parametrize("width", [4, 8])
 def test_a_module_is_taken_whole_or_not_at_all(rng, width):
     here, there = network(rng), network(rng, width=width)
     del there["batch_stats"]["trunk"]["eyes"]
-    made, told = take(here, there, ("branches",))
-    assert "left eyes: batch_stats/trunk/eyes/norm/mean is only here" in told
+    made, modules = take(here, there, ("branches",))
+    assert Module("eyes", False, "batch_stats/trunk/eyes/norm/mean is only here") in modules
     assert (
         made["params"]["trunk"]["eyes"]["stem"]["kernel"] is here["params"]["trunk"]["eyes"]["stem"]["kernel"]
     )
-    assert ("taken face: 24 values" in told) == (width == 4)
+    assert (Module("face", True, values=24) in modules) == (width == 4)

@@ -8,8 +8,8 @@ from PIL import Image
 from dmljax import plugins
 from dmljax.data.images import load, read_all
 from dmljax.datasets import folder, synthetic
-from dmljax.preparation import crop
-from dmljax.types import UserError
+from dmljax.preparation import crop, inventory
+from dmljax.types import MISSING, Skipped, UserError
 
 
 @pytest.fixture
@@ -69,9 +69,7 @@ def test_tables_of_three_kinds(samples, tmp_path, header, row, expected):
     path = table(tmp_path / "t.csv", header, *([str(cell).format(name) for cell in row] for name in names))
     boxed = crop.apply(samples, rule="boxes", table=path, margin=0.0)
     assert len(boxed) == len(samples) - 1 and tuple(boxed.boxes[0]) == expected
-    assert (
-        crop.misses(boxed.skipped) == {"pose 45": 1} and boxed.skipped[-1].reference == samples.references[-1]
-    )
+    assert crop.misses(boxed.skipped) == {"45": 1} and boxed.skipped[-1].reference == samples.references[-1]
     whole = crop.apply(samples, rule="boxes", table=path, margin=0.0, missed="whole")
     assert len(whole) == len(samples) and tuple(whole.boxes[-1]) == (0, 0, 30, 36)
 
@@ -144,7 +142,24 @@ def test_detectors_find_rendered_heads(name):
     )
     blank = heads.replace(read=lambda _: np.full((200, 200, 3), 128, np.uint8))
     nothing = crop.apply(blank, rule=name, progress=False)
-    assert len(nothing) == 0 and crop.misses(nothing.skipped) == {"pose 0": len(heads)}
+    assert len(nothing) == 0 and crop.misses(nothing.skipped) == {"0": len(heads)}
+
+
+def test_misses_are_counted_by_pose_and_not_by_words(samples, tmp_path):
+    """A class name with brackets, an image without a pose, and another reason that reads alike."""
+    odd = samples.replace(pose_names=("left (half)", *samples.pose_names[1:]))
+    odd.pose[-1] = MISSING
+    path = table(
+        tmp_path / "t.csv",
+        "path,left,top,right,bottom",
+        *((name, 4, 6, 24, 26) for k, name in enumerate(odd.references) if k not in (0, len(odd) - 1)),
+    )
+    boxed = crop.apply(odd, rule="boxes", table=path)
+    alike = Skipped("x", "no face found by boxes (pose 45)")
+    assert odd.pose[0] == 0 and crop.misses((*boxed.skipped, alike)) == {"left (half)": 1, "": 1}
+    text = inventory.summary(boxed)
+    assert "no face found: 1 x pose left (half), 1 x pose unknown" in text
+    assert f"the first: {boxed.skipped[0].reference}: {boxed.skipped[0].reason}" in text
 
 
 def test_unreadable_images_are_left_to_the_reader(samples, tmp_path):

@@ -89,6 +89,18 @@ def test_it_reads_back_what_the_source_gives(source, whole, kind, tmp_path):
     assert np.array_equal(again.hashes, raw.hashes)
 
 
+def test_a_set_prepared_before_files_had_a_kind_is_read(whole, tmp_path):
+    for name in content(whole):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        os.link(whole / name, tmp_path / name)
+    now = prepared.read(whole).skipped
+    (tmp_path / "skipped.csv").unlink()
+    before = "".join(f'"{s.reference}","{s.reason}"\n' for s in now)
+    (tmp_path / "skipped.csv").write_text("reference,reason\n" + before)
+    assert prepared.read(tmp_path).skipped == tuple(s._replace(kind="", pose="") for s in now)
+    assert {s.kind for s in now} == {"", "cannot be decoded", "is black"}
+
+
 def test_tfds_reads_it_too(whole):
     out = str(whole.parent.parent)
     dataset = TFDS.load("kdef", data_dir=out, split="samples", try_gcs=False)

@@ -25,10 +25,16 @@ def small(**fields):
     return config
 
 
-def test_all_folds_leave_what_a_network_leaves(tmp_path):
-    folders = classical.fit_folds(small(**{"split.fold": -1}), tmp_path / "lbp", "lbp", progress=False)
+def test_all_folds_leave_what_a_network_leaves(tmp_path, capsys):
+    heard = []
+    found = classical.fit_folds(
+        small(**{"split.fold": -1}), tmp_path / "lbp", "lbp", progress=False, say=heard.append
+    )
+    assert len(heard) == 3 and capsys.readouterr().out == ""
+    folders = [one.folder for one in (*found.folds, found)]
     assert [f.parent.name for f in folders] == ["fold_0", "fold_1", "fold_2", "lbp"]
     whole = json.loads((folders[-1] / "metrics.json").read_text())
+    assert whole == json.loads(json.dumps(found.score)) and len(found.predictions) == 210
     assert np.sum(whole["confusion"]["expression"]) == 6 * 7 * 5 and whole["people"] == 6
     assert whole["scores"]["pose accuracy"] > 0.6  # chance: 0.2
     assert len((folders[-1] / "predictions.csv").read_text().splitlines()) == 211

@@ -39,8 +39,8 @@ def test_evaluate_returns_the_scores(trained):
 
 def test_a_loaded_model_predicts_what_the_evaluation_predicts(trained):
     run, _ = trained
-    opened, model = open_run(run, "last", "", False), dmljax.load(run)
-    samples, test = opened.data.samples, opened.test[:40]
+    opened, model = open_run(run, progress=False), dmljax.load(run)
+    samples, test = opened.samples, opened.test[:40]
     expected = opened.predict(opened.variables, test)
     photographs = [np.asarray(images.decode(samples.read(samples.references[k]))[0]) for k in test]
     boxes = None if samples.boxes is None else samples.boxes[test]

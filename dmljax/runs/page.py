@@ -1,0 +1,77 @@
+"""Puts a run's page together: evaluates what was trained since, collects the hardest images, audits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dmljax import config as configuration
+from dmljax.preparation.opening import open_samples
+from dmljax.report import run_page
+from dmljax.report import write as tables
+from dmljax.runs import evaluate as evaluation
+from dmljax.runs import features as extraction
+from dmljax.runs import hardest, trained
+from dmljax.types import UserError
+
+
+def write(run: Path, *, root: str = "", features: bool = True, progress: bool = True) -> Path:
+    """RUN/report.html. The set is opened once for all that the page shows, and so is each checkpoint.
+
+    Args:
+      run: the run folder, or the folder of its folds.
+      root: where the dataset lies, if not where the run's configuration says.
+      features: probe and map the features too; not for folders of folds.
+
+    Raises:
+      UserError: the folder holds no run, or the report's libraries are not installed.
+    """
+    run = Path(run)
+    folder, parts = run / evaluation.FOLDER, trained.folders(run)
+    wanted, opened = features and parts == [run], None
+    if wanted:
+        _check_installed()
+    if not _evaluated(run, folder):
+        found = []
+        for opened in trained.open_runs(parts, root=root, progress=progress):
+            found.append(evaluation.evaluate_opened(opened))
+        for one in found if parts == [run] else [*found, evaluation.whole(run, found)]:
+            tables.report(one.folder)
+    elif wanted:
+        opened = trained.open_run(run, root=root, progress=progress)
+    hardest.collect(folder, opened.samples if opened else _samples(parts[0], root))
+    if wanted:
+        _audit(run, opened)
+    return run_page.write(run, folder)
+
+
+def _check_installed() -> None:
+    """Asks for the audit's libraries before anything is computed."""
+    try:
+        from dmljax.report import plots, probes  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"reports need {error.name}, which is not installed; install dmljax[report]"
+        ) from None
+
+
+def _evaluated(run: Path, folder: Path) -> bool:
+    """Whether there is an evaluation, and it is newer than all that was trained."""
+    metrics = folder / "metrics.json"
+    logs = [log for log in (run / "train.jsonl", *run.glob("fold_*/train.jsonl")) if log.exists()]
+    return metrics.exists() and all(log.stat().st_mtime <= metrics.stat().st_mtime for log in logs)
+
+
+def _samples(run: Path, root: str):
+    """A run's set, its images not yet read."""
+    config = configuration.read(run)
+    if root:
+        with config.unlocked():
+            config.dataset.root = root
+    return open_samples(config, progress=False)
+
+
+def _audit(run: Path, opened: trained.Opened) -> None:
+    from dmljax.report import audit
+
+    name = run.resolve().name
+    audit.write(run / audit.FOLDER, {name: extraction.extract(opened)})
