@@ -1,7 +1,5 @@
 """`dmljax train`: flags, and one call of `runs.loop`."""
 
-from pathlib import Path
-
 from absl import flags
 from dmljax.launch import cli
 
@@ -40,10 +38,12 @@ def main(values):
     values.config.dataset.train = values.train or values.config.dataset.train
     values.config.dataset.test = values.test or values.config.dataset.test
     devices.connect(values.coordinator, values.processes, values.process)
-    code = loop.train_folds(values.config, Path(values.run), progress=values.progress)
-    if code == 0 and values.process == 0:
+    done = loop.train(values.config, values.run, progress=values.progress)
+    if done.signal:
+        return 128 + done.signal
+    if values.process == 0:
         print(f"trained: {values.run}/  (evaluate it with: dmljax evaluate --run={values.run})")
-    return code
+    return 0
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ for name in ("tensorflow", "tensorflow_datasets"):
     sys.modules[name] = None
 import dmljax
 from dmljax.configs import quick
-from dmljax.runs.loop import train_folds
+from dmljax.runs.loop import train
 from dmljax.runs.evaluate import evaluate
 from dmljax.runs.speed import measure
 config = quick.get_config()
@@ -163,7 +163,7 @@ config.backbone.resnet.width = 4
 config.backbone.resnet.stages = (1,)
 config.train.duration = "2 steps"
 heard = []
-assert train_folds(config, sys.argv[1], progress=False, say=heard.append) == 0
+assert train(config, sys.argv[1], progress=False, say=heard.append).signal == 0
 assert heard[0].startswith("synthetic: 175 images") and heard[1].startswith("first epoch:")
 assert evaluate(sys.argv[1], progress=False).score["people"] == 1
 small = dict(image=24, batch=10, width=4, stages=["1"], dtype="f32", steps=1, warmup=1)

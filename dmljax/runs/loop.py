@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -64,43 +65,49 @@ class _Stop:
                 signal.signal(number, handler)
 
 
-def train_folds(config, run: Path, *, progress: bool = True, say: Callable[[str], None] = print) -> int:
-    """Trains a run, or with `split.fold` = -1 one run per fold in RUN/fold_0, RUN/fold_1, ...
+class Trained(NamedTuple):
+    """A training that is over, or was stopped.
+
+    Attributes:
+      run: its folder.
+      signal: number of the signal that stopped it (2 for Ctrl-C), 0 if it is done. What was reached is saved;
+        the same call continues.
+    """
+
+    run: Path
+    signal: int = 0
+
+
+def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str], None] = print) -> Trained:
+    """Trains a run, or continues it where its folder holds one.
+
+    With `split.fold` = -1 one run per fold is trained, in RUN/fold_0, RUN/fold_1, ...
 
     Args:
+      config: a resolved configuration, as `dmljax.get_config` returns it.
+      run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/.
+      progress: show a progress bar.
       say: is told what happens on the way; of several processes, that of the first one.
 
-    Returns:
-      the exit code: 0, or 128 + the signal that stopped it.
+    Raises:
+      UserError: whatever the user can change: a wrong field, a set that is not there, a folder that holds
+        another run, a loss that is not finite.
     """
     say = say if jax.process_index() == 0 else (lambda _: None)
-    runs = sets.folds(config, Path(run))
+    runs, signalled = sets.folds(config, Path(run)), 0
     for k, (config, folder) in enumerate(runs):
         if len(runs) > 1:
             say(f"fold {k + 1} of {len(runs)}: {folder}")
-        signalled = train(config, folder, progress=progress, say=say)
+        signalled = _train_one(config, folder, progress=progress, say=say)
         if signalled:
-            return 128 + signalled
-    return 0
+            break
+    return Trained(Path(run), signalled)
 
 
-def train(config, run: Path, *, progress: bool = True, say: Callable[[str], None] = print) -> int:
-    """Trains a run, or continues it where its folder holds one.
-
-    Args:
-      config: a resolved configuration.
-      run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/.
-      say: is told what happens on the way; of several processes, that of the first one.
-
-    Returns:
-      0, or the number of the signal that stopped it; it was saved then.
-
-    Raises:
-      UserError: whatever the user can change.
-    """
+def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None]) -> int:
+    """Trains the run of one split; returns the number of the signal that stopped it, or 0."""
     set_up_compiler(training=True)
-    run, main = Path(run), jax.process_index() == 0
-    say = say if main else (lambda _: None)
+    main = jax.process_index() == 0
     start.check_same(run, config)
     data = sets.open_set(config, progress=progress and main)
     say(sets.describe(data))

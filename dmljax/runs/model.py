@@ -20,7 +20,7 @@ from dmljax.runs import assemble
 from dmljax.runs.record import Classes, read_classes
 from dmljax.runs.trained import EMBEDDING, spaces
 from dmljax.training.checkpoint import Checkpoints
-from dmljax.types import CHECKPOINTS, UserError
+from dmljax.types import UserError
 
 BATCH = 32  # images that go through the network at a time; the last ones are padded, so that it compiles once
 
@@ -153,7 +153,7 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
     classes = read_classes(run)
     saved = Checkpoints(run)
     try:
-        variables = saved.averages(assemble.choice(checkpoint, CHECKPOINTS, "checkpoint"))
+        variables = saved.averages(checkpoint)
     finally:
         saved.close()
     return Model(config, classes, variables)

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from dmljax.types import UserError
+from dmljax.types import CHECKPOINTS, UserError
 
 SETTLE_S = 1.0  # after a failed save: silence for so long means that no write is under way any more
 
@@ -73,7 +73,13 @@ class Checkpoints:
             shutil.rmtree(part, ignore_errors=True)
 
     def latest(self, kind: str = "last") -> int | None:
-        """The newest complete checkpoint's step, or None."""
+        """The newest complete checkpoint's step, or None.
+
+        Raises:
+          UserError: there is no such kind.
+        """
+        if kind not in CHECKPOINTS:
+            raise UserError(f"checkpoint must be one of {', '.join(CHECKPOINTS)}; got '{kind}'")
         if not (self.folder / kind).is_dir():
             return None
         return self._manager(kind).latest_step()
