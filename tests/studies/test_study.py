@@ -1,7 +1,7 @@
 """A study's record, what it runs, and what it hands to its children: the configuration that was given."""
 
 import json
-import os
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +111,6 @@ def test_children_train_what_the_given_configuration_says(tmp_path, monkeypatch)
         "dwa",
     }
     for row in outcome.rows:
-        log = [json.loads(line) for line in open(os.path.join(row["folder"], "train.jsonl"))]
+        log = [json.loads(line) for line in Path(row["folder"], "train.jsonl").read_text().splitlines()]
         own = configuration.read(row["folder"])
         assert log[-1]["step"] == 2 and own.data.image_size == 24 and own.backbone.resnet.width == 4
