@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from dmljax import extras
 from dmljax.data import feeds
 from dmljax.preparation import annotations, opening, sheet
 from dmljax.runs.predict import Predictor
@@ -46,6 +47,7 @@ def annotate(
     Raises:
       UserError: the run has no pose head, or a set is not there.
     """
+    extras.require("report", "sklearn", purpose="annotations")
     set_up_compiler()
     opened = open_run(run, "last", root, progress)
     if not opened.config.model.pose_head:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dmljax import extras
 from dmljax.report import run_page
 from dmljax.report import write as tables
 from dmljax.runs import evaluate as evaluation
 from dmljax.runs import features as extraction
 from dmljax.runs import hardest
-from dmljax.types import UserError
 
 
 def page(run: Path, *, root: str = "", features: bool = True, progress: bool = True) -> Path:
@@ -20,12 +20,9 @@ def page(run: Path, *, root: str = "", features: bool = True, progress: bool = T
     Raises:
       UserError: the folder holds no run, or the report's libraries are not installed.
     """
-    try:
-        from dmljax.report import audit
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"reports need {error.name}, which is not installed; install dmljax[report]"
-        ) from None
+    extras.require("report", "matplotlib", "sklearn", purpose="reports")
+    from dmljax.report import audit
+
     folder = run / evaluation.FOLDER
     metrics = folder / "metrics.json"
     logs = [run / "train.jsonl", *run.glob("fold_*/train.jsonl")]
