@@ -15,9 +15,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
+from dmljax import extras
 from dmljax.types import UserError
+
+extras.require("checkpoints", "orbax.checkpoint", purpose="the checkpoints of a run")
+import orbax.checkpoint as ocp  # noqa: E402  (asked for first)
 
 
 class Checkpoints:
