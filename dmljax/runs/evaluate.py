@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -143,9 +144,9 @@ def _write_features(path: Path, found: dict[str, np.ndarray], samples: Samples, 
         "pose_names": samples.pose_names,
         "identity_names": samples.identity_names,
     }
-    np.savez_compressed(
-        path, **spaces(found, config), **labels, **{key: np.array(value, str) for key, value in names.items()}
-    )
+    texts = {key: np.array(value, str) for key, value in names.items()}
+    arrays: dict[str, Any] = {**spaces(found, config), **labels, **texts}
+    np.savez_compressed(path, **arrays)
 
 
 def write(folder: Path, score: dict, rows: list[dict]) -> Evaluation:

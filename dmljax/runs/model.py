@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -104,7 +104,7 @@ class Model:
             name = str(image) if isinstance(image, str | Path) else f"image {k}"
             try:
                 raw = _raw(image)
-                box = None if boxes is None else tuple(int(edge) for edge in boxes[k])
+                box: Any = None if boxes is None else tuple(int(edge) for edge in boxes[k])
                 pixels[k] = reading.fit(raw, self._found(find, raw) if find else box, self.image_size)
             except UserError:
                 raise

@@ -45,8 +45,8 @@ class Signals(NamedTuple):
     """
 
     losses: jax.Array
-    active: jax.Array | None = None
-    valid: jax.Array | None = None
+    active: Any = None
+    valid: Any = None
     step: jax.Array | None = None
     gram: jax.Array | None = None
     cross_gram: jax.Array | None = None
@@ -62,12 +62,13 @@ class Signals(NamedTuple):
         losses = jnp.asarray(self.losses)
         if losses.ndim != 1:
             raise ValueError(f"losses must be a vector [K], one number a task; got shape {losses.shape}")
-        masks = {"active": self.active, "valid": self.valid}
-        for name, mask in masks.items():
-            masks[name] = jnp.ones(losses.shape, bool) if mask is None else jnp.asarray(mask)
-            if masks[name].shape != losses.shape:
-                raise ValueError(f"{name} has shape {masks[name].shape}, the losses have {losses.shape}")
-        return self._replace(losses=losses, **masks)
+        everywhere = jnp.ones(losses.shape, bool)
+        active = everywhere if self.active is None else jnp.asarray(self.active)
+        valid = everywhere if self.valid is None else jnp.asarray(self.valid)
+        for name, mask in (("active", active), ("valid", valid)):
+            if mask.shape != losses.shape:
+                raise ValueError(f"{name} has shape {mask.shape}, the losses have {losses.shape}")
+        return self._replace(losses=losses, active=active, valid=valid)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,8 +137,7 @@ def _checked_init(init: Callable, needs: frozenset[str]) -> Callable:
             )
         return init(names, params)
 
-    checked.unchecked = init
-    return checked
+    return _marked(checked, init)
 
 
 def _checked(function: Callable, needs: frozenset[str]) -> Callable:
@@ -151,7 +151,12 @@ def _checked(function: Callable, needs: frozenset[str]) -> Callable:
                 raise ValueError(f"this strategy needs '{need}', {NEEDS[need]}")
         return function(*before, signals.filled(), state)
 
-    checked.unchecked = function
+    return _marked(checked, function)
+
+
+def _marked(checked: Callable, unchecked: Callable) -> Callable:
+    """The checked function, from which the unchecked one can be had back."""
+    checked.unchecked = unchecked  # type: ignore[attr-defined]
     return checked
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 TINY = 1e-12
@@ -42,9 +43,9 @@ def even(mask):
 class Adam(NamedTuple):
     """Moments and step count of Adam on a vector [K]; a task's entry moves only while the task is trained."""
 
-    first: object
-    second: object
-    steps: object
+    first: jax.Array
+    second: jax.Array
+    steps: jax.Array
 
 
 def adam_init(size: int) -> Adam:

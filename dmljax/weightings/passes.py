@@ -49,8 +49,7 @@ class Pass:
 
     def signals(self, losses, valid, **grams) -> Signals:
         rng = self.rng if self.wants("rng") else None
-        active = jnp.ones(losses.shape, bool) if self.active is None else self.active
-        return Signals(losses, active, valid, self.step, rng=rng, tasks=self.tasks, **grams)
+        return Signals(losses, self.active, valid, self.step, rng=rng, tasks=self.tasks, **grams).filled()
 
     def weigh(self, signals: Signals, state):
         weights, state, aux = self.settings.strategy.update(signals, state)

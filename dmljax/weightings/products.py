@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -21,8 +23,10 @@ def varying(tree, axis_name: str | None):
 
     def own(x):
         kind = jax.typeof(x)  # JAX before 0.10.2 called it vma
-        known = getattr(kind, "vma", None) or getattr(getattr(kind, "manual_axis_type", None), "varying", ())
-        return x if axis_name in known else jax.lax.pcast(x, axis_name, to="varying")
+        known = getattr(kind, "vma", None) or getattr(
+            getattr(kind, "manual_axis_type", None), "varying", None
+        )
+        return x if known and axis_name in known else jax.lax.pcast(x, axis_name, to="varying")
 
     return jax.tree.map(own, tree)
 
@@ -41,7 +45,8 @@ def gram(left, right=None) -> jax.Array:
     """
     flat = lambda tree: [leaf.reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(tree)]
     pairs = zip(flat(left), flat(left if right is None else right))
-    return sum(jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST) for a, b in pairs)
+    products = [jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST) for a, b in pairs]
+    return functools.reduce(jnp.add, products[1:], products[0])
 
 
 def representation_gram(rows: jax.Array, axis_name: str | None) -> jax.Array:

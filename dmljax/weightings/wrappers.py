@@ -36,17 +36,17 @@ def _lift(base: Weighting, init, update, *, needs=frozenset(), see=lambda signal
     `see` changes the signals.
     """
     transform = post = None
-    if base.transform is not None:
+    if (inner_transform := base.transform) is not None:
 
         def transform(jacobian, signals, state):
-            jacobian, inner = base.transform(jacobian, signals, state.inner)
+            jacobian, inner = inner_transform(jacobian, signals, state.inner)
             return jacobian, state._replace(inner=inner)
 
-    if base.post is not None:
+    if (inner_post := base.post) is not None:
 
         def post(signals, after, state):
             seen, then = see(signals), see(signals._replace(losses=after)).losses
-            return state._replace(inner=base.post(seen, then, state.inner))
+            return state._replace(inner=inner_post(seen, then, state.inner))
 
     begin = lambda tasks, *params: State(init(len(tasks)), base.init(tasks, *params))
     return Weighting(begin, update, base.needs | needs, transform, post)
@@ -230,7 +230,7 @@ def rescale(base: Weighting, how: str = "sum_K") -> Weighting:
             length = lambda w: jnp.sqrt(jnp.maximum(w @ signals.gram @ w, 0))
             now, wanted, equal = length(weights), length(active), active
         else:
-            now, wanted = weights.sum(), 1.0 if how == "sum_1" else active.sum()
+            now, wanted = weights.sum(), jnp.ones_like(active.sum()) if how == "sum_1" else active.sum()
             equal = active * (wanted / jnp.maximum(active.sum(), 1))
         small = jnp.abs(now) <= _TINY
         scaled = jnp.where(small, equal, weights * (wanted / jnp.where(small, 1, now)))
