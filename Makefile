@@ -12,6 +12,7 @@ train: .venv/ready
 test: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check --quiet .
+	.venv/bin/mypy
 	.venv/bin/python -m pytest
 
 .venv/ready: setup.py

@@ -1,45 +1,74 @@
 """Packaging: `configs` and `launch` are installed as dmljax.configs and dmljax.launch."""
 
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
-TENSORFLOW = [
-    "tensorflow-cpu>=2.20,<3; platform_machine == 'x86_64'",
-    "tensorflow>=2.20,<3; platform_machine != 'x86_64'",
-    "tensorflow-datasets>=4.9.9,<5",
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "dmljax/__init__.py").read_text(), re.MULTILINE)[1]
+
+# What losses, weightings, networks and a training from Python need.
+CORE = [
+    "flax>=0.12,<0.13",
+    "jax>=0.10,<0.12",
+    "ml-collections>=1.0,<2",
+    "numpy>=2.0,<3",
+    "optax>=0.2.5,<0.3",
+    "pillow>=10.1",
+    "tqdm>=4.66,<5",
 ]
-REPORT = ["matplotlib>=3.9,<4", "scikit-learn>=1.5,<2", "scipy>=1.13", "scikit-image>=0.25"]
-DETECT = ["opencv-python-headless>=4.8,<5", "dlib-bin>=19.24", "mtcnn>=1,<2"]
-BEAM = ["apache-beam>=2.70,<3"]
-CLUSTER = ["submitit>=1.5,<2"]
-TEST = ["pytest>=8,<10", "ruff>=0.9"]
+# What some of the work needs besides; dmljax/extras.py tells a user which one is missing.
+EXTRAS = {
+    "cli": ["absl-py>=2.1,<3"],
+    "checkpoints": ["orbax-checkpoint>=0.11.30,<0.13"],
+    "tensorboard": ["tensorboardX>=2.6.2,<3"],
+    "tensorflow": [
+        "tensorflow-cpu>=2.20,<3; platform_machine == 'x86_64'",
+        "tensorflow>=2.20,<3; platform_machine != 'x86_64'",
+        "tensorflow-datasets>=4.9.9,<5",
+    ],
+    "report": ["matplotlib>=3.9,<4", "scikit-learn>=1.5,<2", "scipy>=1.13", "scikit-image>=0.25"],
+    "detect": ["opencv-python-headless>=4.8,<5", "dlib-bin>=19.24", "mtcnn>=1,<2"],
+    "beam": ["apache-beam>=2.70,<3"],
+    "cluster": ["submitit>=1.5,<2"],
+    "test": ["mypy>=1.15", "packaging>=24", "pytest>=8,<10", "ruff>=0.9", "setuptools>=77"],
+}
+EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
 setup(
     name="dmljax",
-    version="0.1.0",
+    version=VERSION,
     description="DML-Net in JAX: pose-aware and identity-invariant facial expression recognition",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords=[
+        "facial expression recognition",
+        "head pose",
+        "metric learning",
+        "multi-task learning",
+        "loss weighting",
+        "JAX",
+        "Flax",
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.11",
     packages=[*find_packages(include=["dmljax", "dmljax.*"]), "dmljax.configs", "dmljax.launch"],
     package_dir={"dmljax": "dmljax", "dmljax.configs": "configs", "dmljax.launch": "launch"},
-    install_requires=[
-        "absl-py>=2.1,<3",
-        "flax>=0.12,<0.13",
-        "jax>=0.10,<0.12",
-        "ml-collections>=1.0,<2",
-        "numpy>=2.0,<3",
-        "optax>=0.2.5,<0.3",
-        "orbax-checkpoint>=0.11.30,<0.13",
-        "pillow>=10.1",
-        "tensorboardX>=2.6.2,<3",
-        "tqdm>=4.66,<5",
-    ],
-    extras_require={
-        "tensorflow": TENSORFLOW,
-        "report": REPORT,
-        "cluster": CLUSTER,
-        "detect": DETECT,
-        "beam": BEAM,
-        "test": TEST,
-        "all": TENSORFLOW + REPORT + CLUSTER + DETECT + BEAM + TEST,
-    },
-    entry_points={"console_scripts": ["dmljax = dmljax.launch.cli:main"]},
+    package_data={"dmljax": ["py.typed"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["dmljax = dmljax.__main__:main"]},
 )

@@ -63,6 +63,7 @@ def each(
                     env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 )
                 running.append((process, said))
+                assert process.stdin is not None  # a pipe
                 pickle.dump((sys.path, plugins.state()), process.stdin)
                 pickle.dump((do, items[k::workers]), process.stdin)
                 process.stdin.close()

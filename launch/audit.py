@@ -29,16 +29,13 @@ def define(values):
 
 
 def main(values):
-    from dmljax.runs import features, trained
+    from dmljax import extras
     from dmljax.types import UserError
 
-    try:
-        # all of them here, before anything is computed
-        from dmljax.report import audit, plots, probes  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"the audit needs {error.name}, which is not installed; install dmljax[report]"
-        ) from None
+    extras.require("report", "matplotlib", "sklearn", purpose="the audit")
+    from dmljax.report import audit
+    from dmljax.runs import features, trained
+
     if not values.run:
         raise UserError("give one or more run folders: --run=runs/quick")
     names = {Path(run).name: run for run in values.run}

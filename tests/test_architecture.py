@@ -11,11 +11,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
-EVERYONE = {"types", "plugins", "workers"}  # words and helpers that everyone shares
+EVERYONE = {"types", "extras", "plugins", "workers"}  # words and helpers that everyone shares
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
     "types": set(),
+    "extras": {"types"},
     "plugins": {"types"},
     "workers": {"types", "plugins"},
     "durations": {"types"},

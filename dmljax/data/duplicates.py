@@ -49,6 +49,8 @@ def across(samples: Samples, one: np.ndarray, other: np.ndarray, load) -> list[t
     """
     if len(one) * len(other) > MOST_PAIRS:
         return None
+    if samples.hashes is None:
+        raise ValueError(f"{samples.name} has no hashes; read its images first (data.images.read_all)")
     found = []
     chunk = max(1, _ROWS // max(len(other), 1))
     for start in range(0, len(one), chunk):

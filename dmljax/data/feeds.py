@@ -16,7 +16,9 @@ def build(name: str, samples: Samples, *, image_size: int, memory: str, progress
     if name not in FEEDS:
         raise UserError(f"data.feed must be one of {', '.join(FEEDS)}, got '{name}'")
     if name == "resident":
-        from dmljax.data.resident import ResidentFeed as Feed
-    else:
-        from dmljax.data.pipeline import TFDataFeed as Feed
-    return Feed(samples, image_size=image_size, memory=memory, progress=progress)
+        from dmljax.data.resident import ResidentFeed
+
+        return ResidentFeed(samples, image_size=image_size, memory=memory, progress=progress)
+    from dmljax.data.pipeline import TFDataFeed
+
+    return TFDataFeed(samples, image_size=image_size, memory=memory, progress=progress)

@@ -16,6 +16,8 @@ from tqdm import tqdm
 from dmljax.data.duplicates import perceptual_hash
 from dmljax.types import Samples, Skipped, Unreadable, UserError
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
 
 def load(samples: Samples, number: int, size: int) -> np.ndarray:
     """Image `number`, decoded, cut to its box and resized: uint8 [size, size, 3], RGB.
@@ -28,7 +30,7 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
       Unreadable: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says
       which. Or what `samples.read` raises.
     """
-    box = None if samples.boxes is None else tuple(int(edge) for edge in samples.boxes[number])
+    box = None if samples.boxes is None else _whole(samples.boxes[number])
     if box is not None and box[2] <= box[0]:
         box = None
     darkest = samples.darkest[number] if isinstance(samples.darkest, np.ndarray) else samples.darkest
@@ -52,7 +54,7 @@ def fit(raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None, size: in
 
 def decode(
     raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None = None, least: int = 0
-) -> tuple[Image.Image, tuple]:
+) -> tuple[Image.Image, Box]:
     """(RGB image, box within it). With `least`, a JPEG may come smaller, as long as the box keeps that many
     pixels on each side.
 
@@ -78,7 +80,13 @@ def decode(
         else:
             image = image.convert("RGB")
     shrunk = round(width / image.width)  # 1, 2, 4 or 8; sides that it does not divide are rounded up
-    return image, tuple(edge / shrunk for edge in box)
+    left, top, right, bottom = (edge / shrunk for edge in box)
+    return image, (left, top, right, bottom)
+
+
+def _whole(box) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (int(edge) for edge in box)
+    return left, top, right, bottom
 
 
 @contextlib.contextmanager
@@ -90,15 +98,14 @@ def _undecodable():
         raise Unreadable(f"cannot be decoded ({text})", "cannot be decoded") from None
 
 
-def _cut(decoded: tuple[Image.Image, tuple], size: int) -> np.ndarray:
+def _cut(decoded: tuple[Image.Image, Box], size: int) -> np.ndarray:
     image, box = decoded
-    if all(edge == int(edge) for edge in box):
-        # so that resizing does not see what lies outside
-        image = image.crop(tuple(int(edge) for edge in box))
-        box = None
-    if image.size != (size, size) or box is not None:
-        image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(image)
+    if box == _whole(box):  # cropped first, so that resizing does not see what lies outside
+        image = image.crop(_whole(box))
+        if image.size != (size, size):
+            image = image.resize((size, size), Image.Resampling.BILINEAR)
+        return np.asarray(image)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
 def read_all(

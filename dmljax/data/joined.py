@@ -108,7 +108,7 @@ def _poses(sets: list[Samples]) -> list[tuple[str, float]]:
 def _mirror(sets: list[Samples], poses: list[tuple[str, float]]) -> tuple[int, ...]:
     """By yaw; of a pose that is no yaw, what its own set says."""
     names = [name for name, _ in poses]
-    own = {}
+    own: dict[str, str] = {}
     for s in sets:
         common = _common(s)[1]
         own |= {common[k]: common[m] for k, m in enumerate(s.pose_mirror) if m != MISSING}

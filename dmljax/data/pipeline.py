@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dmljax import extras
 from dmljax.data.images import load, read_all
-from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples, UserError
+from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples
 from dmljax.workers import cores
 
 
@@ -26,13 +27,11 @@ class TFDataFeed:
     def __init__(self, samples: Samples, *, image_size: int, memory: str = "device", progress: bool = True):
         del memory  # nothing is kept: images stay on disk
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no greetings in the user's terminal
-        try:
-            import tensorflow as tf
-        except ModuleNotFoundError:
-            raise UserError(
-                "data.feed=tfdata needs TensorFlow, which is not installed; install dmljax[tensorflow], or"
-                " set data.feed=resident"
-            ) from None
+        extras.require(
+            "tensorflow", "tensorflow", purpose="data.feed=tfdata", instead="set data.feed=resident"
+        )
+        import tensorflow as tf
+
         tf.config.set_visible_devices([], "GPU")  # the accelerators belong to JAX
         self._tf, self._size = tf, image_size
         self.samples, _ = read_all(samples, image_size, keep=False, progress=progress)
@@ -66,5 +65,5 @@ class TFDataFeed:
         data = data.with_options(options)
         labels = {EXPRESSION: samples.expression, POSE: samples.pose, IDENTITY: samples.identity}
         for pixels, index in zip(data.as_numpy_iterator(), order):  # the data first: drained, it ends at once
-            batch = {INDEX: index, IMAGE: pixels.reshape(index.shape + (size, size, 3))}
-            yield {**batch, **{key: column[index] for key, column in labels.items()}}
+            images_of = pixels.reshape(index.shape + (size, size, 3))
+            yield {INDEX: index, IMAGE: images_of} | {key: column[index] for key, column in labels.items()}

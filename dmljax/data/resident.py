@@ -25,6 +25,7 @@ class ResidentFeed:
         if memory not in MEMORIES:
             raise UserError(f"data.memory must be device or host, got '{memory}'")
         self.samples, images = read_all(samples, image_size, progress=progress)
+        assert images is not None  # kept by default
         self._content = {
             IMAGE: images,
             EXPRESSION: self.samples.expression,

@@ -210,7 +210,8 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     known = np.all([a >= 0 for a in labels], axis=0)
     number = rng.permutation(np.flatnonzero(known))
-    rest = _Remaining(*(np.unique(a[number], return_inverse=True)[1] for a in labels), number)
+    codes = [np.unique(a[number], return_inverse=True)[1] for a in labels]
+    rest = _Remaining(codes[0], codes[1], codes[2], number)
     tuples = [np.empty((0, TUPLE_SIZE), np.int64)]
     while True:
         obstacles = rest.obstacles()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dmljax import extras
 from dmljax.types import UserError
 
 POINTS, RADIUS = 8, 1
@@ -18,12 +19,9 @@ def pattern():
     Raises:
       UserError: scikit-image is not installed.
     """
-    try:
-        from skimage.feature import local_binary_pattern
-    except ModuleNotFoundError:
-        raise UserError(
-            "descriptors need scikit-image, which is not installed; install dmljax[report]"
-        ) from None
+    extras.require("report", "skimage", purpose="descriptors")
+    from skimage.feature import local_binary_pattern
+
     return lambda image: local_binary_pattern(image, POINTS, RADIUS, method="nri_uniform").astype(np.int64)
 
 

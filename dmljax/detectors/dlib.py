@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dmljax import extras
 from dmljax.detectors import haar
-from dmljax.types import UserError
 
 
 def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
@@ -21,13 +21,10 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     Raises:
       UserError: dlib or OpenCV is not installed.
     """
-    try:
-        import cv2
-        import dlib
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"crop.rule=dlib needs {error.name}, which is not installed; install dmljax[detect]"
-        ) from None
+    extras.require("detect", "cv2", "dlib", purpose="crop.rule=dlib")
+    import cv2
+    import dlib
+
     frontal, otherwise = dlib.get_frontal_face_detector(), haar.build(side=side)
 
     def detect(image: np.ndarray):

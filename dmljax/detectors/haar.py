@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dmljax import extras
 from dmljax.types import UserError
 
 BORDER = 100  # added around it: a face that fills the frame is found, too
@@ -25,12 +26,9 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     Raises:
       UserError: OpenCV is not installed, or is one without cascades.
     """
-    try:
-        import cv2
-    except ModuleNotFoundError:
-        raise UserError(
-            "crop.rule=haar needs OpenCV, which is not installed; install dmljax[detect]"
-        ) from None
+    extras.require("detect", "cv2", purpose="crop.rule=haar")
+    import cv2
+
     if not hasattr(cv2, "CascadeClassifier"):
         raise UserError(
             f"crop.rule=haar needs the cascades of OpenCV 4, and this is {cv2.__version__}; install"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from dmljax.types import UserError
+from dmljax import extras
 
 # scale against `side`, mirrored, contrast evened out: the trio that found most of what the plain search
 # missed on CMU Face Images
@@ -35,16 +35,12 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
       UserError: mtcnn or what it needs is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        with _silent():
-            import cv2
-            from mtcnn import MTCNN
+    with _silent():
+        extras.require("detect,tensorflow", "cv2", "tensorflow", "mtcnn", purpose="crop.rule=mtcnn")
+        import cv2
+        from mtcnn import MTCNN
 
-            network = MTCNN()
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"crop.rule=mtcnn needs {error.name}, which is not installed; install dmljax[detect,tensorflow]"
-        ) from None
+        network = MTCNN()
     even_out = cv2.createCLAHE(2.0, (4, 4))
 
     def search(

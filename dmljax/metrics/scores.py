@@ -62,7 +62,8 @@ def read_off(score: dict) -> dict:
     """A score of counts with what they say: 'scores' by name, 95 % 'intervals' of the accuracies, 'recall'
     per class.
     """
-    scores, intervals, recall = {}, {}, {}
+    scores: dict[str, float] = {}
+    intervals, recall = {}, {}
     for head, matrix in score["confusion"].items():
         counts = np.array(matrix)
         scores |= {f"{head} accuracy": metrics.accuracy(counts), f"{head} macro-F1": metrics.macro_f1(counts)}
@@ -94,7 +95,7 @@ def pool(scores: list[dict]) -> dict:
 
 def validation_scores(found: dict[str, np.ndarray], samples: Samples) -> dict[str, float]:
     """Accuracies and losses of predictions; 'loss' is the sum of the heads' cross-entropies."""
-    scores = {}
+    scores: dict[str, float] = {}
     for head, labels in ((EXPRESSION, samples.expression), (POSE, samples.pose)):
         if head in found and (labels[found[INDEX]] >= 0).any():
             true = labels[found[INDEX]]

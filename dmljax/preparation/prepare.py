@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dmljax import config as configuration
+from dmljax import extras
 from dmljax.data.images import read_all
 from dmljax.preparation import crop, inventory, prepared, shards
 from dmljax.preparation import locate as locating
@@ -140,6 +141,9 @@ def prepare(
             "dataset.labels are added when a run is trained, not when a set is prepared; leave the field"
             " empty here"
         )
+    if beam is not None:
+        extras.require("beam", "apache_beam", purpose="--beam", instead="leave it out")
+    prepared.check_formats(formats)
     pictures = _make_pictures(source(config)(), workers, progress)
     own = {key: value for key, value in configuration.options(config, "dataset").items() if key not in WHERE}
     plan = shards.plan(

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dmljax import extras
 from dmljax.preparation import inventory
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, POSE, Protocol, Samples, UserError
 
@@ -115,15 +116,23 @@ def _shard_path(folder: Path, name: str, kind: str, shard: int, shards: int) -> 
     return folder / f"{name}-{SPLIT}.{kind}-{shard:05d}-of-{shards:05d}"
 
 
+def check_formats(formats) -> None:
+    """Raises a UserError where a format needs packages that are not installed."""
+    if set(formats) & set(_RECORDS):
+        _tfds()
+
+
 def _tfds():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import tensorflow_datasets as tfds
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"this prepared format needs {error.name}, which is not installed; install dmljax[tensorflow], or"
-            " use --formats=array"
-        ) from None
+    extras.require(
+        "tensorflow",
+        "tensorflow",
+        "tensorflow_datasets",
+        purpose="the formats array_record and tfrecord",
+        instead="use --formats=array",
+    )
+    import tensorflow_datasets as tfds
+
     return tfds
 
 

@@ -177,11 +177,9 @@ def _candidates(made: Plan, shard: int) -> range:
 
 
 def _by_beam(made: Plan, missing: list[int], options: list[str]) -> None:
-    try:
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-    except ModuleNotFoundError:
-        raise UserError("--beam needs Apache Beam, which is not installed; install dmljax[beam]") from None
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
     with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
         pipeline | beam.Create(missing) | beam.Reshuffle() | beam.Map(Shard(made))  # noqa: B018 (Beam's way of building)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax import extras
 from dmljax.report import tables
 from dmljax.types import UserError
 
@@ -33,9 +34,11 @@ def report(folder: Path) -> str:
 
 def _pictures(folder: Path, score: dict, title: str) -> str:
     try:
-        from dmljax.report import plots
-    except ModuleNotFoundError:
-        return " (no pictures: matplotlib is not installed; install dmljax[report])"
+        extras.require("report", "matplotlib", purpose="pictures")
+    except UserError as missing:
+        return f" (no pictures: {missing})"
+    from dmljax.report import plots
+
     for head, counts in score["confusion"].items():
         plots.confusion(
             np.array(counts), score["names"][head], folder / f"confusion_{head}.png", title=f"{title}: {head}"

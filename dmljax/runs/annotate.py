@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from dmljax import extras
 from dmljax.data import feeds
 from dmljax.preparation import annotations, opening, sheet
 from dmljax.runs.predict import Predictor
@@ -60,6 +61,7 @@ def annotate(
     Raises:
       UserError: the run has no pose head, or a set is not there.
     """
+    extras.require("report", "sklearn", purpose="annotations")
     if not opened.config.model.pose_head:
         raise UserError(f"'{opened.run}' has no pose head; annotate with a run that has one")
     config = opened.config.copy_and_resolve_references()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dmljax import plugins
+from dmljax import extras, plugins
 from dmljax.metrics import scores
 from dmljax.runs import evaluate as evaluation
 from dmljax.runs import record, sets
@@ -47,12 +47,7 @@ def fit(
     Raises:
       UserError: an unknown descriptor, a set that cannot be read, or too few people.
     """
-    try:
-        import sklearn  # noqa: F401  (asked for here, before the pictures are described)
-    except ModuleNotFoundError:
-        raise UserError(
-            "support vector machines need scikit-learn, which is not installed; install dmljax[report]"
-        ) from None
+    extras.require("report", "sklearn", purpose="support vector machines")
     describe = plugins.load("descriptors", descriptor).build()
     start.check_same(run, config)
     config = config.copy_and_resolve_references()

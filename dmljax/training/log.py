@@ -12,9 +12,9 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from dmljax import extras
 from dmljax.types import UserError
 
 FILE = "train.jsonl"
@@ -43,7 +43,6 @@ class Log:
         self._board = None
         if write:
             self._forget_after(step)
-            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
         self.bar = tqdm(
             total=whole,
             initial=step,
@@ -54,6 +53,19 @@ class Log:
             dynamic_ncols=True,
         )
         self._started, self._from = time.monotonic(), step
+        if write:
+            self._open_board(run / "tensorboard", step)
+
+    def _open_board(self, folder: Path, step: int) -> None:
+        """TensorBoard's event file, which a run can do without."""
+        try:
+            extras.require("tensorboard", "tensorboardX", purpose="TensorBoard")
+        except UserError as missing:
+            self.say(f"no {folder.name}/: {missing}")
+            return
+        from tensorboardX import SummaryWriter
+
+        self._board = SummaryWriter(str(folder), purge_step=step + 1)
 
     def _forget_after(self, step: int) -> None:
         """Lines of steps that a stopped run had logged after its last checkpoint are written again."""
@@ -114,7 +126,7 @@ class Log:
             return
         with open(self._path, "a") as file:
             file.write(json.dumps(record) + "\n")
-        for key, value in record.items():
+        for key, value in record.items() if self._board else ():
             if key not in ("step", "epoch") and isinstance(value, float):
                 self._board.add_scalar(key, value, record["step"])
 

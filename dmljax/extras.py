@@ -1,0 +1,29 @@
+"""Packages that only some of the work needs: one line names the extra that brings a missing one."""
+
+from __future__ import annotations
+
+import importlib
+
+from dmljax.types import UserError
+
+
+def require(extra: str, *modules: str, purpose: str, instead: str = "") -> None:
+    """Imports the modules, so that a missing package is told before the work begins.
+
+    Args:
+      extra: of setup.py's `extras_require`; several with a comma between them.
+      modules: as they are imported, 'matplotlib'.
+      purpose: what needs them, a noun: 'reports', 'crop.rule=haar'.
+      instead: what can be done without them, 'use --formats=array'; empty: nothing.
+
+    Raises:
+      UserError: one of them, or a package that it imports itself, is not installed.
+    """
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"{error.name or module}, needed for {purpose}, is not installed; install dmljax[{extra}]"
+                + (f", or {instead}" if instead else "")
+            ) from None
