@@ -20,14 +20,14 @@ def define(values):
 
 
 def main(values):
+    from dmljax import extras
     from dmljax.types import UserError
 
     if not values.file:
         raise UserError("give the file: dmljax check plugins/weightings/record.py")
-    try:
-        from dmljax.contracts import check
-    except ModuleNotFoundError as error:
-        raise UserError(f"checks need {error.name}, which is not installed; install dmljax[test]") from None
+    extras.require("test", "pytest", purpose="checks")
+    from dmljax.contracts import check
+
     return check.check(values.file, values.family)
 
 

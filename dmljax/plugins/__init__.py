@@ -148,11 +148,11 @@ def _add(family: str, found: dict[str, _Found], more: Iterator[tuple[str, _Found
 
 def _own(family: str) -> Iterator[tuple[str, _Found]]:
     package = importlib.import_module(PACKAGES.get(family, f"dmljax.{family}"))
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.name.startswith("_"):
-            where = str(Path(module.module_finder.path) / f"{module.name}.py")
-            load = functools.partial(importlib.import_module, f"{package.__name__}.{module.name}")
-            yield module.name, _Found(where, load)
+    for folder in package.__path__:
+        for module in pkgutil.iter_modules([folder]):
+            if not module.name.startswith("_"):
+                load = functools.partial(importlib.import_module, f"{package.__name__}.{module.name}")
+                yield module.name, _Found(str(Path(folder) / f"{module.name}.py"), load)
 
 
 @functools.cache

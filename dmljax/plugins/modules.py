@@ -36,8 +36,9 @@ def load_file(path: str | os.PathLike, family: str) -> ModuleType:
       UserError: it cannot be imported, or lacks an agreed name.
     """
     module = import_file(path, family)
-    check_names(family, module, module.__file__)
-    imported[module.__name__] = (family, module.__file__)
+    file = str(module.__file__)
+    check_names(family, module, file)
+    imported[module.__name__] = (family, file)
     return module
 
 
@@ -53,6 +54,7 @@ def import_file(path: str | os.PathLike, kind: str) -> ModuleType:
     name = f"dmljax_plugin_{kind}_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None  # it is a .py file
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
