@@ -42,7 +42,7 @@ setup(
     description="DML-Net in JAX: pose-aware and identity-invariant facial expression recognition",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     keywords=[
         "facial expression recognition",

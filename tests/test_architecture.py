@@ -1,9 +1,6 @@
-"""Who may import what; and that nothing needs TensorFlow that should not."""
+"""Who may import what."""
 
 import ast
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -146,39 +143,3 @@ def test_only_programs_read_the_command_line_and_no_docstring_is_data():
         for node in nodes:
             assert not (isinstance(node, ast.Attribute) and node.attr in ("argv", "__doc__")), path
             assert not (isinstance(node, ast.Name) and node.id == "__doc__"), path
-
-
-BLOCKED = """
-import sys
-for name in ("tensorflow", "tensorflow_datasets"):
-    sys.modules[name] = None
-import dmljax
-from dmljax.configs import quick
-from dmljax.runs.loop import train
-from dmljax.runs.evaluate import evaluate
-from dmljax.runs.speed import measure
-config = quick.get_config()
-config.dataset.synthetic.identities = 5
-config.data.image_size = 24
-config.backbone.resnet.width = 4
-config.backbone.resnet.stages = (1,)
-config.train.duration = "2 steps"
-heard = []
-assert train(config, sys.argv[1], progress=False, say=heard.append).signal == 0
-assert heard[0].startswith("synthetic: 175 images") and heard[1].startswith("first epoch:")
-assert evaluate(sys.argv[1], progress=False).score["people"] == 1
-small = dict(image=24, batch=10, width=4, stages=["1"], dtype="f32", steps=1, warmup=1)
-assert measure(mode="train", device="cpu", **small)["mode"] == "train"
-"""
-
-
-def test_training_evaluation_and_benchmark_run_without_tensorflow(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"XLA_FLAGS": ""},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / "run" / "evaluation" / "metrics.json").exists() and done.stdout == ""
