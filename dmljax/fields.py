@@ -120,7 +120,7 @@ def of_plugin(plugin: str, defaults: Mapping[str, Any]) -> dict[str, Field]:
 
 def flatten(tree: Mapping, prefix: str = "") -> dict[str, Any]:
     """Nested dict -> 'a.b.c' -> value."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat

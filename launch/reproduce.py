@@ -24,14 +24,8 @@ def define(values):
 
 
 def main(values):
-    from dmljax.types import UserError
+    from dmljax.studies import reproduce as reproduction
 
-    try:
-        from dmljax.studies import reproduce as reproduction
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"tables and figures need {error.name}, which is not installed; install dmljax[report]"
-        ) from None
     outcome = reproduction.reproduce(values.item, values.config, _studies.options(values), test=values.test)
     return _studies.tell(outcome, outcome.parts)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dmljax import extras
 from dmljax.studies import members, results
 from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
-from dmljax.types import UserError
 
 
 def compare(config, strategies: list[str], options: StudyOptions) -> Outcome:
@@ -20,12 +20,9 @@ def compare(config, strategies: list[str], options: StudyOptions) -> Outcome:
       UserError: an unknown strategy; seeds or folds that are none; a folder with another study; or the
         report's libraries are not installed.
     """
-    try:
-        from dmljax.report import comparison
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"a comparison's tables need {error.name}, which is not installed; install dmljax[report]"
-        ) from None
+    extras.require("report", "matplotlib", "scipy", purpose="comparisons")
+    from dmljax.report import comparison
+
     folder = Path(options.folder)
     planned = members.of_strategies(config, strategies, options.seeds, options.folds, folder)
     failures = run_missing(config, planned, options)

@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dmljax import plugins
+from dmljax import extras, plugins
 from dmljax.studies.members import COST, TRAIN, Failure, Member
 from dmljax.types import TUPLE_SIZE, UserError
 
@@ -232,10 +232,9 @@ def _executor(name: str, options: dict[str, Any], logs: Path):
         raise UserError(
             f"cluster must be one of {', '.join(CLUSTERS)}; got '{name}'.{plugins.nearest(name, CLUSTERS)}"
         )
-    try:
-        import submitit
-    except ModuleNotFoundError:
-        raise UserError("a cluster needs submitit, which is not installed; install dmljax[cluster]") from None
+    extras.require("cluster", "submitit", purpose="a cluster")
+    import submitit
+
     try:
         executor = submitit.AutoExecutor(folder=logs, cluster=name)
         executor.update_parameters(**{"timeout_min": TIMEOUT_MIN} | options)

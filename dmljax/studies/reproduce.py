@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from dmljax import plugins
+from dmljax import extras, plugins
 from dmljax.report import page, parts
 from dmljax.studies import members, results
 from dmljax.studies.members import Failure, Member
@@ -68,8 +68,10 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
       test: another set for the items that test on one, 'name:folder'.
 
     Raises:
-      UserError: an unknown item, a configuration that it cannot take, or a folder with another study.
+      UserError: an unknown item, a configuration that it cannot take, or a folder with another study; or the
+        report's libraries are not installed.
     """
+    extras.require("report", "matplotlib", "sklearn", purpose="the paper's tables and figures")
     folder = Path(options.folder)
     request = Request(config, options.seeds, options.folds, folder, test)
     members.check_numbers(config, options.seeds, options.folds)

@@ -18,9 +18,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
+from dmljax import extras
 from dmljax.types import CHECKPOINTS, UserError
+
+extras.require("checkpoints", "orbax.checkpoint", purpose="the checkpoints of a run")
+import orbax.checkpoint as ocp  # noqa: E402  (asked for first)
 
 SETTLE_S = 1.0  # after a failed save: silence for so long means that no write is under way any more
 
