@@ -1,4 +1,4 @@
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,17 @@ def build(**fields):
     return DMLNet(BACKBONE, 7, fields.pop("poses", 5), fused=12, embedding=6, hidden=8, **fields)
 
 
-def initial(net, size=24):
-    return net.init(jax.random.key(0), jnp.zeros((1, size, size, 3)), train=False)
+def create(net, key):
+    return net.init(key, jnp.zeros((1, 24, 24, 3)), train=False)
+
+
+@cache
+def initial(net):
+    return jax.jit(partial(create, net))(jax.random.key(0))
+
+
+def shapes(net):
+    return jax.eval_shape(partial(create, net), jax.random.key(0))
 
 
 def test_standardise_against_the_definition(rng):
@@ -43,9 +52,8 @@ def test_fusion_and_embedding_by_hand(rng):
     net = build()
     images = rng.integers(0, 256, (3, 24, 24, 3)).astype(np.uint8)
     variables = initial(net)
-    out, seen = net.apply(
-        variables, jnp.asarray(images), train=False, capture_intermediates=True, mutable=["intermediates"]
-    )
+    capture = {"train": False, "capture_intermediates": True, "mutable": ["intermediates"]}
+    out, seen = jax.jit(partial(net.apply, **capture))(variables, jnp.asarray(images))
     v1, v2, v3 = (
         np.asarray(seen["intermediates"]["trunk"][r]["__call__"][0], np.float64)
         for r in ("face", "eyes", "mouth")
@@ -81,23 +89,24 @@ def test_initial_deviations_of_table_1():
 @pytest.mark.parametrize("branches", [("face",), ("face", "eyes", "mouth"), ("mouth",), ("face", "mouth")])
 def test_branches_can_be_taken_away(branches):
     net = build(branches=branches)
-    params = initial(net)["params"]["trunk"]
+    params = shapes(net)["params"]["trunk"]
     assert {r for r in ("face", "eyes", "mouth") if r in params} == set(branches)
     assert ("local" in params["fusion"]) == (branches != ("face",))
 
 
 def test_without_a_pose_head():
     net = build(poses=0)
-    variables = initial(net)
+    variables = shapes(net)
     assert "pose_head" not in variables["params"]
-    assert net.apply(variables, jnp.zeros((2, 24, 24, 3)), train=False).pose_logits is None
+    apply = partial(net.apply, train=False)
+    assert jax.eval_shape(apply, variables, jnp.zeros((2, 24, 24, 3))).pose_logits is None
 
 
 def test_batch_norm_spreads_the_embedding(rng):
     images = jnp.asarray(rng.integers(0, 256, (8, 24, 24, 3)), jnp.uint8)
     net = build(batch_norm=True)
     variables = initial(net)
-    out, new = net.apply(variables, images, train=True, mutable=["batch_stats"])
+    out, new = jax.jit(partial(net.apply, train=True, mutable=["batch_stats"]))(variables, images)
     np.testing.assert_allclose(np.mean(out.embedding, 0), 0, atol=1e-4)
     assert {"embedding_norm", "fusion"} <= new["batch_stats"]["trunk"].keys()
 
@@ -106,5 +115,6 @@ def test_brightness_and_contrast_do_not_matter(rng):
     images = jnp.float32(rng.uniform(0, 255, (2, 24, 24, 3)))
     net = build()
     variables = initial(net)
-    a, b = (net.apply(variables, x, train=False).embedding for x in (images, 0.4 * images + 30))
+    apply = jax.jit(partial(net.apply, train=False))
+    a, b = (apply(variables, x).embedding for x in (images, 0.4 * images + 30))
     np.testing.assert_allclose(a, b, atol=1e-4)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,20 @@ def shapes(model, size=32):
     return jax.eval_shape(
         lambda k: model.init(k, jnp.zeros((1, size, size, 3)), train=False), jax.random.key(0)
     )
+
+
+def initial(model, images):
+    return jax.jit(partial(model.init, train=False))(jax.random.key(0), images)
+
+
+def loss_and_gradient(model, variables, images):
+    """Of the sum of the features' squares, in training."""
+
+    def loss(params):
+        apply = partial(model.apply, train=True, mutable=["batch_stats"])
+        return (apply({**variables, "params": params}, images)[0] ** 2).sum()
+
+    return jax.jit(jax.value_and_grad(loss))(variables["params"])
 
 
 # Published counts without the 1000-class layer: 11,689,512 - 513,000 and so on.
@@ -29,7 +45,7 @@ def test_published_parameter_counts(depth, count, features):
 def test_the_stride_of_a_bottleneck_is_in_its_3x3(rng):
     """Version 1.5. With the shortcut and all but one path silenced, the block sees every row of its input."""
     model = resnet.build(depth=50, width=4, stages=(1, 1), convolution="xla")
-    variables = model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
+    variables = shapes(model)
     kernels = variables["params"]["stage2_block1"]
     assert kernels["conv1"]["kernel"].shape == (1, 1, 16, 8) and kernels["conv2"]["kernel"].shape == (
         3,
@@ -59,16 +75,8 @@ def test_convolutions_as_matrix_products_are_convolutions(rng, depth, stem):
     xla, matmul = (
         resnet.build(depth=depth, width=4, stages=(1, 2), stem=stem, convolution=c) for c in ("xla", "matmul")
     )
-    variables = xla.init(jax.random.key(0), images, train=False)
-
-    def run(model):
-        return jax.value_and_grad(
-            lambda p: (
-                model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2
-            ).sum()
-        )
-
-    a, b = (run(m)(variables["params"]) for m in (xla, matmul))
+    variables = initial(xla, images)
+    a, b = (loss_and_gradient(model, variables, images) for model in (xla, matmul))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), a, b)
 
 
@@ -96,30 +104,22 @@ def test_the_stems_maximum_and_its_gradient_are_those_of_a_loop(rng, method, hei
 def test_rematerialisation_changes_nothing(rng):
     images = jnp.float32(rng.normal(size=(2, 24, 24, 3)))
     plain, saving = (resnet.build(depth=18, width=4, stages=(1, 1), remat=r) for r in (False, True))
-    variables = plain.init(jax.random.key(0), images, train=False)
-
-    def gradient(model):
-        return jax.grad(
-            lambda p: (
-                model.apply({**variables, "params": p}, images, train=True, mutable=["batch_stats"])[0] ** 2
-            ).sum()
-        )
-
-    a, b = (gradient(m)(variables["params"]) for m in (plain, saving))
+    variables = initial(plain, images)
+    a, b = (loss_and_gradient(model, variables, images) for model in (plain, saving))
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5), a, b)
 
 
 def test_bfloat16_activations_keep_float32_parameters_and_features(rng):
     model = resnet.build(depth=18, width=4, stages=(1,), dtype=jnp.bfloat16)
+    train = {"train": True, "mutable": ["batch_stats"]}
     images = jnp.float32(rng.normal(size=(2, 24, 24, 3)))
     with jax.numpy_dtype_promotion("standard"):
-        variables = model.init(jax.random.key(0), images, train=False)
+        variables = initial(model, images)
     assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(variables))
     with jax.numpy_dtype_promotion("standard"):  # BatchNorm normalises bfloat16 by float32 statistics
-        out, _ = model.apply(variables, images, train=True, mutable=["batch_stats"])
-    full, _ = resnet.build(depth=18, width=4, stages=(1,)).apply(
-        variables, images, train=True, mutable=["batch_stats"]
-    )
+        out, _ = jax.jit(partial(model.apply, **train))(variables, images)
+    whole = resnet.build(depth=18, width=4, stages=(1,))
+    full, _ = jax.jit(partial(whole.apply, **train))(variables, images)
     assert out.dtype == jnp.float32
     np.testing.assert_allclose(out, full, rtol=0.05, atol=0.05)
 
@@ -135,10 +135,11 @@ def test_all_scales_are_the_pooled_stages_side_by_side(rng):
     last, every = (
         resnet.build(depth=18, width=4, stages=(1, 1, 1), stem="small", scales=s) for s in ("last", "all")
     )
-    variables = last.init(jax.random.key(0), images, train=False)
-    found = every.apply(variables, images, train=False)
+    variables = initial(last, images)
+    apply = lambda model, held: jax.jit(partial(model.apply, train=False))(held, images)
+    found = apply(every, variables)
     first = resnet.build(depth=18, width=4, stages=(1,), stem="small")
     kept = {c: {k: v for k, v in variables[c].items() if "stem" in k or "stage1" in k} for c in variables}
     assert found.shape == (2, 4 + 8 + 16)
-    np.testing.assert_allclose(found[:, -16:], last.apply(variables, images, train=False), rtol=1e-6)
-    np.testing.assert_allclose(found[:, :4], first.apply(kept, images, train=False), rtol=1e-6)
+    np.testing.assert_allclose(found[:, -16:], apply(last, variables), rtol=1e-6)
+    np.testing.assert_allclose(found[:, :4], apply(first, kept), rtol=1e-6)

@@ -1,7 +1,7 @@
 """The step on one device and on several, with one micro-batch and several."""
 
 import dataclasses
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,13 @@ def network(axis_name=AXIS):
         deviation=0.3,
         softmax_deviation=0.3,
     )
+
+
+@cache
+def initial():
+    """The first parameters and statistics, whatever the device axis."""
+    images = jnp.zeros((1, SIZE, SIZE, 3))
+    return jax.jit(partial(network(None).init, train=False))(jax.random.key(0), images)
 
 
 def program(weighting, net, **fields):
@@ -92,7 +99,7 @@ def undivided(batch):
 def run(devices, weighting, *, steps=13, accumulate=1, **fields):
     net = network()
     made = program(weighting, net, **fields)
-    variables = network(None).init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    variables = initial()
     held = state.create(variables, made.optimizer, weighting, tuple(made.terms))
     held = replicate(held, jax.devices()[:devices])
     traced = []
@@ -145,7 +152,7 @@ def test_gradients_are_those_of_the_whole_batch_without_any_axis():
     """The pmapped update of one step against the same step without a device axis."""
     net = network(None)
     made = program(equal.build(), net)
-    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    variables = initial()
     held = state.create(variables, made.optimizer, made.weighting, tuple(made.terms))
     (batch,) = batches(1)
     expected, logs = jax.jit(partial(train_step, program=made, axis_name=None))(held, undivided(batch))
@@ -188,9 +195,8 @@ def test_strategies_that_need_losses_see_all_micro_batches():
 
 def test_a_frozen_head_stays_as_it_was_moments_and_all():
     start, _ = run(1, equal.build(), steps=1, first_steps=2)
-    net = network(None)
-    initial = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)["params"]
-    close(start.params["pose_head"], initial["pose_head"], 0)
+    before = initial()["params"]
+    close(start.params["pose_head"], before["pose_head"], 0)
     assert int(start.optimizer["pose_head"].count) == 0 and int(start.optimizer["trunk"].count) == 1
     later, logs = run(1, equal.build(), steps=3, first_steps=2)
     assert int(later.optimizer["pose_head"].count) == 1
@@ -205,7 +211,7 @@ def test_the_resident_table_gives_what_images_in_the_batch_give():
     (batch,) = batches(1)
     net = network(None)
     made = program(equal.build(), net)
-    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    variables = initial()
     held = state.create(variables, made.optimizer, made.weighting, tuple(made.terms))
     order = np.random.default_rng(0).permutation(len(batch[INDEX])).astype(np.int32)
     table = {k: v for k, v in batch.items() if k != INDEX}
@@ -280,7 +286,7 @@ def test_the_gram_matrix_of_the_representation():
 
     strategy = Weighting(lambda tasks: (), update, frozenset({"gram"}))
     made = program(strategy, net, gradients_on="rep")._replace(augment=augment.Options())
-    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    variables = initial()
     held = state.create(variables, made.optimizer, strategy, tuple(made.terms))
     (batch,) = batches(1)
     rows = undivided(batch)
@@ -333,7 +339,7 @@ def test_heads_may_be_trained_by_their_losses_in_full(needs, source):
 def test_conflicts_are_the_cosines_of_the_tasks_gradients():
     net = network(None)
     made = program(equal.build(), net)._replace(augment=augment.Options())
-    variables = net.init(jax.random.key(0), jnp.zeros((1, SIZE, SIZE, 3)), train=False)
+    variables = initial()
     held = state.create(variables, made.optimizer, made.weighting, tuple(made.terms))
     (batch,) = batches(1)
     found = jax.jit(partial(conflict_step, program=made, axis_name=None))(held, undivided(batch))
