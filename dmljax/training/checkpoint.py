@@ -22,10 +22,10 @@ import numpy as np
 from dmljax import extras
 from dmljax.types import CHECKPOINTS, UserError
 
-SETTLE_S = 1.0  # after a failed save: silence for so long means that no write is under way any more
-
 extras.require("checkpoints", "orbax.checkpoint", purpose="the checkpoints of a run")
 import orbax.checkpoint as ocp  # noqa: E402  (asked for first)
+
+SETTLE_S = 1.0  # after a failed save: silence for so long means that no write is under way any more
 
 
 class Checkpoints:

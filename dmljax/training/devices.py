@@ -30,7 +30,6 @@ def set_up_compiler(*, training: bool = False) -> None:
     if not jax.config.jax_compilation_cache_dir:  # JAX fills it from the environment
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
-    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
     flags = os.environ.get("XLA_FLAGS", "")
     if (
