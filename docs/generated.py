@@ -1,0 +1,111 @@
+"""What pages say that the code knows better: fields, commands, strategies, the examples' cells.
+
+A page asks for it by a comment such as `<!-- made from the code: fields -->`.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from pathlib import Path
+from unittest import mock
+
+import jupytext
+from absl import flags
+
+from dmljax import fields as declared
+from dmljax import weightings
+
+HERE = Path(__file__).parent
+MARK = re.compile(r"<!-- made from the code: (\w+)(?: (\w+))? -->")
+
+
+def fill(app, page: str, source: list[str]) -> None:
+    """Puts in place what the page asks for."""
+    makers = {"fields": fields, "commands": commands, "strategies": strategies, "example": example}
+    source[0] = MARK.sub(lambda found: makers[found[1]](*filter(None, [found[2]])), source[0])
+
+
+def fields() -> str:
+    """Every field of a configuration, a section each; plug-ins' options below their own headings."""
+    from dmljax.configs import base
+
+    lines, heading = [], ""
+    for row in declared.rows(base.declarations()):
+        section = row.name.rpartition(".")[0] or "the run"
+        if section != heading:
+            heading = section
+            lines += ["", f"## {section}", ""]
+        unit = f" Unit: {row.unit}." if row.unit else ""
+        lines += [f"`{row.name}` = `{row.default}`", f": {row.meaning}{unit} *{row.range}*", ""]
+    return "\n".join(lines)
+
+
+def commands() -> str:
+    """Every command: its help and its flags."""
+    parts = []
+    for name in importlib.import_module("dmljax.launch.cli").commands():
+        program = importlib.import_module(f"dmljax.launch.{name}")
+        text = ast.get_docstring(ast.parse(Path(program.__file__).read_text(encoding="utf-8")))
+        values = flags.FlagValues()
+        with mock.patch.object(sys, "argv", ["dmljax"]):
+            program.define(values)
+        parts += [f"## {name}", "", _help(text), "", *(_flag(values[flag]) for flag in sorted(values))]
+    return "\n".join(parts)
+
+
+def _flag(flag) -> str:
+    name, default, meaning = flag.name, flag.default, flag.help
+    shown = ",".join(map(str, default)) if isinstance(default, list) else default
+    value = "" if shown in ("", None) else f"={shown}"
+    if isinstance(default, bool):
+        return f"`--{'no' if default else ''}{name}`\n: {'not: ' if default else ''}{_escaped(meaning)}\n"
+    return f"`--{name}{value}`\n: {_escaped(meaning)}\n"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([<>*_\[\]])", r"\\\1", text)
+
+
+def _help(text: str) -> str:
+    """A program's help as Markdown: indented lines become a block of code."""
+    fenced = re.sub(r"((?:^ {4}.*\n?)+)", lambda m: f"```\n{_unindented(m[1])}\n```\n", text, flags=re.M)
+    return "".join(
+        part if k % 2 else _escaped(part) for k, part in enumerate(re.split(r"(```.*?```)", fenced, flags=re.S))
+    )
+
+
+def _unindented(block: str) -> str:
+    return "\n".join(line[4:] for line in block.rstrip().splitlines())
+
+
+def strategies() -> str:
+    """Every strategy of the package: what its file says, and its function."""
+    parts = []
+    for name in weightings.names():
+        parts += [
+            f"## {name}",
+            "",
+            "```{eval-rst}",
+            f".. automodule:: dmljax.weightings.strategies.{name}",
+            "",
+            f".. autofunction:: dmljax.weightings.{name}",
+            "```",
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def example(name: str) -> str:
+    """The cells of a script in examples/: text as text, code as code; the first heading is the page's own."""
+    notebook = jupytext.read(HERE.parent / "examples" / f"{name}.py")
+    parts = []
+    for k, cell in enumerate(notebook.cells):
+        text = cell.source
+        if cell.cell_type == "markdown":
+            parts.append(text.partition("\n")[2] if k == 0 else text)
+        else:
+            parts.append(f"```python\n{text}\n```")
+    return "\n\n".join(parts)
