@@ -17,7 +17,7 @@ version = release = dmljax.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["generated"]
 default_role = "code"  # docstrings write names in single backticks
-suppress_warnings = ["misc.highlighting_failure"]
+suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = "dmljax"
@@ -47,4 +47,4 @@ copybutton_prompt_is_regexp = True
 
 def setup(app):
     app.connect("source-read", generated.fill)
-    app.connect("autodoc-process-docstring", docstrings.equations, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", docstrings.tidy, priority=400)  # before napoleon

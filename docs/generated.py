@@ -20,12 +20,21 @@ from dmljax import weightings
 
 HERE = Path(__file__).parent
 MARK = re.compile(r"<!-- made from the code: (\w+)(?: (\w+))? -->")
+# Markdown beside the site, which is no page of it, is offered as a file.
+OUTSIDE = re.compile(r"\[([^]]+)\]\(((?:\.\./)+benchmarks/[^)#]+\.md)\)")
 
 
 def fill(app, page: str, source: list[str]) -> None:
     """Puts in place what the page asks for."""
-    makers = {"fields": fields, "commands": commands, "strategies": strategies, "example": example}
-    source[0] = MARK.sub(lambda found: makers[found[1]](*filter(None, [found[2]])), source[0])
+    makers = {
+        "fields": fields,
+        "commands": commands,
+        "strategies": strategies,
+        "families": families,
+        "example": example,
+    }
+    text = MARK.sub(lambda found: makers[found[1]](*filter(None, [found[2]])), source[0])
+    source[0] = OUTSIDE.sub(r"{download}`\1 <\2>`", text)
 
 
 def fields() -> str:
@@ -59,9 +68,9 @@ def commands() -> str:
 def _flag(flag) -> str:
     name, default, meaning = flag.name, flag.default, flag.help
     shown = ",".join(map(str, default)) if isinstance(default, list) else default
-    value = "" if shown in ("", None) else f"={shown}"
     if isinstance(default, bool):
-        return f"`--{'no' if default else ''}{name}`\n: {'not: ' if default else ''}{_escaped(meaning)}\n"
+        return f"`--{name}`, `--no{name}`\n: {_escaped(meaning)} (default: {'yes' if default else 'no'})\n"
+    value = "" if shown in ("", None) else f"={shown}"
     return f"`--{name}{value}`\n: {_escaped(meaning)}\n"
 
 
@@ -96,6 +105,13 @@ def strategies() -> str:
             "",
         ]
     return "\n".join(parts)
+
+
+def families() -> str:
+    """Pages of docs/weightings/, by their names."""
+    pages = sorted(path.stem for path in (HERE / "weightings").glob("*.md"))
+    lines = ["```{toctree}", ":hidden:", "", *(f"weightings/{page}" for page in pages), "```"]
+    return "\n".join(lines) if pages else ""
 
 
 def example(name: str) -> str:
