@@ -11,6 +11,7 @@ REPORT = ["matplotlib>=3.9,<4", "scikit-learn>=1.5,<2", "scipy>=1.13", "scikit-i
 DETECT = ["opencv-python-headless>=4.8,<5", "dlib-bin>=19.24", "mtcnn>=1,<2"]
 BEAM = ["apache-beam>=2.70,<3"]
 CLUSTER = ["submitit>=1.5,<2"]
+DOCS = ["furo>=2024.8", "jupytext>=1.16,<2", "myst-parser>=4", "sphinx>=8", "sphinx-copybutton>=0.5"]
 TEST = ["pytest>=8,<10", "ruff>=0.9"]
 
 setup(
@@ -38,8 +39,9 @@ setup(
         "cluster": CLUSTER,
         "detect": DETECT,
         "beam": BEAM,
+        "docs": DOCS,
         "test": TEST,
-        "all": TENSORFLOW + REPORT + CLUSTER + DETECT + BEAM + TEST,
+        "all": TENSORFLOW + REPORT + CLUSTER + DETECT + BEAM + DOCS + TEST,
     },
     entry_points={"console_scripts": ["dmljax = dmljax.launch.cli:main"]},
 )

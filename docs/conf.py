@@ -16,6 +16,8 @@ version = release = dmljax.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["generated"]
+smartquotes = False  # --flags and quoted names are meant as they stand
+highlight_language = "none"
 default_role = "code"  # docstrings write names in single backticks
 suppress_warnings = ["toc.empty_glob"]
 

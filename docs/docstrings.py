@@ -17,7 +17,7 @@ def tidy(app, what, name, obj, options, lines: list[str]) -> None:
             found = SECTION.match(line)
             section, literal = (found[1] if found else section if line.startswith(" ") else ""), False
         if indented and not section and not literal and k and not lines[k - 1].strip():
-            result += ["::", ""]
+            result += [".. code-block:: text", "   :class: equation", ""]
             literal = True
         result.append(line if literal or section.startswith("Example") else _escaped(line))
     lines[:] = result

@@ -82,7 +82,8 @@ def _help(text: str) -> str:
     """A program's help as Markdown: indented lines become a block of code."""
     fenced = re.sub(r"((?:^ {4}.*\n?)+)", lambda m: f"```\n{_unindented(m[1])}\n```\n", text, flags=re.M)
     return "".join(
-        part if k % 2 else _escaped(part) for k, part in enumerate(re.split(r"(```.*?```)", fenced, flags=re.S))
+        part if k % 2 else _escaped(part)
+        for k, part in enumerate(re.split(r"(```.*?```)", fenced, flags=re.S))
     )
 
 
@@ -91,15 +92,13 @@ def _unindented(block: str) -> str:
 
 
 def strategies() -> str:
-    """Every strategy of the package: what its file says, and its function."""
+    """Every strategy of the package: its function, with equation, source, cost and an example."""
     parts = []
     for name in weightings.names():
         parts += [
             f"## {name}",
             "",
             "```{eval-rst}",
-            f".. automodule:: dmljax.weightings.strategies.{name}",
-            "",
             f".. autofunction:: dmljax.weightings.{name}",
             "```",
             "",

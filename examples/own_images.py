@@ -70,7 +70,7 @@ config = dmljax.get_config(
         "crop.table": str(folder / "boxes.csv"),
     },
 )
-prepared = prepare(config, str(folder / "prepared"), formats=("array",), workers=1, progress=False)
+prepared = prepare(config, str(folder / "prepared"), formats=("array",), workers=1, progress=False).folder
 print(sorted(path.name for path in prepared.iterdir() if path.suffix in (".csv", ".md", ".png")))
 
 # %% [markdown]
@@ -94,4 +94,4 @@ run = folder / "run"
 dmljax.train(dmljax.get_config("manifest", small), run, progress=False)
 scores = dmljax.evaluate(run, progress=False)
 assert (run / "split.json").exists() and 0 <= scores["expression accuracy"] <= 1
-print(scores)
+print({name: round(score, 3) for name, score in scores.items()})
