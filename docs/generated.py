@@ -5,10 +5,10 @@ A page asks for it by a comment such as `<!-- made from the code: fields -->`.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import re
 import sys
+import textwrap
 from pathlib import Path
 from unittest import mock
 
@@ -57,11 +57,11 @@ def commands() -> str:
     parts = []
     for name in importlib.import_module("dmljax.launch.cli").commands():
         program = importlib.import_module(f"dmljax.launch.{name}")
-        text = ast.get_docstring(ast.parse(Path(program.__file__).read_text(encoding="utf-8")))
         values = flags.FlagValues()
         with mock.patch.object(sys, "argv", ["dmljax"]):
             program.define(values)
-        parts += [f"## {name}", "", _help(text), "", *(_flag(values[flag]) for flag in sorted(values))]
+        parts += [f"## {name}", "", _escaped(program.SUMMARY), "", _usage(program.USAGE), ""]
+        parts += [_flag(values[flag]) for flag in sorted(values)]
     return "\n".join(parts)
 
 
@@ -78,17 +78,13 @@ def _escaped(text: str) -> str:
     return re.sub(r"([<>*_\[\]])", r"\\\1", text)
 
 
-def _help(text: str) -> str:
-    """A program's help as Markdown: indented lines become a block of code."""
-    fenced = re.sub(r"((?:^ {4}.*\n?)+)", lambda m: f"```\n{_unindented(m[1])}\n```\n", text, flags=re.M)
-    return "".join(
-        part if k % 2 else _escaped(part)
-        for k, part in enumerate(re.split(r"(```.*?```)", fenced, flags=re.S))
+def _usage(text: str) -> str:
+    """A program's usage as Markdown: indented lines become a block of code."""
+    blocks = re.split(r"((?:^ {4}.*\n?)+)", text, flags=re.M)
+    return "\n".join(
+        f"```\n{textwrap.dedent(block).rstrip()}\n```" if k % 2 else _escaped(block)
+        for k, block in enumerate(blocks)
     )
-
-
-def _unindented(block: str) -> str:
-    return "\n".join(line[4:] for line in block.rstrip().splitlines())
 
 
 def strategies() -> str:

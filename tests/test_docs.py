@@ -1,4 +1,4 @@
-"""What the documentation says exists: files and headings it links to, fields, commands, flags, public names."""
+"""What the documentation names exists: files, headings, fields, commands, flags, public names."""
 
 import importlib
 import re
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from absl import flags
+from dmljax.configs import base
+from dmljax.launch import cli
 
 import dmljax
 from dmljax import fields, losses, weightings
-from dmljax.configs import base
-from dmljax.launch import cli
 
 ROOT = Path(__file__).parent.parent
 LISTED = subprocess.run(
