@@ -148,8 +148,6 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
       found = model.predict(images)
       found.expression, found.yaw
     """
-    if checkpoint not in CHECKPOINTS:
-        raise UserError(f"checkpoint must be one of {', '.join(CHECKPOINTS)}; got '{checkpoint}'")
     run = Path(run)
     config = configuration.read(run)
     classes = read_classes(run)
