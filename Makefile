@@ -3,7 +3,7 @@ NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
 RUN ?= runs/quick
 
-.PHONY: train test
+.PHONY: train test docs
 
 train: .venv/ready
 	.venv/bin/dmljax train --config=quick --run=$(RUN)
@@ -14,6 +14,11 @@ test: .venv/ready
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/mypy
 	.venv/bin/python -m pytest
+	$(MAKE) docs
+
+docs: .venv/ready
+	.venv/bin/sphinx-build -q -W --keep-going docs build/docs
+	.venv/bin/python docs/links.py build/docs
 
 .venv/ready: setup.py
 	@$(if $(PYTHON),,$(error Python 3.11 or newer is needed and none was found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3))

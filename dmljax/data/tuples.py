@@ -197,10 +197,10 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
       seed, epoch: non-negative integers that alone determine the result.
 
     Returns:
-      tuples: sample indices, int32 [N, 5], columns as in `types.ROLES`. In every row the five are different
-        and keep their conditions; no sample is in two rows; no further five-tuple can be formed from the
-        samples left.
-      report: how many samples were used, and why the rest could not be placed.
+      (tuples, report). The tuples are sample indices, int32 [N, 5], columns as in `types.ROLES`. In every row
+      the five are different and keep their conditions; no sample is in two rows; no further five-tuple can be
+      formed from the samples left. The report says how many samples were used, and why the rest could not be
+      placed.
 
     Raises:
       ValueError: the labels are not integer arrays of one length.

@@ -72,7 +72,7 @@ class Model:
 
         Raises:
           ValueError: an image that cannot be read, a box outside, or no face in an image; the text names
-          which.
+            which.
           TypeError: images of another kind.
         """
         found = self._outputs(self._pixels(images, boxes, detector))

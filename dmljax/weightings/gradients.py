@@ -107,8 +107,7 @@ class ValueAndGrad:
 
         Returns:
           ((losses, weights, `Aux`), gradients like `params`, state). Losses and weights come in the form in
-          which
-          the function returns its losses: a dict of scalars, or a vector [K].
+          which the function returns its losses: a dict of scalars, or a vector [K].
 
         Raises:
           ValueError: something that the strategy needs is not given, or `post` was not called after a step.
