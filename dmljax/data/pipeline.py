@@ -20,7 +20,12 @@ from dmljax.workers import cores
 
 
 class TFDataFeed:
-    """Attributes: `samples`, those that can be read; `table`, empty: everything moves with the batch."""
+    """Images read from disk by tf.data while the device computes.
+
+    Attributes:
+      samples: those that can be read.
+      table: empty; everything moves with the batch.
+    """
 
     table: dict = {}
 
