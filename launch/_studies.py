@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from dmljax.report import parts
-from dmljax.report.parts import Part
-from dmljax.studies.study import Outcome, StudyOptions
 from dmljax.types import UserError
+
+if TYPE_CHECKING:  # what a listing of the commands does without
+    from dmljax.report.parts import Part
+    from dmljax.studies.study import Outcome, StudyOptions
 
 
 def whole_numbers(flag: str, texts) -> tuple[int, ...]:
@@ -66,6 +68,8 @@ def define(values, *, run: str, seeds: str, folds: str = "0") -> None:
 
 def options(values) -> StudyOptions:
     """The values of the flags that `define` makes."""
+    from dmljax.studies.study import StudyOptions
+
     return StudyOptions(
         folder=values.run,
         seeds=whole_numbers("seeds", values.seeds),
@@ -79,6 +83,8 @@ def options(values) -> StudyOptions:
 
 def tell(outcome: Outcome, shown: list[Part]) -> int:
     """Prints what came of a study, failures apart from it; returns the exit code, 1 if a run failed."""
+    from dmljax.report import parts
+
     for line in outcome.problems:
         print(line, file=sys.stderr)
     if shown:

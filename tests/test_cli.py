@@ -222,7 +222,8 @@ try:
     main()
 finally:
     heavy = {"jax", "flax", "tensorflow", "ml_collections", "matplotlib", "sklearn", "PIL"} & set(sys.modules)
-    assert not heavy, heavy
+    if heavy:
+        sys.exit(f"imported: {heavy}")
 """
 
 
