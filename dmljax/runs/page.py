@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from dmljax import config as configuration
+from dmljax import extras
 from dmljax.preparation.opening import open_samples
 from dmljax.report import run_page
 from dmljax.report import write as tables
 from dmljax.runs import evaluate as evaluation
 from dmljax.runs import features as extraction
 from dmljax.runs import hardest, trained
-from dmljax.types import UserError
 
 
 def write(run: Path, *, root: str = "", features: bool = True, progress: bool = True) -> Path:
@@ -29,7 +29,7 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
     folder, parts = run / evaluation.FOLDER, trained.folders(run)
     wanted, opened = features and parts == [run], None
     if wanted:
-        _check_installed()
+        extras.require("report", "matplotlib", "sklearn", purpose="reports")
     if not _evaluated(run, folder):
         found = []
         for opened in trained.open_runs(parts, root=root, progress=progress):
@@ -42,16 +42,6 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
     if wanted:
         _audit(run, opened)
     return run_page.write(run, folder)
-
-
-def _check_installed() -> None:
-    """Asks for the audit's libraries before anything is computed."""
-    try:
-        from dmljax.report import plots, probes  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"reports need {error.name}, which is not installed; install dmljax[report]"
-        ) from None
 
 
 def _evaluated(run: Path, folder: Path) -> bool:

@@ -61,7 +61,7 @@ class Log:
         try:
             extras.require("tensorboard", "tensorboardX", purpose="TensorBoard")
         except UserError as missing:
-            self.say(f"no {folder.name}/: {missing}")
+            self._say(f"no {folder.name}/: {missing}")
             return
         from tensorboardX import SummaryWriter
 
