@@ -125,13 +125,13 @@ config.data.image_size = 24
 config.backbone.resnet.width = 4
 config.backbone.resnet.stages = (1,)
 config.train.duration = "2 steps"
-said = io.StringIO()
-with contextlib.redirect_stdout(said):
-    assert train(config, "run", progress=False).signal == 0
-evaluate("run", progress=False)
+heard, printed = [], io.StringIO()
 small = dict(image=24, batch=10, width=4, stages=["1"], dtype="f32", steps=1, warmup=1)
-found["measured"] = measure(mode="train", device="cpu", **small)
-found["training"] = said.getvalue()
+with contextlib.redirect_stdout(printed):
+    assert train(config, "run", progress=False, say=heard.append).signal == 0
+    found["people"] = evaluate("run", progress=False).score["people"]
+    found["measured"] = measure(mode="train", device="cpu", **small)
+found |= {"heard": heard, "printed": printed.getvalue()}
 
 from dmljax import plugins
 from dmljax.__main__ import main
@@ -213,11 +213,14 @@ def test_the_core_trains_evaluates_and_measures(core):
         core["modules"]
     )
     assert len(core["modules"]) == len(set(core["modules"]))
-    assert json.loads(core["measured"])["mode"] == "train"
+    assert core["heard"][0].startswith("synthetic: 175 images")
+    assert core["heard"][1].startswith("first epoch:")
+    assert core["measured"]["mode"] == "train" and core["people"] == 1
+    assert core["printed"] == ""
 
 
 def test_a_training_without_tensorboard_says_so_in_one_line(core):
-    told = [line for line in core["training"].splitlines() if "tensorboard" in line]
+    told = [line for line in core["heard"] if "tensorboard" in line]
     assert told == [
         "no tensorboard/: tensorboardX, needed for TensorBoard, is not installed; install dmljax[tensorboard]"
     ]
