@@ -20,7 +20,12 @@ from dmljax.workers import cores
 
 
 class TFDataFeed:
-    """Attributes: `samples`, those that can be read; `table`, empty: everything moves with the batch."""
+    """Batches of images that are read from disk when they are needed, by tf.data.
+
+    Attributes:
+      samples: those that can be read.
+      table: empty: everything moves with the batch.
+    """
 
     table: dict = {}
 

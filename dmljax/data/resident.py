@@ -17,8 +17,11 @@ MEMORIES = ("device", "host")
 
 
 class ResidentFeed:
-    """Attributes: `samples`, those that could be read; `table`, what belongs on every device (empty in host
-    memory).
+    """Batches of images that are all kept in memory, on every device or on the host.
+
+    Attributes:
+      samples: those that could be read.
+      table: what belongs on every device; empty in host memory.
     """
 
     def __init__(self, samples: Samples, *, image_size: int, memory: str = "device", progress: bool = True):

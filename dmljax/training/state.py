@@ -13,13 +13,15 @@ from dmljax.models.dmlnet import TRUNK
 
 @flax.struct.dataclass
 class TrainState:
-    """Attributes:
-    step: optimizer steps taken, int32 scalar.
-    params: float32, by group: 'trunk', 'expression_head', 'pose_head'.
-    batch_stats: BatchNorm's running statistics, float32.
-    optimizer: the optimizer's state, by group.
-    ema: moving averages of params and batch_stats.
-    weighting: the weighting strategy's state.
+    """All that a run needs to go on from a step.
+
+    Attributes:
+      step: optimizer steps taken, int32 scalar.
+      params: float32, by group: 'trunk', 'expression_head', 'pose_head'.
+      batch_stats: BatchNorm's running statistics, float32.
+      optimizer: the optimizer's state, by group.
+      ema: moving averages of params and batch_stats.
+      weighting: the weighting strategy's state.
     """
 
     step: jax.Array

@@ -19,7 +19,12 @@ _TINY = 1e-12
 
 
 class State(NamedTuple):
-    """own: what a wrapper carries; inner: the state of what it wraps."""
+    """What a wrapper carries, beside what its strategy does.
+
+    Attributes:
+      own: of the wrapper; () where it carries nothing.
+      inner: the state of what it wraps.
+    """
 
     own: Any
     inner: Any
@@ -58,9 +63,12 @@ def _nothing(count: int) -> tuple:
 
 
 def log_losses(base: Weighting) -> Weighting:
-    """The strategy sees log L_k and the gradients of it, d log L_k = d L_k / L_k: scale-free losses.
+    """Shows the strategy log L_k and the gradients of it, so that the losses' scales do not matter.
 
-    Its weights are divided by L_k. Losses must not be negative.
+    As d log L_k = d L_k / L_k, the strategy's weights are divided by L_k. Losses must not be negative.
+
+    Args:
+      base: a strategy that does not work on the gradients themselves.
 
     Raises:
       ValueError: the strategy works on the gradients themselves.
@@ -68,8 +76,10 @@ def log_losses(base: Weighting) -> Weighting:
     Example:
       >>> import jax.numpy as jnp
       >>> from dmljax import weightings
-      >>> equal = weightings.log_losses(weightings.equal())
-      >>> equal.update(weightings.Signals(jnp.array([2.0, 4.0])), equal.init(("a", "b")))[0].tolist()
+      >>> strategy = weightings.log_losses(weightings.equal())
+      >>> signals = weightings.Signals(jnp.array([2.0, 4.0]))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]
       [0.5, 0.25]
     """
     _require(
@@ -88,14 +98,25 @@ def log_losses(base: Weighting) -> Weighting:
 
 
 def normalise(base: Weighting, how: str = "unit") -> Weighting:
-    """The strategy sees gradients s_k g_k in place of g_k; its answer w'_k is a weight w'_k s_k of g_k.
+    """Shows the strategy gradients that are normalised first.
+
+    It sees s_k g_k in place of g_k; its answer w'_k is a weight w'_k s_k of g_k.
 
     Args:
-      base: a strategy that uses inner products of gradients.
+      base: a strategy that uses inner products of gradients and not the gradients themselves.
       how: 'unit', s_k = 1 / |g_k|; 'loss', 1 / L_k; 'max', max_j |g_j| / |g_k|.
 
     Raises:
       ValueError: another `how`, or a strategy that uses no inner products, or the gradients themselves.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.normalise(weightings.mgda(), "unit")
+      >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), gram=jnp.array([[4.0, 0.0], [0.0, 1.0]]))
+      >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
+      >>> [round(float(w), 3) for w in weights]  # 0.5 of each unit gradient
+      [0.25, 0.5]
     """
     _require("normalise", how in NORMALISE, f"one of {', '.join(NORMALISE)}", how)
     gram_alone = "gram" in base.needs and "jacobian" not in base.needs
@@ -123,9 +144,28 @@ def _scaled(signals: Signals, scale) -> Signals:
 
 
 def window(base: Weighting, size: int) -> Weighting:
-    """The strategy sees means over the last `size` valid losses (an integer of at least 1).
+    """Shows the strategy mean losses over the last steps.
 
-    A task starts its window anew when it comes back from being inactive.
+    Steps without a valid sample of a task do not count in its mean. A task starts its window anew when it
+    comes back from being inactive.
+
+    Args:
+      base: the strategy.
+      size: steps in the window, at least 1.
+
+    Raises:
+      ValueError: a size below 1.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.window(weightings.log(epsilon=1.0), 2)
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 4.0], [3.0, 4.0]):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      ...     print([round(float(w), 3) for w in weights])
+      [0.5, 0.2]
+      [0.333, 0.2]
     """
     _require("window", size >= 1, "a number of steps of at least 1", size)
 
@@ -145,13 +185,28 @@ def window(base: Weighting, size: int) -> Weighting:
 
 
 def every(base: Weighting, steps: int) -> Weighting:
-    """The strategy is asked at its first step and every `steps` (at least 1) after; its weights are held
-    between.
+    """Asks the strategy only now and then, and holds its weights in between.
 
-    A change of the active tasks asks at once.
+    It is asked at the first step and every `steps` after; a change of the active tasks asks at once. What it
+    needs is still taken at every step, so this calms the weights and saves nothing.
+
+    Args:
+      base: a strategy that does not learn at every step from its own update.
+      steps: from one answer to the next, at least 1.
 
     Raises:
-      ValueError: the strategy learns at every step from its own update.
+      ValueError: a number of steps below 1, or a strategy that learns at every step from its own update.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.every(weightings.log(epsilon=1.0), 2)
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 4.0], [3.0, 4.0]):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      ...     print([round(float(w), 3) for w in weights])
+      [0.5, 0.2]
+      [0.5, 0.2]
     """
     _require("every", steps >= 1, "a number of steps of at least 1", steps)
     plain = base.post is None and base.transform is None
@@ -173,10 +228,32 @@ def every(base: Weighting, steps: int) -> Weighting:
 
 
 def ema(base: Weighting, keep: float = 0.9) -> Weighting:
-    """w_t = keep w_{t-1} + (1 - keep) w, from a task's first active step on.
+    """Averages the strategy's weights over time.
+
+    From a task's first active step on, with the strategy's answer w:
+
+        w_t = keep w_{t-1} + (1 - keep) w
 
     Zhou et al., "On the convergence of stochastic multi-objective gradient manipulation and beyond", NeurIPS
-    2022 (CR-MOGM), with keep = 0.9. `keep` is a share from 0 to below 1.
+    2022 (CR-MOGM), with keep = 0.9.
+
+    Args:
+      base: the strategy.
+      keep: the share of the former weights, 0 <= keep < 1.
+
+    Raises:
+      ValueError: a share out of its range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.ema(weightings.log(epsilon=1.0), keep=0.5)
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 4.0], [3.0, 4.0]):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      ...     print([round(float(w), 3) for w in weights])
+      [0.5, 0.2]
+      [0.375, 0.2]
     """
     _require("ema", 0 <= keep < 1, "a share from 0 to below 1", keep)
 
@@ -190,7 +267,26 @@ def ema(base: Weighting, keep: float = 0.9) -> Weighting:
 
 
 def clip(base: Weighting, low: float = 0.0, high: float = float("inf")) -> Weighting:
-    """Active weights within [low, high]; low is at least 0 and below high."""
+    """Keeps the weights of active tasks within bounds.
+
+    Args:
+      base: the strategy.
+      low: the least weight, at least 0.
+      high: the largest weight, above `low`.
+
+    Raises:
+      ValueError: bounds that are none.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.clip(weightings.log(epsilon=1.0), 0.3)
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 4.0],):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      ...     print([round(float(w), 3) for w in weights])
+      [0.5, 0.3]
+    """
     _require("clip", 0 <= low < high, "bounds with 0 <= low < high", (low, high))
 
     def update(signals, state):
@@ -201,7 +297,28 @@ def clip(base: Weighting, low: float = 0.0, high: float = float("inf")) -> Weigh
 
 
 def warmup(base: Weighting, steps: int) -> Weighting:
-    """Weight 1 for every active task in the first `steps` (at least 0); the strategy is already asked."""
+    """Gives every active task weight 1 in the first steps.
+
+    The strategy is already asked in these steps, so that its state is ready.
+
+    Args:
+      base: the strategy.
+      steps: how many, at least 0.
+
+    Raises:
+      ValueError: a number of steps below 0.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.warmup(weightings.single(task="depth"), 1)
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 2.0], [1.0, 2.0]):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      ...     print([round(float(w), 3) for w in weights])
+      [1.0, 1.0]
+      [1.0, 0.0]
+    """
     _require("warmup", steps >= 0, "a number of steps of at least 0", steps)
 
     def update(signals, state):
@@ -213,12 +330,28 @@ def warmup(base: Weighting, steps: int) -> Weighting:
 
 
 def rescale(base: Weighting, how: str = "sum_K") -> Weighting:
-    """The same direction, another length; where the present length is 0, equal weights.
+    """Keeps the direction of the strategy's weighted gradient and changes its length.
+
+    Strategies differ in the length of their answer, and thereby in the learning rate that fits them; this
+    makes them comparable. Where the present length is 0 the weights become equal.
 
     Args:
-      base: the strategy.
+      base: the strategy; with 'match_equal' it is given the Gram matrix, whatever it needs by itself.
       how: the weights' sum becomes 1 ('sum_1') or the number of active tasks ('sum_K'), or the weighted
         gradient as long as that of equal weights ('match_equal').
+
+    Raises:
+      ValueError: another `how`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.rescale(weightings.fixed(depth=3.0), "sum_1")
+      >>> state = strategy.init(("depth", "normals"))
+      >>> for losses in ([1.0, 2.0],):
+      ...     weights, state, aux = strategy.update(weightings.Signals(jnp.array(losses)), state)
+      ...     print([round(float(w), 3) for w in weights])
+      [0.75, 0.25]
     """
     _require("rescale", how in RESCALE, f"one of {', '.join(RESCALE)}", how)
     match = how == "match_equal"
