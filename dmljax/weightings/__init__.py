@@ -5,9 +5,8 @@
     value_and_grad = dmljax.weightings.value_and_grad(losses_fn, strategy, shared="trunk")
     (losses, weights, aux), gradients, state = value_and_grad(params, state, batch)
 
-Every file of `dmljax/weightings/strategies/`, and every strategy of one's own that `dmljax.plugins` knows, is
-a
-function here: its name makes the strategy, its keyword arguments are the strategy's constants. Wrappers
+Every file of `dmljax/weightings/strategies/`, and every strategy of one's own that `dmljax.plugins` knows,
+is a function here: its name makes the strategy, its keyword arguments are the strategy's constants. Wrappers
 change any of them. Nothing is imported before it is used; JAX is all that is needed.
 """
 
