@@ -27,7 +27,13 @@ class Losses(NamedTuple):
 
 
 class Vector(NamedTuple):
-    """tasks: names or None; values: float [K]; valid: bool [K]."""
+    """Losses as a vector.
+
+    Attributes:
+      tasks: their names, or None.
+      values: float [K].
+      valid: whether the batch held anything for the task, bool [K].
+    """
 
     tasks: tuple[str, ...] | None
     values: Any

@@ -14,13 +14,14 @@ TRAITS = frozenset({"signed"})
 def build() -> Weighting:
     """Combines the gradients so that the result has equal projections on all their directions.
 
-    With the Gram matrix G and the gradients' lengths n_k:
+    With the Gram matrix G and the lengths n_k of the gradients:
 
         v = G^+ n;   w = v / sum v
 
     Liu et al., ICLR 2021 (the gradient part of IMTL).
 
-    Weights sum to 1 and may be negative: a long gradient is turned back.
+    Weights sum to 1. With three tasks or more some may be negative, such as that of a gradient that lies
+    between two others. Where sum v is negative so are the projections, and to first order every loss rises.
 
     DIFFERS: a pseudo-inverse, as in TorchJD, stands for LibMTL's inverse, so that parallel gradients do no
     harm, and where weights would grow without bound (sum v near 0) each task counts the same.

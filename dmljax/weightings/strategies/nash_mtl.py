@@ -7,7 +7,7 @@ from dmljax.weightings.solvers import balanced, strategy
 
 
 def build(*, unit: bool = True) -> Weighting:
-    """Weighs tasks by Nash's bargaining solution, in which every task gains in proportion.
+    """Weighs tasks by Nash's bargaining solution, to which every weighted gradient contributes alike.
 
     With the Gram matrix G:
 
