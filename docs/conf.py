@@ -26,6 +26,7 @@ html_title = "dmljax"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 
 myst_enable_extensions = ["deflist"]
@@ -50,3 +51,4 @@ copybutton_prompt_is_regexp = True
 def setup(app):
     app.connect("source-read", generated.fill)
     app.connect("autodoc-process-docstring", docstrings.tidy, priority=400)  # before napoleon
+    app.connect("doctree-resolved", docstrings.dashes)
