@@ -17,7 +17,7 @@ test: .venv/ready
 	$(MAKE) docs
 
 docs: .venv/ready
-	.venv/bin/sphinx-build -q -W --keep-going docs build/docs
+	.venv/bin/sphinx-build -q -E -W --keep-going docs build/docs
 	.venv/bin/python docs/links.py build/docs
 
 .venv/ready: setup.py

@@ -23,6 +23,7 @@ suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = "dmljax"
+pygments_dark_style = "github-dark"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False

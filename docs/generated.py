@@ -30,7 +30,6 @@ def fill(app, page: str, source: list[str]) -> None:
         "fields": fields,
         "commands": commands,
         "strategies": strategies,
-        "families": families,
         "example": example,
     }
     text = MARK.sub(lambda found: makers[found[1]](*filter(None, [found[2]])), source[0])
@@ -100,13 +99,6 @@ def strategies() -> str:
             "",
         ]
     return "\n".join(parts)
-
-
-def families() -> str:
-    """Pages of docs/weightings/, by their names."""
-    pages = sorted(path.stem for path in (HERE / "weightings").glob("*.md"))
-    lines = ["```{toctree}", ":hidden:", "", *(f"weightings/{page}" for page in pages), "```"]
-    return "\n".join(lines) if pages else ""
 
 
 def example(name: str) -> str:
