@@ -32,7 +32,14 @@ EXTRAS = {
     "detect": ["opencv-python-headless>=4.8,<5", "dlib-bin>=19.24", "mtcnn>=1,<2"],
     "beam": ["apache-beam>=2.70,<3"],
     "cluster": ["submitit>=1.5,<2"],
-    "docs": ["furo>=2024.8", "jupytext>=1.16,<2", "myst-parser>=4", "sphinx>=8", "sphinx-copybutton>=0.5"],
+    "docs": [
+        "furo>=2024.8",
+        "jupytext>=1.16,<2",
+        "latex2mathml>=3.77",
+        "myst-parser>=4",
+        "sphinx>=8",
+        "sphinx-copybutton>=0.5",
+    ],
     "test": ["mypy>=1.15", "packaging>=24", "pytest>=8,<10", "ruff>=0.9", "setuptools>=77"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})

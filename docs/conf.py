@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import docstrings
 import generated
+import mathml
 
 import dmljax
 
@@ -30,7 +31,8 @@ html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
 
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["deflist", "dollarmath"]
+html_math_renderer = "mathml"
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
@@ -50,6 +52,7 @@ copybutton_prompt_is_regexp = True
 
 
 def setup(app):
+    app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.block, None))
     app.connect("source-read", generated.fill)
     app.connect("autodoc-process-docstring", docstrings.tidy, priority=400)  # before napoleon
     app.connect("doctree-resolved", docstrings.dashes)

@@ -6,6 +6,7 @@ A page asks for it by a comment such as `<!-- made from the code: fields -->`.
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import sys
 import textwrap
@@ -16,7 +17,7 @@ import jupytext
 from absl import flags
 
 from dmljax import fields as declared
-from dmljax import weightings
+from dmljax import plugins, weightings
 
 HERE = Path(__file__).parent
 MARK = re.compile(r"<!-- made from the code: (\w+)(?: (\w+))? -->")
@@ -47,8 +48,21 @@ def fields() -> str:
             heading = section
             lines += ["", f"## {section}", ""]
         unit = f" Unit: {row.unit}." if row.unit else ""
-        lines += [f"`{row.name}` = `{row.default}`", f": {row.meaning}{unit} *{row.range}*", ""]
+        meaning = _of_plugin(*row.name.split(".")) or row.meaning
+        lines += [f"`{row.name}` = `{row.default}`", f": {meaning}{unit} *{row.range}*", ""]
     return "\n".join(lines)
+
+
+def _of_plugin(*path: str) -> str:
+    """What a plug-in's own docstring says of one of its options, or ''."""
+    families = {"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}
+    if len(path) != 3 or path[0] not in families or path[1] not in plugins.names(families[path[0]]):
+        return ""
+    module = plugins.load(families[path[0]], path[1])
+    text = inspect.getdoc(getattr(module, "samples" if path[0] == "dataset" else "build")) or ""
+    entry = re.search(rf"^  (?:\w+, )*{path[2]}(?:, \w+)*: ((?:.+\n?)(?:    .+\n?)*)", text, re.MULTILINE)
+    meaning = "" if entry is None else " ".join(entry[1].split())
+    return meaning[:1].upper() + meaning[1:]
 
 
 def commands() -> str:
