@@ -1,4 +1,4 @@
-"""Packaging: `configs` and `launch` are installed as dmljax.configs and dmljax.launch."""
+"""Packaging: `configs`, `launch` and the guides are installed as parts of the package."""
 
 import re
 from pathlib import Path
@@ -44,6 +44,9 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
+# Parts of the package that lie beside it in a checkout.
+ELSEWHERE = {"dmljax.configs": "configs", "dmljax.launch": "launch", "dmljax.guides": "docs/guides"}
+
 setup(
     name="dmljax",
     version=VERSION,
@@ -73,9 +76,9 @@ setup(
         "Typing :: Typed",
     ],
     python_requires=">=3.11",
-    packages=[*find_packages(include=["dmljax", "dmljax.*"]), "dmljax.configs", "dmljax.launch"],
-    package_dir={"dmljax": "dmljax", "dmljax.configs": "configs", "dmljax.launch": "launch"},
-    package_data={"dmljax": ["py.typed"]},
+    packages=[*find_packages(include=["dmljax", "dmljax.*"]), *ELSEWHERE],
+    package_dir={"dmljax": "dmljax", **ELSEWHERE},
+    package_data={"dmljax": ["py.typed"], "dmljax.guides": ["*.md"]},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["dmljax = dmljax.__main__:main"]},
