@@ -1,5 +1,4 @@
-"""Near-duplicates: the same picture on both sides of a split, found by perceptual hash and confirmed on the
-pixels.
+"""Near-duplicates across a split: found by perceptual hash, confirmed on the pixels.
 
 The hash says which of the 63 lowest frequencies of a grey thumbnail lie above their median. Resizing,
 compression and brightness change at most 4 of these bits; of different people's faces, photographs or

@@ -1,6 +1,4 @@
-"""Reading: a reference of a dataset -> one uint8 RGB image of the training size; the only place that
-decodes.
-"""
+"""Reading: a reference of a dataset -> one uint8 RGB image; the only place that decodes."""
 
 from __future__ import annotations
 

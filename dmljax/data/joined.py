@@ -1,6 +1,4 @@
-"""Several sets as one: joined for training, or one trained on and another tested on. Labels meet by their
-common names, people never do.
-"""
+"""Several sets as one, or one to train on and another to test on; labels meet by common names."""
 
 from __future__ import annotations
 

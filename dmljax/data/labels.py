@@ -1,6 +1,4 @@
-"""Label spaces: one name for what sets call differently, so that they can be joined and tested on one
-another.
-"""
+"""Label spaces: one name for what sets call differently, so that they can be joined."""
 
 from __future__ import annotations
 

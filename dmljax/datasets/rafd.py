@@ -1,5 +1,4 @@
-"""RaFD, the Radboud Faces Database: 67 people, 8 expressions, 3 directions of gaze, 5 cameras; colour
-photographs.
+"""RaFD, the Radboud Faces Database: 67 people, 8 expressions, 3 directions of gaze, 5 cameras.
 
 Langner, Dotsch, Bijlstra, Wigboldus, Hawk, van Knippenberg: "Presentation and validation of the Radboud Faces
 Database", 2010. On disk:

@@ -1,6 +1,4 @@
-"""Histograms of uniform local binary patterns over a grid of cells, as features whose inner product is the
-Hellinger kernel.
-"""
+"""Histograms of uniform local binary patterns on a grid, for a Hellinger kernel."""
 
 from __future__ import annotations
 

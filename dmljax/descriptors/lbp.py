@@ -1,5 +1,6 @@
-"""LBP: histograms of uniform local binary patterns on a grid. Ahonen, Hadid & Pietikäinen, PAMI 2006; for
-expressions Shan et al., 2009.
+"""LBP: histograms of uniform local binary patterns on a grid.
+
+Ahonen, Hadid & Pietikäinen, PAMI 2006; for expressions Shan et al., 2009.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""LGBP: histograms of local binary patterns of Gabor magnitudes. Zhang et al., ICCV 2005; for expressions
-across poses Moore & Bowden, 2011.
+"""LGBP: histograms of local binary patterns of Gabor magnitudes.
+
+Zhang et al., ICCV 2005; for expressions across poses Moore & Bowden, 2011.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""dlib's HOG detector, then Haar's cascades for what it misses: heads turned beyond about 45 degrees. Needs
-`dmljax[detect]`.
+"""dlib's HOG detector, then Haar's cascades for what it misses (`dmljax[detect]`).
+
+It misses heads turned beyond about 45 degrees.
 """
 
 from __future__ import annotations

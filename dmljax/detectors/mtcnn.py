@@ -1,5 +1,6 @@
-"""MTCNN, three small networks in a row (Zhang, Zhang, Li, Qiao, 2016). Needs `dmljax[detect,tensorflow]`;
-runs on TensorFlow.
+"""MTCNN, three small networks in a row, on TensorFlow (`dmljax[detect,tensorflow]`).
+
+Zhang, Zhang, Li & Qiao, 2016.
 
 A picture without a face is searched again: larger and smaller, mirrored, with its contrast evened out, and
 with lower thresholds. What several of these searches agree on is a face, too. That finds most heads that wear

@@ -1,3 +1,1 @@
-"""The face generator: geometry, action units, skin and light, camera and rasteriser; NumPy alone,
-headless.
-"""
+"""The face generator: geometry, action units, skin, light, camera, rasteriser; NumPy alone."""

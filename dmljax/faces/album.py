@@ -1,5 +1,4 @@
-"""The album: pictures that are made once, in parallel, and kept on disk; made again only where they are
-missing.
+"""The album: pictures made once, in parallel, and kept on disk.
 
 A picture is a function of its number, so an album comes out the same from one process or several, stopped or
 not. It lies

@@ -1,6 +1,4 @@
-"""Displacement fields of the embedded head: shapes of identity, and action units (FACS), each linear in its
-strength.
-"""
+"""Displacement fields of the embedded head: shapes of identity, and action units (FACS)."""
 
 from __future__ import annotations
 

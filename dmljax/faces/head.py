@@ -1,6 +1,4 @@
-"""The embedded head: a person's shape and colours, an action -> a mesh with eyes, lids, brows, lips, teeth,
-ears and hair.
-"""
+"""The embedded head: a person's shape and colours and an action -> a mesh."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Looks: a person's colours, hair and other appearance, drawn at random; shared by all heads that have no
-texture.
-"""
+"""Looks: a person's colours, hair and other appearance, drawn at random."""
 
 from __future__ import annotations
 

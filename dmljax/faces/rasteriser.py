@@ -1,5 +1,4 @@
-"""The rasteriser: triangles on the screen -> which one each pixel shows, and where in it; a z-buffer in plain
-NumPy.
+"""The rasteriser: triangles on the screen -> which one each pixel shows; a z-buffer in NumPy.
 
 Triangles are sorted into classes by the size of their bounding boxes, and all pixels of all boxes of a class
 are tested at once. For dense meshes nearly every box is one to four pixels wide, so that little is tested in

@@ -1,5 +1,4 @@
-"""The resting head of the embedded generator: a grid of vertices with slits for eyes and mouth, shaped by
-profiles.
+"""The resting head of the embedded generator: a grid of vertices shaped by profiles.
 
 Unit: half the height of the head, 11.5 cm in an adult; the origin lies between the eyes in height, in the
 middle of the skull in depth. Measures are those of an average adult head (breadth 15.5 cm, depth 19.5 cm, 6.3

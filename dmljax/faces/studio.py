@@ -1,6 +1,4 @@
-"""The studio: at random, how a picture is taken (pose jitter, light, background, exposure, blur, noise); then
-takes it.
-"""
+"""The studio: how a picture is taken (pose jitter, light, background, blur, noise), at random."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Textured scans in VRML 2.0, as BU-3DFE has them: a .wrl file of one mesh and the picture it names or that
-lies beside it.
-"""
+"""Textured scans in VRML 2.0, as BU-3DFE has them: one mesh and the picture that it names."""
 
 from __future__ import annotations
 

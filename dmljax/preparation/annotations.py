@@ -1,5 +1,4 @@
-"""Labels that were added to a set: pose and identity from a CSV, as estimated by a network and corrected by
-hand.
+"""Labels added to a set: pose and identity from a CSV, estimated and corrected by hand.
 
 Columns: reference, pose, identity; `pose_confidence`, `identity_confidence` and others are for people. An
 empty cell leaves the label as the set has it. A pose whose name is a number is a yaw in degrees.

@@ -1,5 +1,4 @@
-"""Where the face is in each image: one rule for a whole set, so that the way of cropping does not give the
-pose away.
+"""Where the face is in each image: one rule for a whole set, so that crops tell nothing of poses.
 
 The set's own window, nothing, a box a view, boxes from a table (own, py-feat, OpenFace), or a detector. What
 a rule finds no face in is counted for each pose and listed.

@@ -1,6 +1,4 @@
-"""What a set holds: images by expression, pose and identity beside the published counts, and what was left
-out and why.
-"""
+"""What a set holds beside the published counts, and what was left out and why."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Where the faces are, once for a whole set: found, doubtful boxes replaced, written as a table for
-`crop.rule=boxes`.
+"""Where the faces are, once for a whole set: found, doubtful boxes replaced, written as a table.
 
 For sets taken by a camera that stood still. There a face has its place: what lies far from all the others is
 a neck or a picture on the wall. The table can be looked at, corrected by hand, and read where no detector is

@@ -1,12 +1,11 @@
-"""Prepared sets on disk: cut and resized images in shards, as a TFDS dataset or as plain arrays, with the
-labels as a table.
+"""Prepared sets on disk: cut and resized images in shards, with the labels as a table.
 
-    OUT/<set>/<version>/
-      <set>-samples.array_record-00000-of-00005   random access: this package's feeds, tfds.data_source
-      <set>-samples.tfrecord-00000-of-00005       in order: tfds.load
-      <set>-samples.array-00000-of-00005          uint8 [., side, side, 3] for numpy.load, without TensorFlow
-      dataset_info.json, features.json            TFDS's own
-      prepared.json, table.npz, skipped.csv       what it is, labels and references, what was left out and why
+OUT/<set>/<version>/
+  <set>-samples.array_record-00000-of-00005   random access: this package's feeds, tfds.data_source
+  <set>-samples.tfrecord-00000-of-00005       in order: tfds.load
+  <set>-samples.array-00000-of-00005          uint8 [., side, side, 3] for numpy.load, without TensorFlow
+  dataset_info.json, features.json            TFDS's own
+  prepared.json, table.npz, skipped.csv       what it is, labels and references, what was left out and why
 """
 
 from __future__ import annotations

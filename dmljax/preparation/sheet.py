@@ -1,6 +1,4 @@
-"""Contact sheets: what a set looks like, on one picture: people by expressions, and one person's expressions
-by poses.
-"""
+"""Contact sheets: what a set looks like, on one picture."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What is shown, in parts: headings, tables, sentences and pictures; as Markdown, CSV, a page and lines of a
-terminal.
-"""
+"""What is shown, in parts: headings, tables, sentences, pictures; as Markdown, CSV, HTML, text."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The page of one run: summary, curves, confusion, cells, hardest images, features, configuration, versions;
-and of several runs.
-"""
+"""The page of one run, and that of several side by side."""
 
 from __future__ import annotations
 

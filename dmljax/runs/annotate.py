@@ -1,5 +1,4 @@
-"""Labels for a set that has none: pose by a trained pose head, identity by clusters of features; a CSV to be
-corrected by hand.
+"""Labels for a set that has none: pose by a trained head, identity by clusters of features.
 
 This is what the paper did to SFEW: it clustered face embeddings, estimated the yaw, and corrected both by
 hand.

@@ -1,6 +1,4 @@
-"""A support vector machine on a hand-made descriptor, on the same split and with the same tables as a
-network: the baseline before networks.
-"""
+"""A support vector machine on a hand-made descriptor: the baseline before networks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a trained run's network makes of its test images: the features before and after metric learning,
-beside plain pixels.
-"""
+"""What a trained network makes of its test images: the features before and after metric learning."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Frames a second of trained networks: one image at a time, the networks in turns, so that what else the
-machine does meets all alike.
-"""
+"""Frames a second of trained networks, one image at a time, the networks in turns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The hardest test images and the most confused pairs of an evaluated run, as small pictures for people to
-look at.
-"""
+"""The hardest test images and the most confused pairs of an evaluated run, as small pictures."""
 
 from __future__ import annotations
 

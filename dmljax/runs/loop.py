@@ -1,6 +1,4 @@
-"""The training loop: the one file that knows everything. Opens the set, runs the step, logs, saves,
-continues.
-"""
+"""The training loop: opens the set, runs the step, logs, saves, continues."""
 
 from __future__ import annotations
 

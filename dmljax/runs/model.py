@@ -1,6 +1,4 @@
-"""A trained run as a model: photographs in, expressions, poses and embeddings out; its data set is not
-needed.
-"""
+"""A trained run as a model: photographs in; expressions, poses and embeddings out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A trained run read back from its folder: configuration, set, network and weights, once for whoever needs
-them.
-"""
+"""A trained run read back from its folder: configuration, set, network and weights."""
 
 from __future__ import annotations
 

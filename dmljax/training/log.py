@@ -1,6 +1,4 @@
-"""The log of a run: a JSON line and TensorBoard scalars per logged step, a progress bar, and words on the
-method's health.
-"""
+"""The log of a run: JSON lines, TensorBoard scalars, a progress bar, words on the health."""
 
 from __future__ import annotations
 
