@@ -111,13 +111,13 @@ def run(
 
 
 def _first_mistake(error: BaseException) -> BaseException:
-    """The error that a chain of them began with if that is a UserError, as of a configuration file, whose
-    errors the flag library repeats with their traceback; else the last one.
+    """The earliest UserError of a chain, as of a configuration file, whose errors the flag library repeats
+    with their traceback; where there is none, the last error.
     """
-    first = error
-    while first.__cause__ or first.__context__:
-        first = first.__cause__ or first.__context__
-    return first if isinstance(first, UserError) else error
+    first, earlier = error, error
+    while earlier := earlier.__cause__ or earlier.__context__:
+        first = earlier if isinstance(earlier, UserError) else first
+    return first
 
 
 def _help(values) -> str:
@@ -153,7 +153,8 @@ def _add_plugins(values, arguments: list[str]) -> None:
             raise UserError("plug-in folders are given as --plugins=FOLDER[,FOLDER]")
         if flag in ("--plugins", "-plugins"):
             for folder in (value if equals else "".join(arguments[k + 1 : k + 2])).split(","):
-                plugins.add_folder(folder)
+                if folder.strip():
+                    plugins.add_folder(folder.strip())
 
 
 def positional(values, flag: str) -> None:

@@ -141,15 +141,15 @@ def test_a_wrong_file_is_told_in_one_line(folder, text, told):
 
 
 def test_wrong_folders_are_told(folder, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="no folder at '/nowhere'; expected FOLDER/<family>/NAME.py"):
+    with pytest.raises(UserError, match="no plug-in folder at '/nowhere'; expected FOLDER/<family>/NAME.py"):
         plugins.add_folder("/nowhere")
-    with pytest.raises(UserError, match=f"'{folder}/weightings' has no .* Give the folder above, '{folder}'"):
+    with pytest.raises(UserError, match=f"'{folder}/weightings' is no .* Give the folder above, '{folder}'"):
         plugins.add_folder(folder / "weightings")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="has no folder of a family; .* experiments; it holds nothing"):
+    with pytest.raises(UserError, match="is no plug-in folder; .* experiments; it holds nothing"):
         plugins.add_folder(tmp_path / "empty")
     monkeypatch.setenv(plugins.VARIABLE, "/nowhere")
-    with pytest.raises(UserError, match="DMLJAX_PLUGINS: no folder"):
+    with pytest.raises(UserError, match="DMLJAX_PLUGINS: no plug-in folder"):
         plugins.names("weightings")
     monkeypatch.delenv(plugins.VARIABLE)
     write(folder, "weightings", "my-record", STRATEGY)

@@ -91,10 +91,17 @@ class _Told:
     def plugin(self) -> ModuleType:
         return self.module
 
-    def pytest_exception_interact(self, call) -> None:
-        """Where in the plug-in's own file the failure came from."""
-        lines = [e.lineno + 1 for e in call.excinfo.traceback if str(e.path) == self.module.__file__]
-        self.reached = f"at line {lines[-1]} of {Path(self.module.__file__).name}: " if lines else ""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call) -> None:
+        """Where in the plug-in's own file a failure came from, before it is reported."""
+        entries = call.excinfo.traceback if call.excinfo else ()
+        lines = [entry.lineno + 1 for entry in entries if str(entry.path) == self.module.__file__]
+        self.reached = f"at line {lines[-1]} of {self.module.__file__}" if lines else ""
+
+    def pytest_collectreport(self, report) -> None:
+        """Tests that cannot be imported, where something that they need is not installed."""
+        if report.failed:
+            self._fails("the contract's tests can be imported", report.longrepr)
 
     def pytest_runtest_logreport(self, report) -> None:
         if report.passed and report.when != "call":
@@ -108,9 +115,21 @@ class _Told:
             self.skipped += 1
             print(f"  -       {name}: {report.longrepr[2].removeprefix('Skipped: ')}", flush=True)
         else:
-            self.failed += 1
-            message = getattr(report.longrepr, "reprcrash", None)
-            text = self.reached + (message.message if message else str(report.longrepr))
-            print(f"  FAILED  {name}", flush=True)
-            for line in text.splitlines()[:LINES]:
-                print(f"            {line[:WIDTH]}", flush=True)
+            self._fails(name, report.longrepr)
+
+    def _fails(self, name: str, failure) -> None:
+        self.failed += 1
+        lines = [*_lines(failure), self.reached] if self.reached else _lines(failure)
+        print("\n".join([f"  FAILED  {name}", *(f"            {line}" for line in lines)]), flush=True)
+
+
+def _lines(failure) -> list[str]:
+    """What pytest says about a failure: the assertion's own words, or else the first lines."""
+    crash = getattr(failure, "reprcrash", None)
+    lines = [line for line in (crash.message if crash else str(failure)).splitlines() if line.strip()]
+    lines = [line[1:].strip() for line in lines if line.startswith("E  ")] or lines  # of a failed import
+    own = lines[0].removeprefix("AssertionError: ")
+    ends = [k for k, line in enumerate(lines) if line.startswith("assert ")]
+    if own != lines[0] and ends and own:
+        lines = [own, *lines[1 : ends[0]]]
+    return [line[:WIDTH] for line in lines[:LINES]]

@@ -49,6 +49,18 @@ def test_mirror_is_an_involution_that_negates_the_yaw(samples):
             ] == -yaw
 
 
+def test_an_image_is_read_as_bytes_or_as_an_array(samples):
+    if samples.prepare is not None:
+        samples.prepare(samples.references[:2], progress=False)
+    image = samples.read(samples.references[0])
+    if not isinstance(image, bytes):
+        assert isinstance(image, np.ndarray), (
+            f"read must return bytes or an array, got {type(image).__name__}"
+        )
+        assert image.dtype == np.uint8, f"an image must be uint8, got {image.dtype}"
+        assert image.ndim == 3 and image.shape[2] == 3, f"an image must be [H, W, 3], got {image.shape}"
+
+
 def test_images_can_be_read_and_are_the_same_every_time(samples):
     few = samples.take(np.arange(min(8, len(samples))))
     _, first = read_all(few, 16, progress=False)

@@ -89,7 +89,7 @@ def add_folder(folder: str | os.PathLike) -> None:
     Raises:
       UserError: there is no such folder, or it has no folder of a family.
     """
-    path = _checked(folder, "the plug-in folder")
+    path = _checked(folder)
     if path not in _given:
         _given.append(path)
 
@@ -189,19 +189,17 @@ def _in_folders(family: str, places: Iterable[Path]) -> Iterator[tuple[str, _Fou
 
 def _from_environment() -> list[Path]:
     texts = re.split(f"[,{re.escape(os.pathsep)}]", os.environ.get(VARIABLE, ""))
-    return [_checked(text.strip(), VARIABLE) for text in texts if text.strip()]
+    return [_checked(text.strip(), f"{VARIABLE}: ") for text in texts if text.strip()]
 
 
-def _checked(folder: str | os.PathLike, given_by: str) -> Path:
+def _checked(folder: str | os.PathLike, given_by: str = "") -> Path:
     path = Path(folder).expanduser().resolve()
     expected = f"expected FOLDER/<family>/NAME.py with a family of {', '.join(FAMILIES)}"
     if not path.is_dir():
-        raise UserError(f"{given_by}: no folder at '{path}'; {expected}")
+        raise UserError(f"{given_by}no plug-in folder at '{path}'; {expected}")
     if not any((path / family).is_dir() for family in FAMILIES):
         inside = sorted(p.name for p in path.iterdir() if not p.name.startswith((".", "_")))
+        there = ", ".join(inside[:8]) or "nothing"
         above = f" Give the folder above, '{path.parent}'." if path.name in FAMILIES else ""
-        raise UserError(
-            f"{given_by}: '{path}' has no folder of a family; {expected}; it holds"
-            f" {', '.join(inside[:8]) or 'nothing'}.{above}"
-        )
+        raise UserError(f"{given_by}'{path}' is no plug-in folder; {expected}; it holds {there}.{above}")
     return path

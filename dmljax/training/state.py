@@ -18,7 +18,7 @@ class TrainState:
     Attributes:
       step: optimizer steps taken, int32 scalar.
       params: float32, by group: 'trunk', 'expression_head', 'pose_head'.
-      batch_stats: BatchNorm's running statistics, float32.
+      batch_stats: BatchNorm's running statistics, float32; empty in a network without BatchNorm.
       optimizer: the optimizer's state, by group.
       ema: moving averages of params and batch_stats.
       weighting: the weighting strategy's state.
@@ -34,7 +34,7 @@ class TrainState:
 
 def create(variables, optimizer, weighting, tasks: tuple[str, ...]) -> TrainState:
     """The state before the first step, from a network's initial variables."""
-    params, batch_stats = variables["params"], variables["batch_stats"]
+    params, batch_stats = variables["params"], variables.get("batch_stats", {})
     copy = lambda tree: jax.tree.map(jnp.array, tree)  # buffers are donated: no two leaves may share one
     return TrainState(
         step=jnp.int32(0),

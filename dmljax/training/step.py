@@ -168,7 +168,7 @@ def _differentiate(state, program: Program, weighting: Weighting, table: dict, k
         variables = variables if offset is None else perturbed(variables, offset)
         outputs, new = program.apply(variables, images, train=True, mutable=["batch_stats"])
         found = task_losses(outputs, labels, program.terms, axis_name=axis_name)
-        return Losses(found.shares, found.valid), new["batch_stats"], found.stats
+        return Losses(found.shares, found.valid), new.get("batch_stats", {}), found.stats
 
     def fused(params, number, micro):
         variables = {"params": params, "batch_stats": state.batch_stats}
