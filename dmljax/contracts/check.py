@@ -124,7 +124,7 @@ class _Told:
 
 
 def _lines(failure) -> list[str]:
-    """What pytest says of a failure: the assertion's own words, or else the first lines about the error."""
+    """What pytest says about a failure: the assertion's own words, or else the first lines."""
     crash = getattr(failure, "reprcrash", None)
     lines = [line for line in (crash.message if crash else str(failure)).splitlines() if line.strip()]
     lines = [line[1:].strip() for line in lines if line.startswith("E  ")] or lines  # of a failed import
