@@ -16,11 +16,9 @@ author = "the authors of dmljax"
 version = release = dmljax.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
-exclude_patterns = ["generated"]
 smartquotes = False  # --flags and quoted names are meant as they stand
 highlight_language = "none"
 default_role = "code"  # docstrings write names in single backticks
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = "dmljax"
@@ -45,7 +43,7 @@ napoleon_use_rtype = False
 
 nitpicky = True
 # Types in signatures that are other packages', or ours under the name of the file that has them.
-nitpick_ignore_regex = [("py:(class|obj|data|func)", r".*")]
+nitpick_ignore_regex = [("py:(class|obj|data)", r".*")]
 
 copybutton_prompt_text = ">>> |... |$ "
 copybutton_prompt_is_regexp = True

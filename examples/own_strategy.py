@@ -55,6 +55,7 @@ changes = {
     "data.image_size": 24,
     "backbone.resnet.width": 4,
     "backbone.resnet.stages": (1,),
+    "model.branches": ("face",),
     "split.folds": 3,
     "train.duration": "12 steps",
     "train.log_every": "1 steps",
