@@ -64,7 +64,7 @@ def write(run: Path, evaluation: Path) -> Path:
     return page.write(run / "report.html", title, *parts)
 
 
-def compare(runs: list[Path], out: Path) -> Path:
+def side_by_side(runs: list[Path], out: Path) -> Path:
     """A page of several evaluated runs side by side: OUT/runs.html. A run that cannot be read is named on
     it.
     """

@@ -109,7 +109,7 @@ def test_a_run_that_was_not_evaluated(run):
 
 def test_runs_side_by_side(run, tmp_path):
     (tmp_path / "empty").mkdir()
-    text = run_page.compare([run, tmp_path / "empty"], tmp_path / "out").read_text()
+    text = run_page.side_by_side([run, tmp_path / "empty"], tmp_path / "out").read_text()
     assert "75.0 (60.0 to 85.0)" in text and "empty: not evaluated" in text and "1 runs" in text
 
 
