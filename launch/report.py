@@ -38,9 +38,8 @@ def main(values):
         written = page.write(run, root=values.root, features=values.features, progress=values.progress)
         print(f"page: {written}")
     if len(runs) > 1:
-        print(
-            f"page: {run_page.side_by_side(runs, Path(values.out) if values.out else runs[0].resolve().parent)}"
-        )
+        out = Path(values.out) if values.out else runs[0].resolve().parent
+        print(f"page: {run_page.side_by_side(runs, out)}")
 
 
 if __name__ == "__main__":
