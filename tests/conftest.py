@@ -24,11 +24,19 @@ import jax  # noqa: E402  (the flags come first)
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
+from dmljax import plugins  # noqa: E402
 from dmljax.training.devices import set_up_compiler  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 set_up_compiler()
+
+
+@pytest.fixture(autouse=True)
+def own_plugin_folders(monkeypatch):
+    """Commands run in this process; the plug-in folders that one test names are not those of the next."""
+    monkeypatch.setattr(plugins, "_given", list(plugins._given))
+    monkeypatch.setattr(plugins, "_remembered", list(plugins._remembered))
 
 
 @pytest.fixture
