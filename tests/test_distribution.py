@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-SOURCES = ["dmljax", "configs", "launch", *(p.name for p in ROOT.iterdir() if p.is_file())]
+SOURCES = ["dmljax", "configs", "launch", "docs", *(p.name for p in ROOT.iterdir() if p.is_file())]
 BUILD = "import sys; from setuptools import build_meta as b; getattr(b, 'build_' + sys.argv[1])(sys.argv[2])"
 
 
@@ -186,7 +186,10 @@ def test_what_is_inside(built):
     sdist, wheel = built
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
-    packed = {f"dmljax/{name}" for name in ("py.typed", "configs/quick.py", "launch/cli.py", "__main__.py")}
+    packed = {
+        f"dmljax/{name}"
+        for name in ("py.typed", "configs/quick.py", "launch/cli.py", "guides/weightings.md", "__main__.py")
+    }
     assert packed <= inside
     assert {p.relative_to(ROOT).as_posix() for p in (ROOT / "dmljax").rglob("*.py")} <= inside
     assert any(name.endswith("/LICENSE") for name in inside)
