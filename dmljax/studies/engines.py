@@ -135,8 +135,12 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
         if stopped.is_set():
             return
         job.cores = places.get()
-        said = job()
-        places.put(job.cores)
+        try:
+            said = job()
+        except (OSError, ValueError, LookupError, ArithmeticError) as error:  # files that it left unfinished
+            said = f"{type(error).__name__}: {error}"
+        finally:
+            places.put(job.cores)
         if said and not stopped.is_set():
             failed.append(Failure(job.member, said))
 

@@ -31,7 +31,7 @@ class Options(NamedTuple):
       tasks: which of 'expression', 'pose', 'triplet' there are, in this order.
       triplets: which relations are mined: 'pose', 'identity'.
       others: metric losses that are added to the triplets' or take their place: pairs (name, its constants);
-        see `losses.others`.
+        see `training.rivals`.
       margins: relation -> margin in squared distance, as pairs. The paper gives no values.
       link: 'hinge', 'softplus' or 'none'. DIFFERS: eq. 4-5 are printed without one and have no lower bound.
       normalise: mine on embeddings of unit length. The paper does not say.

@@ -3,8 +3,8 @@
 What has to be done is chosen statically, by what the strategy needs:
 
 * weights from the losses alone: one pull-back of the weighted sum;
-* the Gram matrix on a representation: K pull-backs through what comes after it, one through what comes
-before; * the Gram matrix or the whole Jacobian on the shared parameters: K pull-backs through everything.
+* the Gram matrix on a representation: K pull-backs through what follows it, one through what precedes it;
+* the Gram matrix or the whole Jacobian on the shared parameters: K pull-backs through everything.
 
 Gradients are averaged over the devices before inner products are formed.
 """
@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from dmljax.weightings import micro_batches, products, sharing
 from dmljax.weightings.interface import Signals, Weighting
@@ -138,15 +137,21 @@ class ValueAndGrad:
           params: the new parameters.
           state: as returned by the call before.
           args, carry: as given to that call.
+
+        Raises:
+          ValueError: the state is not that of the call before.
         """
         if self.strategy.post is None:
             return state
         if not isinstance(state, Pending):
             raise ValueError("post takes the state that value_and_grad(params, state, ...) has just returned")
         run = Pass(self, params, None, state.state, None, None, None)
-        forward = lambda *rows: run.forward(carry, rows)(params, None)[0]
-        found = micro_batches.each(forward, args, self.micro_batches)
-        after = jnp.stack([products.mean(shares, self.axis_name) for shares in found]).mean(0)
+
+        def losses(*rows):
+            shares, (valid, *_) = run.forward(carry, rows)(params, None)
+            return products.mean(shares, self.axis_name), products.anywhere(valid, self.axis_name)
+
+        after = micro_batches.mean_losses(micro_batches.each(losses, args, self.micro_batches))
         return self.strategy.post(state.signals._replace(tasks=run.tasks), after, state.state)
 
 
@@ -177,7 +182,8 @@ def value_and_grad(
         part of them; None: all. Gradients are compared there.
       representation: (params, *args) -> an array or its shape. Inner products are then taken of the gradients
         on it instead of on the shared parameters, which costs one pull-back through the trunk instead of K;
-        `losses_fn` gets the keyword `offset`, zeros of that shape, and has to add it to the representation.
+        `losses_fn` has a keyword `offset=None`; where it is given, zeros of that shape, it has to be added
+        to the representation.
       heads: what reaches the parameters that are not shared: 'weighted', their part of the weighted sum, or
         'unit', every active loss in full.
       has_aux: `losses_fn` returns something beside the losses.

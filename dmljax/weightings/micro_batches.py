@@ -38,7 +38,8 @@ def each(function: Callable, args: tuple, count: int | None) -> list:
 def average(function: Callable, carry, args: tuple, count: int | None, *, halves: bool):
     """The carry runs through the micro-batches in turn; all else is averaged over them.
 
-    A loss counts in those micro-batches that had anything for it.
+    A loss counts in those micro-batches that had anything for it. DIFFERS from one large batch where labels
+    are missing: gradients are averaged over all micro-batches, whether they had anything for a task or not.
 
     Args:
       function: (carry, args of one micro-batch) -> (carry, `Seen`).
@@ -54,14 +55,14 @@ def average(function: Callable, carry, args: tuple, count: int | None, *, halves
     if count == 1:
         return (*function(carry, jax.tree.map(lambda x: x[0], args)), None)
     shape = jax.eval_shape(function, carry, jax.tree.map(lambda x: x[0], args))[1]
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.float32), shape)
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, _of_sums(s.dtype)), shape)
 
     def add(held, rows):
         carry, sums = held
         carry, seen = function(carry, rows)
         counted = seen.valid.astype(jnp.float32)
-        seen = seen._replace(losses=seen.losses * counted, valid=counted)
-        return (carry, jax.tree.map(jnp.add, sums, seen)), None
+        seen = seen._replace(losses=seen.losses * counted.astype(seen.losses.dtype), valid=counted)
+        return (carry, jax.tree.map(lambda total, x: total + x.astype(total.dtype), sums, seen)), None
 
     parts, bounds = [], (0, count // 2, count) if halves else (0, count)
     for first, last in zip(bounds, bounds[1:]):
@@ -70,17 +71,34 @@ def average(function: Callable, carry, args: tuple, count: int | None, *, halves
         parts.append(sums)
     sums = jax.tree.map(lambda *x: sum(x), *parts)
     whole = Seen(
-        losses=sums.losses / jnp.maximum(sums.valid, 1.0),
+        losses=sums.losses / jnp.maximum(sums.valid, 1.0).astype(sums.losses.dtype),
         valid=sums.valid > 0,
         extra=jax.tree.map(lambda s: s / count, sums.extra),
-        gradient=jax.tree.map(lambda g: g / count, sums.gradient),
+        gradient=jax.tree.map(lambda g, s: (g / count).astype(s.dtype), sums.gradient, shape.gradient),
         gram=jax.tree.map(lambda g: g / count**2, sums.gram),  # rows of other micro-batches are other rows
     )
     if not halves:
         return carry, whole, None
     sizes = [last - first for first, last in zip(bounds, bounds[1:])]
-    apart = [jax.tree.map(lambda g, n=n: g / n, part.gradient) for part, n in zip(parts, sizes)]
+    apart = [
+        jax.tree.map(lambda g, s, n=n: (g / n).astype(s.dtype), part.gradient, shape.gradient)
+        for part, n in zip(parts, sizes)
+    ]
     return carry, whole, apart
+
+
+def mean_losses(found: list[tuple[jax.Array, jax.Array]]) -> jax.Array:
+    """Losses [K] of (losses [K], valid [K]) by micro-batch: means over those that had anything for a task."""
+    if len(found) == 1:
+        return found[0][0]
+    losses, valid = (jnp.stack(parts) for parts in zip(*found))
+    counted = valid.astype(losses.dtype)
+    return (losses * counted).sum(0) / jnp.maximum(counted.sum(0), 1)
+
+
+def _of_sums(dtype):
+    """float64 stays; whatever is narrower is added up in float32, which half precision could not hold."""
+    return dtype if dtype == jnp.float64 else jnp.float32
 
 
 def _check(args: tuple, count: int) -> None:

@@ -65,7 +65,7 @@ class Pass:
         shares, pull, (valid, extra, carry) = jax.vjp(
             self.forward(carry, rows), self.params, offset, has_aux=True
         )
-        losses, valid = products.mean(shares, axis_name), _anywhere(valid, axis_name)
+        losses, valid = products.mean(shares, axis_name), products.anywhere(valid, axis_name)
         units = products.varying(jnp.eye(len(shares), dtype=shares.dtype), axis_name)
         gram = None
         if offset is not None:
@@ -106,10 +106,3 @@ class Pass:
         shared = jax.tree.map(total(weights), sharing.get(gradient, self.places))
         outside = active if self.settings.heads == "unit" else weights
         return sharing.put(jax.tree.map(total(outside), gradient), shared, self.places)
-
-
-def _anywhere(valid, axis_name: str | None):
-    """Whether it holds on any device."""
-    if axis_name is None:
-        return valid
-    return jax.lax.psum(products.varying(valid.astype(jnp.int32), axis_name), axis_name) > 0

@@ -31,6 +31,13 @@ def varying(tree, axis_name: str | None):
     return jax.tree.map(own, tree)
 
 
+def anywhere(valid, axis_name: str | None):
+    """Whether it holds on any device."""
+    if axis_name is None:
+        return valid
+    return jax.lax.psum(varying(valid.astype(jnp.int32), axis_name), axis_name) > 0
+
+
 def gram(left, right=None) -> jax.Array:
     """Inner products <g_i, h_j> of the tasks' gradients, summed over all leaves, float32 [K, K].
 

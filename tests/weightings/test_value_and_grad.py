@@ -431,3 +431,40 @@ def test_a_forgotten_post_is_noticed():
     _, _, state = f(jnp.float32(1.0), strategy.init(("a", "b")))
     with pytest.raises(ValueError, match="state = value_and_grad.post"):
         f(jnp.float32(1.0), state)
+
+
+def test_after_a_step_only_micro_batches_with_labels_count():
+    """The parameters stay: whatever the losses before were, they are the losses after."""
+    seen = {}
+
+    def post(signals, after, state):
+        seen["before"], seen["after"] = signals.losses, after
+        return state
+
+    watch = Weighting(
+        lambda tasks: (), lambda s, state: (jnp.ones(2), state, {}), frozenset({"post"}), post=post
+    )
+
+    def losses_at(w, x, known):
+        return Losses([w * x, 2 * w * x], [known, True])
+
+    f = value_and_grad(losses_at, watch, micro_batches=2)
+    batch = (jnp.array([1.0, 3.0]), jnp.array([True, False]))
+    _, _, state = f(jnp.float32(1.0), (), *batch)
+    f.post(jnp.float32(1.0), state, *batch)
+    assert seen["before"].tolist() == seen["after"].tolist() == [1.0, 4.0]
+
+
+@pytest.mark.parametrize("name", ["equal", "upgrad", "dwa"])
+def test_micro_batches_keep_the_dtype_of_the_parameters(name, standard_promotion):
+    strategy = getattr(weightings, name)()
+    for dtype in (jnp.bfloat16, jnp.float32):
+        f = value_and_grad(lambda w, x: [(w * x).sum(), (w**2).sum()], strategy, micro_batches=2)
+        x, w = jnp.ones((2, 3), dtype), jnp.ones(3, dtype)
+        _, gradient, _ = f(w, strategy.init(("a", "b")), x)
+        assert gradient.dtype == dtype
+    with jax.enable_x64(True):
+        f = value_and_grad(lambda w, x: [(w * x).sum(), (w**2).sum()], strategy, micro_batches=2)
+        state = strategy.init(("a", "b"))
+        (losses, _, _), gradient, _ = f(jnp.ones(3, jnp.float64), state, jnp.ones((2, 3), jnp.float64))
+        assert gradient.dtype == losses.dtype == jnp.float64
