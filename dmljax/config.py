@@ -60,7 +60,7 @@ def get_config(
       >>> config.train.duration, config.data.image_size
       ('3 epochs', 48)
     """
-    name, colon, asked = str(name).partition(":")
+    name, colon, asked = (str(name), "", "") if Path(name).is_file() else str(name).partition(":")
     path, preset = find(name), asked if colon else preset
     if path.suffix == ".json":
         saved = _read_object(path)

@@ -144,3 +144,10 @@ def test_only_programs_read_the_command_line_and_no_docstring_is_data():
         for node in nodes:
             assert not (isinstance(node, ast.Attribute) and node.attr in ("argv", "__doc__")), path
             assert not (isinstance(node, ast.Name) and node.id == "__doc__"), path
+
+
+def test_the_library_does_not_start_its_own_command_line():
+    """An arrow that runs back to launch may hide in a string, as in what a child process is to run."""
+    for path in [*FILES, *(ROOT / "configs").glob("*.py")]:
+        texts = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
+        assert path.name == "__main__.py" or not [t for t in texts if "dmljax.launch" in str(t)], path

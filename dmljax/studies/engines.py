@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from typing import Any
 from tqdm import tqdm
 
 from dmljax import extras, plugins
-from dmljax.studies.members import COST, TRAIN, Failure, Member
-from dmljax.types import TUPLE_SIZE, UserError
+from dmljax.studies.members import Failure, Member
+from dmljax.studies.process import Order
+from dmljax.types import UserError
 
+PROGRAM = "dmljax.studies.process"
 CLUSTERS = ("slurm", "local")
 PATIENCE_S = 60  # for a training to save itself before its job ends
 POLL_S = 1.0
@@ -28,7 +31,7 @@ TIMEOUT_MIN = 240  # of a job, unless told otherwise: submitit's own few minutes
 
 
 class Job:
-    """One member as plain commands: its program and, of a network, its evaluation.
+    """One member, to be made in a process of its own (`studies.process`).
 
     Also what submitit pickles, calls, and asks to step aside.
 
@@ -42,26 +45,26 @@ class Job:
         self._process: subprocess.Popen | None = None
 
     def __call__(self) -> str:
-        """Runs it; '' or what it said when it failed. The cost is written last: who has one is finished."""
-        folder, program = self.member.folder, self.member.program
-        run = f"--run={folder}"
-        code, said, seconds, peak = self._command(
-            [*program, f"--config={self.member.config_file}", run, "--noprogress"]
+        """Makes the member; returns '' or why it failed."""
+        member = self.member
+        order = Order(str(member.config_file), str(member.folder), member.descriptor, self.cores)
+        # -P: a file of the working folder that is called like a module is not taken for it
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        if code == 0 and program == TRAIN:
-            code, said, _, _ = self._command(["evaluate", run, "--noprogress"])
-        if code:
-            return said or f"exit code {code}"
-        cost = {"train_s": round(seconds, 1), "peak_bytes": peak} | (
-            _pace(folder) if program == TRAIN else {}
-        )
-        part = folder / f".{COST}.part"
-        part.write_text(json.dumps(cost) + "\n")
-        part.replace(folder / COST)
-        return ""
+        try:
+            answer, log = self._process.communicate(json.dumps(order._asdict()))
+            code = self._process.returncode
+        finally:
+            self._process = None
+        return "" if code == 0 else _reason(answer, log) or f"exit code {code}"
 
     def stop(self) -> None:
-        """Asks the command that runs to save and end."""
+        """Asks the process to save and end."""
         if self._process is not None:
             self._process.terminate()
 
@@ -75,39 +78,27 @@ class Job:
                 self._process.wait(PATIENCE_S)
         return DelayedSubmission(Job(self.member))
 
-    def _command(self, arguments: list[str]) -> tuple[int, str, float, int]:
-        """(exit code, last line of its errors, processor seconds, most bytes of memory) of a command."""
-        keep = f"import os; os.sched_setaffinity(0, {list(self.cores)}); " if self.cores else ""
-        script = f"{keep}from dmljax.launch.cli import main; main()"
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._process = process
-        try:
-            lines = process.stderr.read().strip().splitlines()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        finally:
-            self._process = None
-            process.stderr.close()
-        return (
-            process.returncode,
-            lines[-1] if lines else "",
-            usage.ru_utime + usage.ru_stime,
-            usage.ru_maxrss * 1024,
-        )
+
+def _reason(answer: str, log: str) -> str:
+    """Why a process failed: its answer or, of one that could not give any, the last line of its log."""
+    for line in reversed(answer.splitlines()):
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            return json.loads(line)["message"]
+    return (log.strip().splitlines() or [""])[-1]
 
 
-def _pace(folder: Path) -> dict:
-    """Seconds a step and images a second of a training, at its end."""
-    steps = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
-    rate = [line["steps_per_second"] for line in steps if "steps_per_second" in line][-1]
-    data = json.loads((folder / "config.json").read_text())["data"]
-    images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
-    return {"step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
+@contextlib.contextmanager
+def _on_signals(handler: Callable, *numbers: signal.Signals):
+    """Signals go to a handler for a while; outside the main thread, which alone gets any, nothing is done."""
+    before = {}
+    for number in numbers:
+        with contextlib.suppress(ValueError):
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def processes(members: list[Member], *, jobs: int, progress: bool = True) -> list[Failure]:
@@ -117,7 +108,7 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
     out: threads of one that wait for a core that another has cost a tenth of the time.
 
     Returns:
-      members that failed, each with the last line it said.
+      members that failed, and why.
     """
     todo = [Job(member) for member in members if not member.finished]
     stopped, failed, places = threading.Event(), [], queue.SimpleQueue()
@@ -131,27 +122,26 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
             job.stop()
         raise KeyboardInterrupt(number)
 
-    def one(job: Job) -> None:
+    def run_one(job: Job) -> None:
         if stopped.is_set():
             return
         job.cores = places.get()
         try:
-            said = job()
-        except (OSError, ValueError, LookupError, ArithmeticError) as error:  # files that it left unfinished
-            said = f"{type(error).__name__}: {error}"
+            reason = job()
+        except OSError as error:  # no process can be started
+            reason = str(error)
         finally:
             places.put(job.cores)
-        if said and not stopped.is_set():
-            failed.append(Failure(job.member, said))
+        if reason and not stopped.is_set():
+            failed.append(Failure(job.member, reason))
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        with _bar(members, todo, progress) as bar, ThreadPoolExecutor(jobs) as pool:
-            for _ in pool.map(one, todo):
-                bar.update()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with (
+        _on_signals(stop, signal.SIGTERM, signal.SIGINT),
+        _bar(members, todo, progress) as bar,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        for _ in pool.map(run_one, todo):
+            bar.update()
     return failed
 
 
@@ -188,21 +178,22 @@ def cluster(
     submit = _executor(name, options, logs)
     todo = [Job(member) for member in members if not member.finished]
     waiting, running, failed = list(reversed(todo)), {}, []
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _bar(members, todo, progress) as bar:
+        with (
+            _on_signals(signal.default_int_handler, signal.SIGTERM),
+            _bar(members, todo, progress) as bar,
+        ):
             while waiting or running:
                 while waiting and len(running) < jobs:
                     job = waiting.pop()
                     running[submit(job)] = job
                 for handle in [h for h in running if h.done()]:
                     job = running.pop(handle)
-                    if said := _said(handle):
-                        failed.append(Failure(job.member, said))
+                    if reason := _complaint(handle):
+                        failed.append(Failure(job.member, reason))
                     bar.update()
                 time.sleep(POLL_S)
     finally:
-        signal.signal(signal.SIGTERM, before)
         for handle in running:
             handle.cancel(check=False)
     return failed
@@ -218,7 +209,7 @@ def _bar(members, todo, progress: bool) -> tqdm:
     )
 
 
-def _said(handle) -> str:
+def _complaint(handle) -> str:
     """What a finished job has to complain about, or ''."""
     problem = handle.exception()
     if problem is None:

@@ -17,7 +17,6 @@ from dmljax.types import UserError
 ALWAYS = ("equal", "rlw")  # without equal, random and single-task weights a gain means nothing
 SINGLE = "single_"
 COST = "cost.json"  # written last: a member that has it is finished
-TRAIN = ("train",)  # the program of a network
 
 
 class Member(NamedTuple):
@@ -28,7 +27,7 @@ class Member(NamedTuple):
       seed, fold: of the run, in place of the configuration's.
       folder: of the run.
       changes: what it changes in the study's configuration, values by dotted field.
-      program: the command that makes the run.
+      descriptor: of a support vector machine on it; '' for a network.
     """
 
     label: str
@@ -36,7 +35,7 @@ class Member(NamedTuple):
     fold: int
     folder: Path
     changes: dict[str, Any]
-    program: tuple[str, ...] = TRAIN
+    descriptor: str = ""
 
     @property
     def finished(self) -> bool:

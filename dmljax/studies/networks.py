@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dmljax.studies.members import TRAIN, Member, run_name
+from dmljax.studies.members import Member, run_name
 from dmljax.types import UserError
 
 EQUAL = {"weighting.name": "equal"}
@@ -31,12 +31,15 @@ class Request(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A row of a table: its title, whose it is, what it changes in the configuration, and its program."""
+    """A row of a table: its title, whose it is, and what it changes in the configuration.
+
+    With a descriptor it is no network, but a support vector machine on that.
+    """
 
     title: str
     source: str
     changes: dict[str, Any]
-    program: tuple[str, ...] = TRAIN
+    descriptor: str = ""
 
 
 def _rival(loss: str, weight: float) -> dict[str, Any]:
@@ -45,8 +48,8 @@ def _rival(loss: str, weight: float) -> dict[str, Any]:
 
 
 NETWORKS = {
-    "lbp_svm": Network("LBP with SVM", "Shan et al. 2009", {}, ("classical", "lbp")),
-    "lgbp_svm": Network("LGBP with SVM", "Moore & Bowden 2011", {}, ("classical", "lgbp")),
+    "lbp_svm": Network("LBP with SVM", "Shan et al. 2009", {}, "lbp"),
+    "lgbp_svm": Network("LGBP with SVM", "Moore & Bowden 2011", {}, "lgbp"),
     "one_resnet": Network("one ResNet", "He et al. 2016", ONE | EQUAL),
     "densenet": Network("DenseNet", "Huang et al. 2017", ONE | EQUAL | {"backbone.name": "densenet"}),
     "iacnn": Network("identity-pair contrastive (IACNN)", "Meng et al. 2017", _rival("contrastive", 1.0)),
@@ -82,7 +85,7 @@ def members_of(request: Request, names, changes: dict | None = None, *, apart: s
             fold,
             folder / name / run_name(seed, fold),
             NETWORKS[name].changes | (changes or {}),
-            NETWORKS[name].program,
+            NETWORKS[name].descriptor,
         )
         for seed in request.seeds
         for fold in request.folds

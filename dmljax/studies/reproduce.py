@@ -174,7 +174,7 @@ def _speeds(
     labels = {label for section in sections for label in getattr(section.experiment, "SPEED", ())}
     wanted = {}
     for member in usable:
-        if member.label in labels and member.finished and member.program == members.TRAIN:
+        if member.label in labels and member.finished and not member.descriptor:
             wanted.setdefault(member.label, member.folder)
     path = folder / FRAMES
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from dmljax import config as configuration
-from dmljax.studies.members import COST, TRAIN, Failure, Member
+from dmljax.studies.members import COST, Failure, Member
 
 
 def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict], list[Failure]]:
@@ -29,7 +29,7 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
             if absent := [name for name in needs if not (member.folder / name).is_file()]:
                 raise ValueError(f"it has no {absent[0]}")
             made = {"jax": versions["jax"], "device": versions["device"]}
-            if member.program == TRAIN:
+            if not member.descriptor:
                 made["trained for"] = config["train"]["duration"]
             rows.append(
                 {

@@ -135,7 +135,7 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
             " give another folder (--run)"
         )
     listed = {
-        str(member.folder.relative_to(folder)): {"program": member.program, "changes": member.changes}
+        str(member.folder.relative_to(folder)): {"changes": member.changes, "descriptor": member.descriptor}
         for member in planned
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,12 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from dmljax import config as configuration
-from dmljax.studies import engines
+from dmljax.studies import engines, process
 from dmljax.studies.members import Member
 from dmljax.types import UserError
 
@@ -49,6 +50,38 @@ def test_finished_members_are_left_alone(tmp_path):
     (tmp_path / "cost.json").write_text("{}")
     for engine in ("processes", "cluster"):
         assert run(engine, [member(tmp_path)], tmp_path / "jobs") == []
+
+
+def test_what_a_member_answers_and_what_it_leaves_when_it_cannot():
+    answer = '{"message": "no people are left"}\n'
+    assert engines._reason("a library's own words\n" + answer, "Traceback\n") == "no people are left"
+    assert engines._reason("", "Traceback\nMemoryError\n") == "MemoryError"
+    assert engines._reason('{"other": 1}\n[]\n', "killed\n") == "killed" and engines._reason("", "") == ""
+
+
+def test_a_study_can_be_run_from_any_thread(tmp_path):
+    wrong = member(tmp_path / "wrong")
+    wrong.config_file.write_text('{"sede": 1}')
+    with ThreadPoolExecutor(1) as pool:
+        failed = pool.submit(run, "processes", [wrong], tmp_path / "jobs").result()
+    assert [f.member for f in failed] == [wrong] and "unknown field 'sede'" in failed[0].message
+
+
+def test_the_cost_of_a_member_is_that_of_all_its_processes(tmp_path):
+    own = process._cost(tmp_path)
+    assert own["train_s"] > 0 and own["peak_bytes"] > 2**20
+    process._write(tmp_path / process.SO_FAR, {"train_s": 1000.0, "peak_bytes": 2**50})
+    both = process._cost(tmp_path)
+    assert both["train_s"] >= 1000 + own["train_s"] and both["peak_bytes"] == 2**50
+
+
+@pytest.mark.slow
+def test_a_machine_on_a_descriptor_is_a_member_too(tmp_path):
+    made = member(tmp_path / "lbp")._replace(descriptor="lbp")
+    configuration.write(configuration.get_config("quick", TINY), made.config_file)
+    assert run("processes", [made], tmp_path) == [] and made.finished
+    assert json.loads((made.folder / "classical.json").read_text())["descriptor"] == "lbp"
+    assert (made.folder / "evaluation" / "tables.md").exists()
 
 
 def test_several_at_a_time_share_the_cores_out(monkeypatch):

@@ -33,8 +33,8 @@ def test_the_folder_says_what_it_studies_and_refuses_another(tmp_path):
     told = json.loads((tmp_path / "study.json").read_text())
     assert told["config"]["train"]["duration"] == "2 steps" and told["config"]["data"]["image_size"] == 24
     assert told["members"]["single_pose/seed_0_fold_0"] == {
-        "program": ["train"],
         "changes": {"weighting.name": "single", "weighting.single.task": "pose"},
+        "descriptor": "",
     }
     elsewhere = configuration.changed(
         base, {"dataset.root": "moved", "train.save_every": "1 steps", "seed": 4}

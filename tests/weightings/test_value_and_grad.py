@@ -304,7 +304,9 @@ def test_heads_outside_the_shared_part_may_be_trained_in_full(problem):
 
 
 @pytest.mark.parametrize(
-    "shared", ["trunk", ("trunk",), lambda p: p["trunk"], lambda p: {"any": [p["trunk"]]}], ids=str
+    "shared",
+    ["trunk", ("trunk",), lambda p: p["trunk"], lambda p: {"any": [p["trunk"]]}],
+    ids=["name", "names", "leaf", "tree"],
 )
 def test_ways_to_say_what_is_shared(shared, problem):
     x, y, start = problem

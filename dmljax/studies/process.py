@@ -1,0 +1,119 @@
+"""One member of a study in a process of its own: `python -m dmljax.studies.process`, told by JSON.
+
+Standard input says what to make, standard output what came of it, each as one object; what a training says
+on its way goes to standard error. So a member needs no command line, and what it answers needs no reading
+of prose.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from dmljax.studies.members import COST
+from dmljax.types import TUPLE_SIZE, UserError
+
+SO_FAR = ".cost.json"  # of a member that was stopped: what it has cost, to be added to
+FAILED = 1
+
+
+class Order(NamedTuple):
+    """What standard input says.
+
+    Attributes:
+      config: file of the resolved configuration.
+      run: folder of the run.
+      descriptor: of a support vector machine; '' for a network.
+      cores: numbers of the processor's cores to keep to; empty: all.
+    """
+
+    config: str
+    run: str
+    descriptor: str = ""
+    cores: tuple[int, ...] = ()
+
+
+def main() -> int:
+    """Makes the member; returns the process's exit code, after {"message": why} where there is none made."""
+    order = Order(**json.load(sys.stdin))
+    if order.cores:
+        os.sched_setaffinity(0, order.cores)  # before any library counts them
+    try:
+        message, code = make(order)
+    except (UserError, ValueError, TypeError, OSError) as error:
+        message, code = str(error) or type(error).__name__, FAILED
+    if message:
+        print(json.dumps({"message": " ".join(message.split())}))
+    return code
+
+
+def make(order: Order) -> tuple[str, int]:
+    """Trains and evaluates; the cost is written last: a member that has one is finished.
+
+    Returns:
+      ('', 0), or why the member is not finished and the exit code: 128 and the number of the signal that
+      stopped it.
+    """
+    from dmljax import config as configuration
+    from dmljax.report import write
+    from dmljax.runs import classical, loop
+    from dmljax.runs.evaluate import evaluate
+
+    run, say = Path(order.run), partial(print, file=sys.stderr, flush=True)
+    config = configuration.get_config(order.config)
+    if order.descriptor:
+        scores = classical.fit(config, run, order.descriptor, progress=False, say=say)
+        cost = _cost(run)
+    else:
+        trained = loop.train(config, run, progress=False, say=say)
+        cost = _cost(run)
+        if trained.signal:
+            _write(run / SO_FAR, cost)
+            return "stopped, and saved", 128 + trained.signal
+        cost |= _pace(run)
+        scores = evaluate(run, progress=False)
+    write.report(scores.folder)
+    _write(run / COST, cost)
+    (run / SO_FAR).unlink(missing_ok=True)
+    return "", 0
+
+
+def _cost(run: Path) -> dict:
+    """Processor seconds and most bytes of memory so far, of this process and of those stopped before it.
+
+    The seconds of a process that was killed are not known.
+    """
+    own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    try:
+        before = json.loads((run / SO_FAR).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = {"train_s": 0.0, "peak_bytes": 0}
+    seconds = sum(used.ru_utime + used.ru_stime for used in own)
+    return {
+        "train_s": round(before["train_s"] + seconds, 1),
+        "peak_bytes": max(before["peak_bytes"], *(used.ru_maxrss * 1024 for used in own)),
+    }
+
+
+def _pace(run: Path) -> dict:
+    """Seconds a step and images a second of a training, at its end."""
+    lines = [json.loads(line) for line in (run / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    rate = [line["steps_per_second"] for line in lines if "steps_per_second" in line][-1]
+    data = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
+    images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
+    return {"step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
+
+
+def _write(path: Path, cost: dict) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(cost) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
