@@ -40,7 +40,14 @@ EXTRAS = {
         "sphinx>=8",
         "sphinx-copybutton>=0.5",
     ],
-    "test": ["mypy>=1.15", "packaging>=24", "pytest>=8,<10", "ruff>=0.9", "setuptools>=77"],
+    "test": [
+        "mypy>=1.15",
+        "packaging>=24",
+        "pytest>=8,<10",
+        "pytest-xdist>=3.6",
+        "ruff>=0.9",
+        "setuptools>=77",
+    ],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 

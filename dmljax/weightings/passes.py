@@ -10,6 +10,35 @@ from dmljax.weightings.interface import Signals
 from dmljax.weightings.losses import as_vector
 
 
+def check_state(strategy, state, tasks: tuple[str, ...] | None, count: int, shared) -> None:
+    """Raises ValueError unless the state is of the form that the strategy's `init` gives for these losses.
+
+    A strategy that knows its tasks by name cannot be asked where the losses have none.
+    """
+    names = tasks or tuple(f"task {k}" for k in range(count))
+    try:
+        expected = jax.eval_shape(lambda: strategy.init(names, shared))
+    except (ValueError, TypeError, KeyError):
+        if tasks:
+            raise
+        return
+    forms = [
+        {
+            jax.tree_util.keystr(path) or "state": jnp.shape(leaf)
+            for path, leaf in jax.tree.leaves_with_path(tree)
+        }
+        for tree in (state, expected)
+    ]
+    if jax.tree.structure(state) != jax.tree.structure(expected) or forms[0] != forms[1]:
+        own, right = (
+            ", ".join(f"{name} {shape}" for name, shape in form.items()) or "nothing" for form in forms
+        )
+        raise ValueError(
+            f"this state is not one of this strategy for {count} losses ({', '.join(names)}): it holds {own},"
+            f" expected {right}; make it by strategy.init(tasks) with the tasks whose losses are returned"
+        )
+
+
 class Pass:
     """One call of `ValueAndGrad`, from which the settings are: what is known while it is traced."""
 
@@ -27,6 +56,10 @@ class Pass:
         gram = self.wants("gram") and (self.settings.representation is None or several)
         late = several and self.wants("losses")  # weights that depend on this step's losses come too late
         return gram or late or self.wants("cross_gram") or self.wants("jacobian")
+
+    @property
+    def shared(self):
+        return sharing.get(self.params, self.places)
 
     def forward(self, carry, rows):
         """(params, offset of the representation or None) -> (losses [K], (valid [K], extra, carry))."""
@@ -65,6 +98,7 @@ class Pass:
         shares, pull, (valid, extra, carry) = jax.vjp(
             self.forward(carry, rows), self.params, offset, has_aux=True
         )
+        check_state(settings.strategy, self.state, self.tasks, len(shares), self.shared)
         losses, valid = products.mean(shares, axis_name), products.anywhere(valid, axis_name)
         units = products.varying(jnp.eye(len(shares), dtype=shares.dtype), axis_name)
         gram = None
