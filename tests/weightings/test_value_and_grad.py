@@ -303,6 +303,24 @@ def test_heads_outside_the_shared_part_may_be_trained_in_full(problem):
         np.testing.assert_allclose(gradients["trunk"].ravel(), w @ jacobian, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["dwa", "famo", "db_mtl", "upgrad"])
+def test_a_state_of_other_tasks_or_of_another_strategy_is_refused(name):
+    strategy = getattr(weightings, name)()
+    f = value_and_grad(lambda p: {"a": p[0] ** 2, "b": p[1] ** 2, "c": p[0] * p[1]}, strategy)
+    params = jnp.array([1.0, 2.0])
+    others = [weightings.mgda(), weightings.gradvac(), strategy]
+    states = [other.init(("a", "b", "c"), f.shared(params)) for other in others]
+    wrong = [
+        state for other, state in zip(others, states) if other is not strategy and jax.tree.leaves(state)
+    ]
+    if name != "upgrad":  # which keeps nothing
+        wrong += [strategy.init(("a", "b"), f.shared(params)), ()]
+    for state in wrong:
+        with pytest.raises(ValueError, match=r"not one of this strategy for 3 losses \(a, b, c\): it holds"):
+            f(params, state)
+    f(params, states[-1])
+
+
 @pytest.mark.parametrize(
     "shared",
     ["trunk", ("trunk",), lambda p: p["trunk"], lambda p: {"any": [p["trunk"]]}],
