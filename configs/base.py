@@ -54,7 +54,7 @@ def declarations() -> dict:
     return {
         "seed": Field(0, seeded, least=0, most=2**32 - 1),
         "preset": Field("safe", "The preset that the other fields started from.", choices=PRESETS),
-        "plugins": Field(plugins.folders(), "Folders with plug-ins of one's own, given as --plugins=FOLDER."),
+        "plugins": Field(plugins.folders(), "Folders with plug-ins of one's own."),
         "dataset": _dataset(),
         "crop": _crop(),
         "split": _split(),

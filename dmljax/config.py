@@ -241,7 +241,7 @@ def read_saved(run: Path) -> dict:
     path = Path(run) / "config.json"
     if not path.is_file():
         raise UserError(
-            f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training"
+            f"'{run}' is no run folder: it has no config.json; give the folder of a training", parameter="run"
         )
     return _read_object(path)
 

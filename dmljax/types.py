@@ -35,7 +35,19 @@ class UserError(ValueError):
     """A mistake of the user, told in one line: what was expected, what came, which field or file to change.
 
     A ValueError, so that whoever calls the library from Python needs no class of ours.
+
+    Attributes:
+      message: the line without the parameter.
+      parameter: the parameter of the function that was called which has to change; '': the message says it.
+        The line begins with it; the command line writes the flag in its place.
     """
+
+    def __init__(self, message: str, *, parameter: str = ""):
+        super().__init__(message)
+        self.message, self.parameter = message, parameter
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {self.message}" if self.parameter else self.message
 
 
 class Unreadable(ValueError):

@@ -44,7 +44,7 @@ def main(values):
 
     if not values.run:
         raise UserError("give a trained run: --run=runs/quick")
-    name, folder = opening.named(values.set, "--set")
+    name, folder = opening.named(values.set, "set")
     found = annotate.annotate(
         trained.open_run(Path(values.run), root=values.root, progress=values.progress),
         name,

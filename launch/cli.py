@@ -83,7 +83,7 @@ def run(
         if len(rest) > 1:
             raise UserError(f"unexpected '{rest[1]}'; flags are written --name=value")
     except (flags.Error, UserError) as error:
-        _fail(title, str(_first_mistake(error)))
+        _fail(title, _in_flags(_first_mistake(error), values))
     # how ml_collections names an unknown field
     except (KeyError, AttributeError, ValueError, TypeError) as error:
         text = (
@@ -98,7 +98,7 @@ def run(
     try:
         sys.exit(body(values) or 0)
     except UserError as error:
-        _fail(title, str(error))
+        _fail(title, _in_flags(error, values))
     except KeyboardInterrupt:
         _fail(title, "interrupted", 130)
     except BrokenPipeError:
@@ -118,6 +118,17 @@ def _first_mistake(error: BaseException) -> BaseException:
     while earlier := earlier.__cause__ or earlier.__context__:
         first = earlier if isinstance(earlier, UserError) else first
     return first
+
+
+def _in_flags(error: BaseException, values) -> str:
+    """The message of an error, the parameter that it is about written as the flag that gives it."""
+    parameter = getattr(error, "parameter", "")
+    if not parameter:
+        return str(error)
+    same = [name for name in values if getattr(values[name], "parameter", name) == parameter]
+    of_config = [f"{CONFIG}.{parameter}"] if CONFIG in values and "." in parameter else []
+    shown = next((f"--{name}" for name in (*same, *of_config)), parameter)
+    return f"{shown}: {error.message}"
 
 
 def _help(values) -> str:
@@ -155,6 +166,11 @@ def _add_plugins(values, arguments: list[str]) -> None:
             for folder in (value if equals else "".join(arguments[k + 1 : k + 2])).split(","):
                 if folder.strip():
                     plugins.add_folder(folder.strip())
+
+
+def gives(values, flag: str, parameter: str) -> None:
+    """This flag gives a parameter or a configuration's field of another name."""
+    values[flag].parameter = parameter
 
 
 def positional(values, flag: str) -> None:

@@ -89,14 +89,13 @@ def main(values):
         return
     how |= {"people": values.people, "side": values.side}
     if values.out:
-        beam = [f"--{option}" for option in values.beam_options] if values.beam else None
         found = preparation.prepare(
             values.config,
             values.out,
             formats=values.formats,
             version=values.version,
             per_shard=values.per_shard,
-            beam=beam,
+            beam=values.beam_options if values.beam else None,
             **how,
         )
     else:

@@ -1,6 +1,7 @@
 """Who may import what."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,21 @@ def test_every_file_says_in_its_first_line_what_it_is_for():
     for path in [*FILES, *(ROOT / "configs").glob("*.py"), *(ROOT / "launch").glob("*.py")]:
         text = ast.get_docstring(ast.parse(path.read_text()))
         assert text and text.splitlines()[0].endswith((".", ":")), path
+
+
+# Command lines of other programs, and of a study's members.
+OTHER_PROGRAMS = {"training/devices.py": "xla_", "contracts/check.py": "rootdir", "studies/engines.py": ""}
+
+
+def test_the_library_knows_no_flags_and_no_launch_programs():
+    """A message names the parameter (`UserError`); what a shell's user has to type is the command line's."""
+    for path in FILES:
+        beside = OTHER_PROGRAMS.get(path.relative_to(PACKAGE).as_posix())
+        for node in ast.walk(ast.parse(path.read_text())):
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            dashes = re.findall(r"--([a-zA-Z]\w*)", text)
+            assert not [word for word in dashes if beside is None or not word.startswith(beside)], path
+            assert "dmljax.launch" not in text or beside == "", path
 
 
 def test_only_programs_read_the_command_line_and_no_docstring_is_data():

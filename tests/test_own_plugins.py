@@ -88,7 +88,7 @@ def test_trained_continued_and_evaluated(folder, tmp_path):
     assert done.returncode == 0 and "expression accuracy" in done.stdout, done.stderr
     moved = folder.rename(tmp_path / "moved")
     try:
-        assert f"No longer there: {folder}; give --plugins=FOLDER" in refused("evaluate", f"--run={run}")
+        assert f"No longer there: {folder}; give the new folder" in refused("evaluate", f"--run={run}")
         done = dmljax(*train, "--config.train.duration=4 steps", DMLJAX_PLUGINS=str(moved))
         assert done.returncode == 0 and "continuing at step 2" in done.stdout, done.stderr
         assert dmljax("evaluate", f"--run={run}", f"--plugins={moved}", "--noprogress").returncode == 0

@@ -35,8 +35,9 @@ def check(path: str | os.PathLike, family: str = "") -> int:
     family = family or family_of(path)
     if family not in plugins.FAMILIES:
         raise UserError(
-            f"--family must be one of {', '.join(plugins.FAMILIES)}; got"
-            f" '{family}'.{plugins.nearest(family, plugins.FAMILIES)}"
+            f"must be one of {', '.join(plugins.FAMILIES)}; got"
+            f" '{family}'.{plugins.nearest(family, plugins.FAMILIES)}",
+            parameter="family",
         )
     plugin = plugins.load_file(path, family)
     plugins.defaults_of(family, plugin)
@@ -74,8 +75,9 @@ def family_of(path: Path) -> str:
     if hasattr(built, "init") and hasattr(built, "apply"):
         return "backbones"
     raise UserError(
-        f"the family of '{path}' cannot be told; give --family, one of {', '.join(plugins.FAMILIES)}, or put"
-        " the file into a folder of that name"
+        f"that of '{path}' cannot be told; give one of {', '.join(plugins.FAMILIES)}, or put the file into a"
+        " folder of that name",
+        parameter="family",
     )
 
 

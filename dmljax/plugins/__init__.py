@@ -1,8 +1,9 @@
 """Plug-ins by file name: files of this package, of a user's folders and modules of installed packages.
 
 A plug-in is a module with the few names that its family agrees on (`FAMILIES`). It may lie in this package,
-in a user's folder as FOLDER/<family>/NAME.py (`add_folder`, `--plugins=FOLDER`, the environment variable
-DMLJAX_PLUGINS), or in an installed package that names it as an entry point of the group `dmljax.<family>`.
+in a user's folder as FOLDER/<family>/NAME.py (`add_folder`, the command line's flag `plugins`, the
+environment variable DMLJAX_PLUGINS), or in an installed package that names it as an entry point of the group
+`dmljax.<family>`.
 """
 
 from __future__ import annotations
@@ -72,9 +73,12 @@ def load(family: str, name: str) -> ModuleType:
     """
     known = _table(family)
     if name not in known:
-        lost = f" No longer there: {', '.join(map(str, _lost))}; give --plugins=FOLDER." if _lost else ""
+        lost = f" No longer there: {', '.join(map(str, _lost))}; give the new folder." if _lost else ""
         there = ", ".join(sorted(known))
-        raise UserError(f"no '{name}' among the {family}; there are {there}.{nearest(name, known)}{lost}")
+        raise UserError(
+            f"no '{name}' among the {family}; there are {there}.{nearest(name, known)}{lost}",
+            parameter="plugins" if _lost else "",
+        )
     return known[name].load()
 
 

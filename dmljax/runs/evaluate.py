@@ -122,10 +122,11 @@ def _bounds(yaw) -> tuple[float, float] | tuple[()]:
         low, high = (float(part) for part in yaw)
     except ValueError:
         raise UserError(
-            f"--yaw must be two numbers, MIN,MAX in degrees; got '{','.join(map(str, yaw))}'"
+            f"must be two numbers, the least and the largest in degrees; got '{','.join(map(str, yaw))}'",
+            parameter="yaw",
         ) from None
     if low > high:
-        raise UserError(f"--yaw: the least, {low:g}, is above the largest, {high:g}")
+        raise UserError(f"the least, {low:g}, is above the largest, {high:g}", parameter="yaw")
     return low, high
 
 

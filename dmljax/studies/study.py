@@ -132,7 +132,8 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
     if different:
         raise UserError(
             f"'{folder}' holds a study of another configuration: {'; '.join(different)}. Change them back, or"
-            " give another folder (--run)"
+            " give another folder",
+            parameter="folder",
         )
     listed = {
         str(member.folder.relative_to(folder)): {"changes": member.changes, "descriptor": member.descriptor}
@@ -160,5 +161,6 @@ def _read(path: Path) -> dict:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"'{path}', which says what the folder holds, cannot be read ({type(error).__name__}: {error});"
-            " delete it if you know what it held, or give another folder (--run)"
+            " delete it if you know what it held, or give another folder",
+            parameter="folder",
         ) from None
