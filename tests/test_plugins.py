@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import sys
 from functools import partial
 from types import SimpleNamespace
@@ -212,6 +213,32 @@ def test_a_worker_finds_a_plug_in_s_functions(folder, tmp_path):
     with tqdm(total=4, disable=True) as bar:
         workers.each(note, items, bar, workers=2, doing="drawing")
     assert [(tmp_path / f"{k}.txt").read_text() for k in range(4)] == ["drawn"] * 4
+
+
+def refuse(item, report):
+    raise UserError(f"the set has no {item}")
+
+
+def divide(item, report):
+    item / 0
+
+
+def kill(item, report):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        (refuse, "drawing failed: the set has no 1"),
+        (divide, "drawing failed: ZeroDivisionError: division by zero"),
+        (kill, "drawing failed: exit code -9"),
+    ],
+)
+def test_why_a_worker_failed(do, said):
+    with tqdm(total=2, disable=True) as bar, pytest.raises(UserError) as error:
+        workers.each(do, [1, 1], bar, workers=2, doing="drawing")
+    assert str(error.value) == said
 
 
 def test_unknown_names():
