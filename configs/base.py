@@ -23,7 +23,7 @@ from dmljax.training import augment, optimizer, rivals
 from dmljax.training.objective import RELATIONS
 from dmljax.training.objective import Options as LossOptions
 from dmljax.training.step import GRADIENTS_ON
-from dmljax.types import CHECKPOINTS, TASKS, UserError
+from dmljax.types import CHECKPOINTS, TASKS, UserError, nearest
 from dmljax.weightings.gradients import HEADS
 from dmljax.weightings.wrappers import NORMALISE, RESCALE
 from dmljax.weightings.wrapping import NONE, wrap
@@ -35,7 +35,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     """The base configuration: DML-Net at 224 pixels as in Table 1, on the embedded default set."""
     if preset not in PRESETS:
         raise UserError(
-            f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{plugins.nearest(preset, PRESETS)}"
+            f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{nearest(preset, PRESETS)}"
         )
     config = fields.config_dict(declarations())
     config.preset = preset

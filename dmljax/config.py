@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from dmljax import fields, plugins
 from dmljax.changes import changed
 from dmljax.fields import flatten
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 # What may differ between runs that are compared: where data lie and how it is computed, not what.
 MAY_DIFFER = (
@@ -95,7 +95,7 @@ def find(name: str) -> Path:
     known = sorted(p.stem for p in folder().glob("*.py") if not p.stem.startswith("_"))
     raise UserError(
         f"no configuration '{name}'; give a .py or .json file, or one of"
-        f" {', '.join(known)}.{plugins.nearest(name, known)}"
+        f" {', '.join(known)}.{nearest(name, known)}"
     )
 
 

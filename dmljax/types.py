@@ -6,7 +6,8 @@ This file imports nothing of the package, so that any part may import it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,12 @@ class UserError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.parameter}: {self.message}" if self.parameter else self.message
+
+
+def nearest(name: str, known: Iterable) -> str:
+    """' Did you mean ...?' for a misspelt name, or nothing: the end of an error's message."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 class Unreadable(ValueError):

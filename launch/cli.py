@@ -15,7 +15,7 @@ from types import ModuleType
 from absl import flags
 
 from dmljax import plugins
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 MISTAKE = 2  # exit code
 TRACEBACK = "DMLJAX_TRACEBACK"  # set in the environment: a mistake is told with the way to it
@@ -40,7 +40,7 @@ def main() -> None:
         sys.exit(0 if arguments else MISTAKE)
     name, *arguments = arguments
     if name not in known:
-        _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{plugins.nearest(name, known)}")
+        _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
     program = _program(name)
     run(name, program.SUMMARY, program.USAGE, program.define, program.main, arguments)
 

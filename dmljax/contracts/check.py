@@ -11,7 +11,7 @@ import pytest
 from dmljax import plugins
 from dmljax.plugins import modules
 from dmljax.training import devices
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 from dmljax.weightings.interface import Weighting
 
 WIDTH = 300  # characters of a line about a failure
@@ -36,7 +36,7 @@ def check(path: str | os.PathLike, family: str = "") -> int:
     if family not in plugins.FAMILIES:
         raise UserError(
             f"must be one of {', '.join(plugins.FAMILIES)}; got"
-            f" '{family}'.{plugins.nearest(family, plugins.FAMILIES)}",
+            f" '{family}'.{nearest(family, plugins.FAMILIES)}",
             parameter="family",
         )
     plugin = plugins.load_file(path, family)

@@ -8,7 +8,6 @@ environment variable DMLJAX_PLUGINS), or in an installed package that names it a
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import importlib.metadata
@@ -22,7 +21,7 @@ from typing import NamedTuple
 
 from dmljax.plugins import modules
 from dmljax.plugins.modules import FAMILIES, a_field_a_task, defaults_of, load_file
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 __all__ = [
     "FAMILIES",
@@ -34,7 +33,6 @@ __all__ = [
     "load",
     "load_file",
     "names",
-    "nearest",
 ]
 
 PACKAGES = {"weightings": "dmljax.weightings.strategies"}
@@ -48,12 +46,6 @@ _lost: list[Path] = []  # such folders that are no longer there
 class _Found(NamedTuple):
     where: str  # a path, or the package that has it
     load: Callable[[], ModuleType]
-
-
-def nearest(name: str, known) -> str:
-    """' Did you mean ...?' for a misspelt name, or nothing."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def names(family: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from dmljax.studies import members, results
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.networks import Request
 from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 ALL = "all"
 FRAMES = "frames_per_second.json"
@@ -135,7 +135,7 @@ def _sections(item: str, request: Request) -> list[Section]:
     known = items()
     if item != ALL and item not in known:
         raise UserError(
-            f"no item '{item}'; there are {', '.join(known)} and {ALL}.{plugins.nearest(item, [*known, ALL])}"
+            f"no item '{item}'; there are {', '.join(known)} and {ALL}.{nearest(item, [*known, ALL])}"
         )
     wanted = dict.fromkeys(known.values()) if item == ALL else {known[item]: None}
     found = []
