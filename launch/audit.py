@@ -5,6 +5,8 @@ from pathlib import Path
 from absl import flags
 from dmljax.launch import cli
 
+from dmljax.types import CHECKPOINTS
+
 SUMMARY = "Audits what a run's features tell of expression, pose and identity."
 USAGE = """\
     dmljax audit --run=runs/quick
@@ -20,7 +22,7 @@ def define(values):
     flags.DEFINE_string(
         "out", "", "folder for the tables and maps; empty: RUN/audit of the first", flag_values=values
     )
-    flags.DEFINE_string("checkpoint", "last", "last or best", flag_values=values)
+    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
     flags.DEFINE_string(
         "root", "", "where the dataset lies, if not where the run's configuration says", flag_values=values
     )

@@ -35,10 +35,11 @@ def test_fields_are_the_signature_s():
     assert plugins.defaults("backbones", "densenet").keys() == {
         *("depth", "growth", "width", "blocks", "stem", "convolution", "momentum")
     }  # and not those that the network gives
-    assert plugins.defaults("experiments", "ablation") == plugins.defaults("weightings", "fixed") == {}
+    assert plugins.defaults("experiments", "ablation") == {}
+    assert plugins.defaults("weightings", "fixed") == {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
     made = quick.get_config().weighting
     assert made.fixed.to_dict() == {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
-    assert made.single.task == "expression"
+    assert made.single.task == ""  # the first
 
 
 STRATEGY = """

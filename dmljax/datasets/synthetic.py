@@ -56,9 +56,9 @@ class Options(NamedTuple):
 def samples(
     root: str = "",
     *,
-    identities: int = 24,
+    identities: int = 100,
     images: int = 1,
-    size: int = 64,
+    size: int = 224,
     window: str = "face",
     difficulty: float = 0.3,
     expressions: str = "",

@@ -141,7 +141,7 @@ def test_mistakes(options):
         reproduction.reproduce("table88", brief.get_config(), options)
     with pytest.raises(UserError, match="takes parts of the whole method away"):
         reproduction.reproduce("table8", sfew.get_config(), options)
-    with pytest.raises(UserError, match="folds must be different whole numbers"):
+    with pytest.raises(UserError, match="folds: must be different whole numbers"):
         reproduction.reproduce("table8", brief.get_config(), options._replace(folds=(9,)))
     with pytest.raises(UserError, match="Did you mean 'cmu_faces'"):
         reproduction.reproduce("table9", brief.get_config(), options, test="cmu_facs:/nowhere")
