@@ -125,7 +125,7 @@ def _in_flags(error: BaseException, values) -> str:
     parameter = getattr(error, "parameter", "")
     if not parameter:
         return str(error)
-    same = [name for name in values if getattr(values[name], "parameter", name) == parameter]
+    same = [name for name in values if parameter in (name, getattr(values[name], "parameter", name))]
     of_config = [f"{CONFIG}.{parameter}"] if CONFIG in values and "." in parameter else []
     shown = next((f"--{name}" for name in (*same, *of_config)), parameter)
     return f"{shown}: {error.message}"

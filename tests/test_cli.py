@@ -210,6 +210,9 @@ def test_mistakes_of_the_other_commands(tmp_path):
     for device in ("tpu",) if Path("/dev/nvidia0").exists() else ("tpu", "gpu", "cuda"):
         said = refused("benchmark", f"--device={device}", **ONE_DEVICE)  # it asks JAX for that device alone
         assert f"--device: JAX finds no such device as {device}" in said
+    assert "--run: give one or more run folders" in refused("audit")
+    assert "--run: the folders must have different names" in refused("audit", "--run=a/x,b/x")
+    assert f"--run: '{tmp_path}' is no run folder" in refused("audit", f"--run={tmp_path}")
     shown = dmljax("--help")
     assert shown.returncode == 0 and "evaluate" in shown.stdout
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dmljax.contracts.check import family_of
+from dmljax.contracts.check import Check, check, family_of
 from dmljax.types import UserError
 from tests.test_cli import dmljax, refused
 
@@ -50,6 +50,20 @@ def test_every_check_is_told_and_what_failed(tmp_path):
     assert done.returncode == 1 and lines[1] == "  FAILED  a row a picture"
     assert "AttributeError: module 'numpy' has no attribute 'floa'" in lines[2]
     assert lines[3].strip() == f"at line 5 of {path}" and lines.count(lines[3]) == 2
+
+
+def test_checks_are_values(tmp_path, capsys):
+    path, seen = save(tmp_path / "own.py", DESCRIPTOR.format(kind="float64")), []
+    checks = check(path, "descriptors", report=seen.append)
+    assert (
+        checks
+        == seen
+        == [
+            Check("a row a picture", "failed", ("expected float32, got float64",)),
+            Check("a flat picture has finite features", "passed"),
+        ]
+    )
+    assert capsys.readouterr().out == ""
 
 
 def test_mistakes(tmp_path):
