@@ -87,13 +87,12 @@ def _family(family: str, name: str, meaning: str, own: dict) -> dict:
     Raises:
       UserError: a plug-in has the name of a field.
     """
-    known = plugins.names(family)
-    section = {"name": Field(name, meaning, choices=known)} | own
-    for other in known:
+    section = {"name": Field(name, meaning, choices=plugins.names(family))} | own
+    for other, module in plugins.usable(family).items():
         if other in section:
             raise UserError(
                 f"'{other}' cannot be the name of one of the {family}: it is a field of that section of the"
-                f" configuration; rename the file {plugins.load(family, other).__file__}"
+                f" configuration; rename the file {module.__file__}"
             )
         section[other] = fields.of_plugin(f"{family}/{other}", plugins.defaults(family, other))
     return section

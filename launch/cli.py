@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import pkgutil
 import sys
 import textwrap
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -72,6 +74,7 @@ def run(
     title = f"dmljax {name}"
     arguments = sys.argv[1:] if arguments is None else arguments
     values = flags.FlagValues()
+    warnings.showwarning = functools.partial(_warn, title, warnings.showwarning)
     try:
         _add_plugins(values, arguments)
         define(values)
@@ -108,6 +111,14 @@ def run(
     except (ValueError, TypeError) as error:  # what a library refuses
         text = textwrap.shorten(str(error), 600, placeholder=" ...")
         _fail(title, f"{text} ({type(error).__name__}; {TRACEBACK}=1 shows where)")
+
+
+def _warn(title: str, otherwise: Callable, message, category, *where, **more) -> None:
+    """Shows a warning about a plug-in in one line, and other warnings as Python does."""
+    if issubclass(category, plugins.Defective):
+        print(f"{title}: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    else:
+        otherwise(message, category, *where, **more)
 
 
 def _first_mistake(error: BaseException) -> BaseException:

@@ -54,12 +54,13 @@ def refused(*arguments, **environment):
         done = dmljax(*arguments, **environment)
         code, output, error = done.returncode, done.stdout, done.stderr
     else:
-        code, output, error = _here(arguments)
+        code, output, error = here(arguments)
     assert code == 2 and "Traceback" not in error, (code, output, error[-3000:])
     return error.strip().splitlines()[-1]
 
 
-def _here(arguments):
+def here(arguments):
+    """(exit code, output, errors) of a command in this process."""
     with (
         mock.patch.object(sys, "argv", ["dmljax", *arguments]),
         mock.patch.dict(os.environ),
@@ -436,6 +437,8 @@ def test_mistakes_about_sets(tmp_path):
     assert "--train: is written as name:folder" in refused(
         "train", *own, "--train=kdef", f"--run={tmp_path / 'run'}"
     )
+    line = refused("prepare", "folder")
+    assert "or one of base, brief, bu3dfe" in line and "folder is a set: choose it by dataset.name" in line
     assert "no configuration 'kdeff'" in refused("prepare", "kdeff") and "unexpected 'more'" in refused(
         "prepare", "kdef", "more"
     )

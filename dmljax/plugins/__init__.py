@@ -14,6 +14,7 @@ import importlib.metadata
 import os
 import pkgutil
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,7 @@ from dmljax.types import UserError, nearest
 
 __all__ = [
     "FAMILIES",
+    "Defective",
     "a_field_a_task",
     "add_folder",
     "defaults",
@@ -33,6 +35,7 @@ __all__ = [
     "load",
     "load_file",
     "names",
+    "usable",
 ]
 
 PACKAGES = {"weightings": "dmljax.weightings.strategies"}
@@ -41,6 +44,13 @@ VARIABLE = "DMLJAX_PLUGINS"
 _given: list[Path] = []  # folders from `add_folder`
 _remembered: list[Path] = []  # folders of the runs that were read
 _lost: list[Path] = []  # such folders that are no longer there
+
+
+_warned: set[str] = set()  # errors of defective plug-ins
+
+
+class Defective(UserWarning):
+    """A plug-in of one's own that cannot be used, by whoever does not use it."""
 
 
 class _Found(NamedTuple):
@@ -72,6 +82,28 @@ def load(family: str, name: str) -> ModuleType:
             parameter="plugins" if _lost else "",
         )
     return known[name].load()
+
+
+def usable(family: str) -> dict[str, ModuleType]:
+    """The modules by name, without those of one's own that are defective: they stop only what uses them.
+
+    Warns (`Defective`) once of each that is left out, with its file and the error.
+
+    Raises:
+      UserError: as `names` does.
+    """
+    modules_by_name = {}
+    for name in names(family):
+        try:
+            module = load(family, name)
+            defaults_of(family, module)
+        except UserError as error:
+            if str(error) not in _warned:
+                _warned.add(str(error))
+                warnings.warn(f"{name} cannot be used: {error}", Defective, stacklevel=2)
+        else:
+            modules_by_name[name] = module
+    return modules_by_name
 
 
 def defaults(family: str, name: str) -> dict:

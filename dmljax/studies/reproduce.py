@@ -118,11 +118,7 @@ def _in_short(found: Shown) -> list[parts.Part]:
 
 def items() -> dict[str, str]:
     """Every item -> the experiment that gives it: in the paper's order, then those of one's own by name."""
-    found = {
-        item: name
-        for name in plugins.names("experiments")
-        for item in plugins.load("experiments", name).ITEMS
-    }
+    found = {item: name for name, module in plugins.usable("experiments").items() for item in module.ITEMS}
 
     def order(item: str) -> tuple:
         match = _of_the_paper(item)
