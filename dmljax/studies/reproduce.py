@@ -64,12 +64,24 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
     """Makes the runs of an item, or of `all`, where they are missing, and writes ITEM.md, .csv and .html.
 
     Args:
-      config: the whole method on a set, see `dmljax.config.get_config`; networks take parts of it away.
+      item: 'table2' to 'table9', 'fig6' to 'fig15', an item of an experiment of one's own, or 'all'.
+      config: the whole method on a set, see `dmljax.get_config`; networks take parts of it away.
+      options: which runs, and where.
       test: another set for the items that test on one, 'name:folder'.
+
+    Returns:
+      what came of it; runs that failed are in it and raise nothing.
 
     Raises:
       UserError: an unknown item, a configuration that it cannot take, or a folder with another study; or the
         report's libraries are not installed.
+
+    Example:
+      >>> import dmljax
+      >>> options = dmljax.StudyOptions("runs/reproduce", seeds=(0, 1, 2), jobs=2)
+      >>> outcome = dmljax.reproduce("table8", dmljax.get_config("brief"), options)
+      >>> outcome.page
+      PosixPath('runs/reproduce/table8.html')
     """
     extras.require("report", "matplotlib", "sklearn", purpose="the paper's tables and figures")
     folder = Path(options.folder)

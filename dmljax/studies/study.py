@@ -29,6 +29,10 @@ class StudyOptions(NamedTuple):
       cluster: '' for processes of this machine; 'slurm' or 'local' for jobs through submitit.
       cluster_options: submitit's parameters, such as {"timeout_min": 60, "slurm_partition": "gpu"}.
       progress: show a progress bar.
+
+    Example:
+      >>> StudyOptions("runs/compare", seeds=(0, 1, 2)).folds
+      (0,)
     """
 
     folder: Path | str
