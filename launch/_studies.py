@@ -28,13 +28,13 @@ def whole_numbers(flag: str, texts) -> tuple[int, ...]:
 
 def key_values(flag: str, texts) -> dict[str, int | float | str]:
     """The values of a list flag of key=value texts by key, numbers as numbers, or a UserError."""
-    found = {}
+    options = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"must be key=value,key=value; got '{text}'", parameter=flag)
-        found[key] = _number(value)
-    return found
+        options[key] = _number(value)
+    return options
 
 
 def _number(text: str) -> int | float | str:
@@ -85,7 +85,7 @@ def options(values) -> StudyOptions:
     )
 
 
-def tell(outcome: Outcome, shown: list[Part]) -> int:
+def show(outcome: Outcome, shown: list[Part]) -> int:
     """Prints what came of a study, failures apart from it; returns the exit code, 1 if a run failed."""
     from dmljax.report import parts
 

@@ -143,10 +143,10 @@ def _in_flags(error: BaseException, values) -> str:
 
 
 def _help(values) -> str:
-    told = lambda flag: (
+    default = lambda flag: (
         f" (default: {flag.default!r})" if isinstance(flag.default, str | int | float | list | None) else ""
     )
-    return "\n".join(f"  --{name}: {values[name].help}{told(values[name])}" for name in sorted(values))
+    return "\n".join(f"  --{name}: {values[name].help}{default(values[name])}" for name in sorted(values))
 
 
 def _show(text: str) -> None:

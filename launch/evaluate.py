@@ -32,12 +32,12 @@ def define(values):
 
 def main(values):
     from dmljax.report import write
-    from dmljax.runs import evaluate as run
+    from dmljax.runs import evaluate
 
     chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "root", "progress")}
-    found = run.evaluate(values.run, **chosen)
-    for one in (*found.folds, found):
-        print(write.report(one.folder))
+    whole = evaluate.evaluate(values.run, **chosen)
+    for evaluation in (*whole.folds, whole):
+        print(write.report(evaluation.folder))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Defective(UserWarning):
     """A plug-in of one's own that cannot be used, by whoever does not use it."""
 
 
-class _Found(NamedTuple):
+class _Source(NamedTuple):
     where: str  # a path, or the package that has it
     load: Callable[[], ModuleType]
 
@@ -76,9 +76,9 @@ def load(family: str, name: str) -> ModuleType:
     known = _table(family)
     if name not in known:
         lost = f" No longer there: {', '.join(map(str, _lost))}; give the new folder." if _lost else ""
-        there = ", ".join(sorted(known))
+        existing = ", ".join(sorted(known))
         raise UserError(
-            f"no '{name}' among the {family}; there are {there}.{nearest(name, known)}{lost}",
+            f"no '{name}' among the {family}; there are {existing}.{nearest(name, known)}{lost}",
             parameter="plugins" if _lost else "",
         )
     return known[name].load()
@@ -150,37 +150,37 @@ def restore(kept: tuple) -> None:
         load_file(path, family)
 
 
-def _table(family: str) -> dict[str, _Found]:
+def _table(family: str) -> dict[str, _Source]:
     if family not in FAMILIES:
         raise UserError(
             f"unknown plug-in family '{family}'; there are {', '.join(FAMILIES)}.{nearest(family, FAMILIES)}"
         )
-    found: dict[str, _Found] = {}
+    table: dict[str, _Source] = {}
     given = [*_given, *(f for f in _from_environment() if f not in _given)]
     for source in (_own(family), _installed(family), _in_folders(family, given)):
-        _add(family, found, source)
-    earlier: dict[str, _Found] = {}
+        _add(family, table, source)
+    earlier: dict[str, _Source] = {}
     _add(family, earlier, _in_folders(family, [f for f in _remembered if f not in given]))
-    return earlier | found
+    return earlier | table
 
 
-def _add(family: str, found: dict[str, _Found], more: Iterator[tuple[str, _Found]]) -> None:
+def _add(family: str, table: dict[str, _Source], more: Iterator[tuple[str, _Source]]) -> None:
     for name, plugin in more:
-        if name in found:
+        if name in table:
             raise UserError(
-                f"'{name}' exists twice among the {family}: {found[name].where} and {plugin.where}; rename"
+                f"'{name}' exists twice among the {family}: {table[name].where} and {plugin.where}; rename"
                 " one of them"
             )
-        found[name] = plugin
+        table[name] = plugin
 
 
-def _own(family: str) -> Iterator[tuple[str, _Found]]:
+def _own(family: str) -> Iterator[tuple[str, _Source]]:
     package = importlib.import_module(PACKAGES.get(family, f"dmljax.{family}"))
     for folder in package.__path__:
         for module in pkgutil.iter_modules([folder]):
             if not module.name.startswith("_"):
                 load = functools.partial(importlib.import_module, f"{package.__name__}.{module.name}")
-                yield module.name, _Found(str(Path(folder) / f"{module.name}.py"), load)
+                yield module.name, _Source(str(Path(folder) / f"{module.name}.py"), load)
 
 
 @functools.cache
@@ -188,10 +188,10 @@ def _entry_points(family: str) -> tuple:
     return tuple(importlib.metadata.entry_points(group=f"dmljax.{family}"))
 
 
-def _installed(family: str) -> Iterator[tuple[str, _Found]]:
+def _installed(family: str) -> Iterator[tuple[str, _Source]]:
     for point in _entry_points(family):
         where = f"{point.value} of the package {point.dist.name if point.dist else '(unknown)'}"
-        yield point.name, _Found(where, functools.partial(_load_installed, family, point, where))
+        yield point.name, _Source(where, functools.partial(_load_installed, family, point, where))
 
 
 def _load_installed(family: str, point, where: str) -> ModuleType:
@@ -205,14 +205,14 @@ def _load_installed(family: str, point, where: str) -> ModuleType:
     return module
 
 
-def _in_folders(family: str, places: Iterable[Path]) -> Iterator[tuple[str, _Found]]:
+def _in_folders(family: str, places: Iterable[Path]) -> Iterator[tuple[str, _Source]]:
     for place in places:
         for path in sorted((place / family).glob("*.py")):
             if path.stem.startswith("_"):
                 continue
             if not path.stem.isidentifier():
                 raise UserError(f"'{path}' names a field: letters, digits and underscores only; rename it")
-            yield path.stem, _Found(str(path), functools.partial(load_file, path, family))
+            yield path.stem, _Source(str(path), functools.partial(load_file, path, family))
 
 
 def _from_environment() -> list[Path]:
@@ -227,7 +227,7 @@ def _checked(folder: str | os.PathLike, given_by: str = "") -> Path:
         raise UserError(f"{given_by}no plug-in folder at '{path}'; {expected}")
     if not any((path / family).is_dir() for family in FAMILIES):
         inside = sorted(p.name for p in path.iterdir() if not p.name.startswith((".", "_")))
-        there = ", ".join(inside[:8]) or "nothing"
+        content = ", ".join(inside[:8]) or "nothing"
         above = f" Give the folder above, '{path.parent}'." if path.name in FAMILIES else ""
-        raise UserError(f"{given_by}'{path}' is no plug-in folder; {expected}; it holds {there}.{above}")
+        raise UserError(f"{given_by}'{path}' is no plug-in folder; {expected}; it holds {content}.{above}")
     return path

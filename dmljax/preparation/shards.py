@@ -113,11 +113,11 @@ def _claim(folder: Path, mark: dict) -> None:
     path = folder / prepared.PLAN
     try:
         if path.exists():
-            there = json.loads(path.read_text())
+            before = json.loads(path.read_text())
             changed = [
-                f"{key}: {there.get(key)} there, {value} here"
+                f"{key}: {before.get(key)} there, {value} here"
                 for key, value in mark.items()
-                if there.get(key) != value
+                if before.get(key) != value
             ]
             if changed:
                 raise UserError(

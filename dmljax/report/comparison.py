@@ -39,7 +39,7 @@ def summarise(rows: list[dict]) -> list[dict]:
     """One entry a strategy, best delta-m first; `NOTE` says what its numbers are."""
     by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
     alone = {(row["single"], row["seed"], row["fold"]): row for row in rows if row["single"]}
-    found = []
+    entries = []
     for label in dict.fromkeys(row["label"] for row in rows):
         own = [row for row in rows if row["label"] == label]
         equal = [by.get(("equal", row["seed"], row["fold"])) for row in own]
@@ -55,8 +55,8 @@ def summarise(rows: list[dict]) -> list[dict]:
         for key in ("step_s", "peak_bytes"):
             ratios = [row[key] / e[key] for row, e in zip(own, equal) if e]
             entry[key] = float(np.median(ratios)) if ratios else None
-        found.append(entry)
-    return sorted(found, key=lambda entry: entry["delta"][0] if entry.get("delta") else np.inf)
+        entries.append(entry)
+    return sorted(entries, key=lambda entry: entry["delta"][0] if entry.get("delta") else np.inf)
 
 
 def _delta(row: dict, alone: dict) -> float | None:

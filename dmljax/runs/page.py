@@ -31,11 +31,13 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
     if wanted:
         extras.require("report", "matplotlib", "sklearn", purpose="reports")
     if not _evaluated(run, folder):
-        found = []
+        evaluations = []
         for opened in trained.open_runs(parts, root=root, progress=progress):
-            found.append(evaluation.evaluate_opened(opened))
-        for one in found if parts == [run] else [*found, evaluation.whole(run, found)]:
-            tables.report(one.folder)
+            evaluations.append(evaluation.evaluate_opened(opened))
+        for evaluated in (
+            evaluations if parts == [run] else [*evaluations, evaluation.whole(run, evaluations)]
+        ):
+            tables.report(evaluated.folder)
     elif wanted:
         opened = trained.open_run(run, root=root, progress=progress)
     hardest.collect(folder, opened.samples if opened else _samples(parts[0], root))
