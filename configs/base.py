@@ -6,24 +6,28 @@ silent or, taken literally, does not hold: link, normalisation, reduction, guard
 warm-up of the moving average.
 """
 
+from collections.abc import Callable
 from inspect import signature
 
 from ml_collections import ConfigDict
 
 from dmljax import fields, plugins
 from dmljax.data.feeds import FEEDS
+from dmljax.data.resident import MEMORIES
 from dmljax.data.splits import KINDS as SPLITS
 from dmljax.durations import ABSOLUTE, RELATIVE
 from dmljax.fields import Field
 from dmljax.losses.triplet import LINKS
+from dmljax.models.dmlnet import DMLNet
 from dmljax.models.pretrained import PARTS
 from dmljax.models.regions import REGIONS
+from dmljax.preparation import crop
 from dmljax.preparation.crop import MISSED, RULES
 from dmljax.training import augment, optimizer, rivals
-from dmljax.training.objective import RELATIONS
+from dmljax.training.objective import ANCHORS, REDUCTIONS, RELATIONS, SCOPES
 from dmljax.training.objective import Options as LossOptions
-from dmljax.training.step import GRADIENTS_ON
-from dmljax.types import CHECKPOINTS, TASKS, UserError
+from dmljax.training.step import GRADIENTS_ON, Program
+from dmljax.types import CHECKPOINTS, UserError, nearest
 from dmljax.weightings.gradients import HEADS
 from dmljax.weightings.wrappers import NORMALISE, RESCALE
 from dmljax.weightings.wrapping import NONE, wrap
@@ -35,7 +39,7 @@ def get_config(preset: str = "safe") -> ConfigDict:
     """The base configuration: DML-Net at 224 pixels as in Table 1, on the embedded default set."""
     if preset not in PRESETS:
         raise UserError(
-            f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{plugins.nearest(preset, PRESETS)}"
+            f"unknown preset '{preset}'; there are {', '.join(PRESETS)}.{nearest(preset, PRESETS)}"
         )
     config = fields.config_dict(declarations())
     config.preset = preset
@@ -54,7 +58,7 @@ def declarations() -> dict:
     return {
         "seed": Field(0, seeded, least=0, most=2**32 - 1),
         "preset": Field("safe", "The preset that the other fields started from.", choices=PRESETS),
-        "plugins": Field(plugins.folders(), "Folders with plug-ins of one's own, given as --plugins=FOLDER."),
+        "plugins": Field(plugins.folders(), "Folders with plug-ins of one's own."),
         "dataset": _dataset(),
         "crop": _crop(),
         "split": _split(),
@@ -72,27 +76,25 @@ def declarations() -> dict:
     }
 
 
-def _family(family: str, name: str, meaning: str, own: dict, **changed: dict) -> dict:
-    """A section: the choice among a family's plug-ins, the section's own fields, and all plug-ins' options.
+def _stated(thing: Callable) -> dict:
+    """The defaults that a function or class states in its signature, by name."""
+    return {name: parameter.default for name, parameter in signature(thing).parameters.items()}
 
-    Args:
-      changed: plug-in -> options that have another default here.
+
+def _family(family: str, name: str, meaning: str, own: dict) -> dict:
+    """A section: the choice among a family's plug-ins, the section's own fields, and all plug-ins' options.
 
     Raises:
       UserError: a plug-in has the name of a field.
     """
-    known = plugins.names(family)
-    section = {"name": Field(name, meaning, choices=known)} | own
-    for other in known:
+    section = {"name": Field(name, meaning, choices=plugins.names(family))} | own
+    for other, module in plugins.usable(family).items():
         if other in section:
             raise UserError(
                 f"'{other}' cannot be the name of one of the {family}: it is a field of that section of the"
-                f" configuration; rename the file {plugins.load(family, other).__file__}"
+                f" configuration; rename the file {module.__file__}"
             )
-        options = plugins.defaults(family, other) | changed.get(other, {})
-        if family == "weightings" and plugins.a_field_a_task(plugins.load(family, other)):
-            options |= dict.fromkeys(TASKS, 1.0)
-        section[other] = fields.of_plugin(f"{family}/{other}", options)
+        section[other] = fields.of_plugin(f"{family}/{other}", plugins.defaults(family, other))
     return section
 
 
@@ -105,22 +107,24 @@ def _dataset() -> dict:
         "train": Field("", joined),
         "test": Field("", other),
     }
-    rendered = {"identities": 100, "size": 224}
-    return _family("datasets", "synthetic", "The set, one of dmljax/datasets/.", own, synthetic=rendered)
+    return _family("datasets", "synthetic", "The set, one of dmljax/datasets/.", own)
 
 
 def _crop() -> dict:
+    default = _stated(crop.apply)
     rule = (
         "What says where the face is: the set, nothing, a table of boxes a view or an image, or a detector."
     )
     margin = "Margin around a table's or detector's box."
     searched = "Longer side of what a detector searches: more finds smaller faces."
     return {
-        "rule": Field("set", rule, choices=(*RULES, *plugins.names("detectors"))),
-        "table": Field("", "CSV of views or boxes, for crop.rule=views and crop.rule=boxes."),
-        "margin": Field(0.2, margin, unit="share of the box's longer side", least=0, below=2),
-        "side": Field(480, searched, unit="pixels", least=64, most=4096),
-        "missed": Field("skip", "Images without a face: skipped and listed, or taken whole.", choices=MISSED),
+        "rule": Field(default["rule"], rule, choices=(*RULES, *plugins.names("detectors"))),
+        "table": Field(default["table"], "CSV of views or boxes, for crop.rule=views and crop.rule=boxes."),
+        "margin": Field(default["margin"], margin, unit="share of the box's longer side", least=0, below=2),
+        "side": Field(default["side"], searched, unit="pixels", least=64, most=4096),
+        "missed": Field(
+            default["missed"], "Images without a face: skipped and listed, or taken whole.", choices=MISSED
+        ),
     }
 
 
@@ -149,25 +153,32 @@ def _data() -> dict:
         "accumulate": Field(1, accumulate, unit="mini-batches", least=1),
         "leftovers": Field(False, "Also train on samples that Algorithm 1 leaves in no five-tuple."),
         "feed": Field("resident", "Images kept in memory, or read from disk.", choices=FEEDS),
-        "memory": Field("device", "Whose memory resident images are kept in.", choices=("device", "host")),
+        "memory": Field("device", "Whose memory resident images are kept in.", choices=MEMORIES),
     }
 
 
 def _model() -> dict:
+    default = _stated(DMLNet)
     dense = "Standard deviation of fully connected layers' initial weights, N(0, 0.04) in Table 1."
     softmax = "Standard deviation of softmax layers' initial weights, N(0, 1/512) in Table 1."
     norm = "BatchNorm in fusion and embedding too, which the paper has not; small networks collapse without."
     stretch = "Eyes and mouth, about a third of the face each (section 3.2), are resized to its size."
     return {
-        "branches": Field(REGIONS, "Regions with a backbone of their own (MFE).", choices=REGIONS, least=1),
+        "branches": Field(
+            default["branches"], "Regions with a backbone of their own (MFE).", choices=REGIONS, least=1
+        ),
         "pose_head": Field(True, "Whether there is the branch for the pose, HPE (section 3.4)."),
-        "fused": Field(512, "Width of f2 (Algorithm 2), not in the paper.", unit="features", least=1),
-        "embedding": Field(128, "Width of e (eq. 1), not in the paper.", unit="features", least=1),
-        "hidden": Field(128, "Width of each head's hidden layer.", unit="features", least=1),
-        "deviation": Field(0.04, dense, above=0),
-        "softmax_deviation": Field(1 / 512, softmax, above=0),
-        "batch_norm": Field(False, norm),
-        "stretch": Field(False, stretch),
+        "fused": Field(
+            default["fused"], "Width of f2 (Algorithm 2), not in the paper.", unit="features", least=1
+        ),
+        "embedding": Field(
+            default["embedding"], "Width of e (eq. 1), not in the paper.", unit="features", least=1
+        ),
+        "hidden": Field(default["hidden"], "Width of each head's hidden layer.", unit="features", least=1),
+        "deviation": Field(default["deviation"], dense, above=0),
+        "softmax_deviation": Field(default["softmax_deviation"], softmax, above=0),
+        "batch_norm": Field(default["batch_norm"], norm),
+        "stretch": Field(default["stretch"], stretch),
         "dtype": Field("float32", "Type of the activations.", choices=("float32", "bfloat16")),
         "remat": Field(False, "Compute blocks anew in the backward pass, which saves memory."),
         "sync_batch_norm": Field(True, "BatchNorm's statistics are those of the whole global batch."),
@@ -178,7 +189,7 @@ def _init() -> dict:
     checkpoint = "Which checkpoint of that run; its moving averages are taken."
     return {
         "run": Field("", "Folder of a run to start from; empty: initial weights as in Table 1."),
-        "checkpoint": Field("last", checkpoint, choices=CHECKPOINTS),
+        "checkpoint": Field(CHECKPOINTS[0], checkpoint, choices=CHECKPOINTS),
         "parts": Field(("branches", "fusion"), "What is taken of that run.", choices=tuple(PARTS)),
     }
 
@@ -201,8 +212,8 @@ def _losses() -> dict:
         ),
         "link": Field(default.link, link, choices=LINKS),
         "normalise": Field(default.normalise, "Mine on embeddings of unit length; eq. 1 does not say."),
-        "anchors": Field(default.anchors, anchors, choices=("tuple", "all")),
-        "reduction": Field(default.reduction, reduction, choices=("mean", "sum")),
+        "anchors": Field(default.anchors, anchors, choices=ANCHORS),
+        "reduction": Field(default.reduction, reduction, choices=REDUCTIONS),
         "reference_anchors": Field(
             default.reference_anchors, "The M of eq. 4 and 5 that a mean is multiplied by.", least=0
         ),
@@ -215,7 +226,7 @@ def _losses() -> dict:
             "threshold": Field(1.0, "Radius of a cluster around its centre.", unit=squared, least=0),
             "margin": Field(0.5, "Gap between what is within and without.", unit=squared, least=0),
         },
-        "scope": Field(default.scope, scope, choices=("global", "device")),
+        "scope": Field(default.scope, scope, choices=SCOPES),
         "total": {
             task: Field(1.0, f"Weight of {task} in the fixed combination that stops a run.", least=0)
             for task in default.tasks
@@ -224,20 +235,21 @@ def _losses() -> dict:
 
 
 def _weighting() -> dict:
+    default = _stated(Program)
     name = "What sets the weights l_k of eq. 7, one of dmljax/weightings/strategies/."
     gram = "Gradients whose inner products a strategy may ask for: the trunk's, or f2's, which are cheap."
     heads = "What reaches the heads: weighted losses, or every loss in full."
     own = {
-        "gram": Field("shared", gram, choices=GRADIENTS_ON),
-        "heads": Field("weighted", heads, choices=HEADS),
+        "gram": Field(default["gradients_on"], gram, choices=GRADIENTS_ON),
+        "heads": Field(default["heads"], heads, choices=HEADS),
         "wrap": _wrap(),
     }
-    return _family("weightings", "dwa", name, own, single={"task": TASKS[0]})
+    return _family("weightings", "dwa", name, own)
 
 
 def _wrap() -> dict:
     """Changes to any strategy (dmljax/weightings/wrapping.py), whose signature has the defaults."""
-    default = {name: parameter.default for name, parameter in signature(wrap).parameters.items()}
+    default = _stated(wrap)
     seen = "The strategy sees gradients divided by their norm, by their loss, or made as long as the longest."
     rescale = (
         "What the weights' sum is made, or the weighted gradient's length (match_equal: as equal weights)."
@@ -276,10 +288,11 @@ def _rate() -> dict:
 
 
 def _ema() -> dict:
+    default = _stated(Program)
     rising = "The moving average decays by (1 + t) / (10 + t) while that is less; Table 1 has a fixed 0.9999."
     return {
-        "decay": Field(0.9999, "Decay of the weights' moving average (Table 1).", least=0, below=1),
-        "warmup": Field(True, rising),
+        "decay": Field(default["ema"], "Decay of the weights' moving average (Table 1).", least=0, below=1),
+        "warmup": Field(default["ema_warmup"], rising),
     }
 
 

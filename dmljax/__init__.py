@@ -10,7 +10,8 @@ What is public is resolved when it is used: importing this package imports neith
     config = dmljax.get_config("quick", {"train.duration": "3 epochs"})
     dmljax.train(config, "runs/a")
     scores = dmljax.evaluate("runs/a")
-    found = dmljax.load("runs/a").predict(images)
+    predictions = dmljax.load("runs/a").predict(images)
+    outcome = dmljax.compare(config, ["dwa", "famo"], dmljax.StudyOptions("runs/many", seeds=(0, 1, 2)))
 """
 
 from __future__ import annotations
@@ -28,29 +29,38 @@ if TYPE_CHECKING:
     from dmljax.runs.loop import train as train
     from dmljax.runs.model import Model as Model
     from dmljax.runs.model import load as load
+    from dmljax.studies.compare import compare as compare
+    from dmljax.studies.reproduce import reproduce as reproduce
+    from dmljax.studies.study import StudyOptions as StudyOptions
 
 __version__ = "0.1.0"
 
 # Name -> the module that has it; of a part of the package, its own name.
 _HOMES = {
     "Model": "runs.model",
+    "StudyOptions": "studies.study",
+    "compare": "studies.compare",
     "evaluate": "runs.evaluate",
     "five_tuples": "data.tuples",
     "get_config": "config",
     "load": "runs.model",
     "losses": "losses",
     "plugins": "plugins",
+    "reproduce": "studies.reproduce",
     "train": "runs.loop",
     "weightings": "weightings",
 }
 __all__ = [
     "Model",
+    "StudyOptions",
+    "compare",
     "evaluate",
     "five_tuples",
     "get_config",
     "load",
     "losses",
     "plugins",
+    "reproduce",
     "train",
     "weightings",
 ]

@@ -6,9 +6,8 @@ import os
 
 from ml_collections import ConfigDict
 
-from dmljax import plugins
 from dmljax.fields import flatten
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 KINDS = {
     bool: "True or False",
@@ -45,7 +44,7 @@ def changed(config: ConfigDict, changes: dict, where: str = "") -> ConfigDict:
 def _like(field: str, config: ConfigDict) -> str:
     known = list(flatten(config.to_dict()))
     same = [other for other in known if other.rpartition(".")[2] == field.rpartition(".")[2]]
-    return plugins.nearest(field, [*known, *config]) or (f" Did you mean '{same[0]}'?" if same else "")
+    return nearest(field, [*known, *config]) or (f" Did you mean '{same[0]}'?" if same else "")
 
 
 def _typed(field: str, present, value):

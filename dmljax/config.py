@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 from dmljax import fields, plugins
 from dmljax.changes import changed
 from dmljax.fields import flatten
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 # What may differ between runs that are compared: where data lie and how it is computed, not what.
 MAY_DIFFER = (
@@ -38,6 +38,9 @@ MAY_DIFFER = (
 MAY_CHANGE = (*MAY_DIFFER, "train.")
 
 DEFAULT_PRESET = "safe"
+
+# Sections that choose a plug-in -> its family.
+SECTIONS = {"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}
 
 
 def get_config(
@@ -93,9 +96,10 @@ def find(name: str) -> Path:
     if inside.is_file() and "/" not in name:
         return inside
     known = sorted(p.stem for p in folder().glob("*.py") if not p.stem.startswith("_"))
+    a_set = f" {name} is a set: choose it by dataset.name." if name in plugins.names("datasets") else ""
     raise UserError(
         f"no configuration '{name}'; give a .py or .json file, or one of"
-        f" {', '.join(known)}.{plugins.nearest(name, known)}"
+        f" {', '.join(known)}.{a_set or nearest(name, known)}"
     )
 
 
@@ -147,7 +151,7 @@ def write(config: ConfigDict, path: Path) -> None:
 def trimmed(config: ConfigDict) -> dict:
     """The configuration as a plain dict, without the fields of plug-ins that were not chosen."""
     plain = json.loads(json.dumps(config.to_dict()))
-    for family, section in (("datasets", "dataset"), ("backbones", "backbone"), ("weightings", "weighting")):
+    for section, family in SECTIONS.items():
         chosen = plain[section]["name"]
         plugins.load(family, chosen)
         used = {chosen} | (set(set_names(plain[section])) if section == "dataset" else set())
@@ -175,7 +179,7 @@ def options(config, section: str) -> dict:
 
 def options_of(config, section: str, name: str) -> dict:
     """The fields of the plug-in `name` of a section, as keyword arguments."""
-    plugins.load({"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}[section], name)
+    plugins.defaults(SECTIONS[section], name)  # its error comes before that of a field that is not there
     return {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in dict(config[section][name]).items()
@@ -183,10 +187,14 @@ def options_of(config, section: str, name: str) -> dict:
 
 
 def check(config) -> None:
-    """Raises UserError that tells every field out of its range, before anything is read or compiled."""
+    """Raises UserError that tells every field out of its range, or a chosen plug-in that cannot be used,
+    before anything is read or compiled.
+    """
     from dmljax.configs import base
 
     fields.check(base.declarations(), config.to_dict())
+    for section, family in SECTIONS.items():
+        plugins.defaults(family, config[section].name)
 
 
 def differences(before: dict, now: dict, may_differ: tuple[str, ...] = MAY_CHANGE) -> list[str]:
@@ -241,7 +249,7 @@ def read_saved(run: Path) -> dict:
     path = Path(run) / "config.json"
     if not path.is_file():
         raise UserError(
-            f"'{run}' is no run folder: it has no config.json; give the folder that was --run of a training"
+            f"'{run}' is no run folder: it has no config.json; give the folder of a training", parameter="run"
         )
     return _read_object(path)
 

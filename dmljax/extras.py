@@ -7,14 +7,15 @@ import importlib
 from dmljax.types import UserError
 
 
-def require(extra: str, *modules: str, purpose: str, instead: str = "") -> None:
+def require(extra: str, *modules: str, purpose: str, instead: str = "", parameter: str = "") -> None:
     """Imports the modules, so that a missing package is told before the work begins.
 
     Args:
       extra: of setup.py's `extras_require`; several with a comma between them.
       modules: as they are imported, 'matplotlib'.
       purpose: what needs them, a noun: 'reports', 'crop.rule=haar'.
-      instead: what can be done without them, 'use --formats=array'; empty: nothing.
+      instead: what can be done without them, 'choose the format array'; empty: nothing.
+      parameter: what asked for them, see `UserError`.
 
     Raises:
       UserError: one of them, or a package that it imports itself, is not installed.
@@ -25,5 +26,6 @@ def require(extra: str, *modules: str, purpose: str, instead: str = "") -> None:
         except ModuleNotFoundError as error:
             raise UserError(
                 f"{error.name or module}, needed for {purpose}, is not installed; install dmljax[{extra}]"
-                + (f", or {instead}" if instead else "")
+                + (f", or {instead}" if instead else ""),
+                parameter=parameter,
             ) from None

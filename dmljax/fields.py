@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dmljax import durations
-from dmljax.plugins import nearest
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict

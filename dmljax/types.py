@@ -6,7 +6,8 @@ This file imports nothing of the package, so that any part may import it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +36,25 @@ class UserError(ValueError):
     """A mistake of the user, told in one line: what was expected, what came, which field or file to change.
 
     A ValueError, so that whoever calls the library from Python needs no class of ours.
+
+    Attributes:
+      message: the line without the parameter.
+      parameter: the parameter of the function that was called which has to change; '': the message says it.
+        The line begins with it; the command line writes the flag in its place.
     """
+
+    def __init__(self, message: str, *, parameter: str = ""):
+        super().__init__(message)
+        self.message, self.parameter = message, parameter
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {self.message}" if self.parameter else self.message
+
+
+def nearest(name: str, known: Iterable) -> str:
+    """' Did you mean ...?' for a misspelt name, or nothing: the end of an error's message."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 class Unreadable(ValueError):

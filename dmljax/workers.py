@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from typing import IO
 
 from tqdm import tqdm
 
@@ -41,7 +42,7 @@ def each(
       doing: what is done, for errors.
 
     Raises:
-      UserError: a worker failed; with the last line that it said.
+      UserError: a worker failed; with its error, or the last line of one that ended without.
     """
     workers = min(workers or cores(), len(items))
     if workers <= 1:
@@ -50,38 +51,45 @@ def each(
         return
     reader, writer = os.pipe()
     with contextlib.ExitStack() as open_files:
-        # (process, what it says on stderr): each has a file of its own, where no other writes in between
+        # (process, its error, what it says on stderr): files of its own, where no other writes in between
         running = []
         try:
             for k in range(workers):
-                said = open_files.enter_context(tempfile.TemporaryFile())
+                failure, said = (open_files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
                 process = subprocess.Popen(
                     [sys.executable, "-m", "dmljax.workers"],
                     stdin=subprocess.PIPE,
                     stdout=writer,
                     stderr=said,
+                    pass_fds=(failure.fileno(),),
                     env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 )
-                running.append((process, said))
+                running.append((process, failure, said))
                 assert process.stdin is not None  # a pipe
                 pickle.dump((sys.path, plugins.state()), process.stdin)
-                pickle.dump((do, items[k::workers]), process.stdin)
+                pickle.dump((do, items[k::workers], failure.fileno()), process.stdin)
                 process.stdin.close()
             os.close(writer)
             with open(reader, "rb", buffering=0) as reports:
                 while marks := reports.read(4096):
                     bar.update(len(marks))
-            failed = [(process.returncode, said) for process, said in running if process.wait()]
+            failed = [worker for worker in running if worker[0].wait()]
         except BaseException:
-            for process, _ in running:
+            for process, _, _ in running:
                 process.kill()
                 process.wait()
             raise
         if failed:
-            code, said = failed[0]
-            said.seek(0)
-            last = said.read().decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
-            raise UserError(f"{doing} failed: {last[0].removeprefix('dmljax.types.UserError: ')}")
+            raise UserError(f"{doing} failed: {_reason(*failed[0])}")
+
+
+def _reason(process: subprocess.Popen, failure: IO[bytes], said: IO[bytes]) -> str:
+    """Why a worker ended: its error, or what it said last where it could not leave one, as when killed."""
+    for file in (failure, said):
+        file.seek(0)
+        if lines := file.read().decode(errors="replace").strip().splitlines():
+            return lines[-1]
+    return f"exit code {process.returncode}"
 
 
 def _work() -> None:
@@ -90,9 +98,14 @@ def _work() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no report
     sys.path[:], known = pickle.load(sys.stdin.buffer)
     plugins.restore(known)  # what comes next may refer to a plug-in's own functions
-    do, items = pickle.load(sys.stdin.buffer)
-    for item in items:
-        do(item, lambda count: os.write(reports, b"." * count))
+    do, items, failure = pickle.load(sys.stdin.buffer)
+    try:
+        for item in items:
+            do(item, lambda count: os.write(reports, b"." * count))
+    except Exception as error:
+        name = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        os.write(failure, f"{name}{' '.join(str(error).split())}".encode())
+        raise
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
+from dmljax.launch import cli
 
 from dmljax.types import UserError
 
@@ -20,18 +21,20 @@ def whole_numbers(flag: str, texts) -> tuple[int, ...]:
     try:
         return tuple(int(text) for text in texts)
     except ValueError:
-        raise UserError(f"--{flag} must be whole numbers such as 0,1,2; got '{','.join(texts)}'") from None
+        raise UserError(
+            f"must be whole numbers such as 0,1,2; got '{','.join(texts)}'", parameter=flag
+        ) from None
 
 
 def key_values(flag: str, texts) -> dict[str, int | float | str]:
     """The values of a list flag of key=value texts by key, numbers as numbers, or a UserError."""
-    found = {}
+    options = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise UserError(f"--{flag} must be key=value,key=value; got '{text}'")
-        found[key] = _number(value)
-    return found
+            raise UserError(f"must be key=value,key=value; got '{text}'", parameter=flag)
+        options[key] = _number(value)
+    return options
 
 
 def _number(text: str) -> int | float | str:
@@ -63,6 +66,7 @@ def define(values, *, run: str, seeds: str, folds: str = "0") -> None:
         flag_values=values,
     )
     flags.DEFINE_string("run", run, "folder of the runs and of what is made of them", flag_values=values)
+    cli.gives(values, "run", "folder")
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 
 
@@ -81,7 +85,7 @@ def options(values) -> StudyOptions:
     )
 
 
-def tell(outcome: Outcome, shown: list[Part]) -> int:
+def show(outcome: Outcome, shown: list[Part]) -> int:
     """Prints what came of a study, failures apart from it; returns the exit code, 1 if a run failed."""
     from dmljax.report import parts
 

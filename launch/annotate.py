@@ -44,8 +44,8 @@ def main(values):
 
     if not values.run:
         raise UserError("give a trained run: --run=runs/quick")
-    name, folder = opening.named(values.set, "--set")
-    found = annotate.annotate(
+    name, folder = opening.named(values.set, "set")
+    labelled = annotate.annotate(
         trained.open_run(Path(values.run), root=values.root, progress=values.progress),
         name,
         folder,
@@ -55,21 +55,21 @@ def main(values):
         features=values.features,
         progress=values.progress,
     )
-    print(f"{found.images} images, {found.clusters} clusters{_agreement(found)}")
+    print(f"{labelled.images} images, {labelled.clusters} clusters{_agreement(labelled)}")
     print(
         f"correct by hand: {values.out}/labels.csv, {values.out}/person_*.png; then"
         f" --config.dataset.labels={values.out}/labels.csv"
     )
 
 
-def _agreement(found) -> str:
+def _agreement(labelled) -> str:
     """Against the labels that the set has, if it has any."""
     text = ""
-    if found.rand_index is not None:
-        text += f"; adjusted Rand index with its identities {found.rand_index:.2f}"
-    if found.yaw_images:
-        right = 100 * found.yaw_right / found.yaw_images
-        text += f"; yaw as labelled for {right:.1f} % of {found.yaw_images} images"
+    if labelled.rand_index is not None:
+        text += f"; adjusted Rand index with its identities {labelled.rand_index:.2f}"
+    if labelled.yaw_images:
+        right = 100 * labelled.yaw_right / labelled.yaw_images
+        text += f"; yaw as labelled for {right:.1f} % of {labelled.yaw_images} images"
     return text
 
 

@@ -1,9 +1,9 @@
-"""`dmljax audit`: flags, and one call of `report.audit` on the features of runs."""
-
-from pathlib import Path
+"""`dmljax audit`: flags, and one call of `runs.audit`."""
 
 from absl import flags
 from dmljax.launch import cli
+
+from dmljax.types import CHECKPOINTS
 
 SUMMARY = "Audits what a run's features tell of expression, pose and identity."
 USAGE = """\
@@ -17,10 +17,11 @@ silhouette, with chance and intervals; a t-SNE map of each run.
 
 def define(values):
     flags.DEFINE_list("run", [], "run folders", flag_values=values)
+    cli.gives(values, "run", "runs")
     flags.DEFINE_string(
         "out", "", "folder for the tables and maps; empty: RUN/audit of the first", flag_values=values
     )
-    flags.DEFINE_string("checkpoint", "last", "last or best", flag_values=values)
+    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
     flags.DEFINE_string(
         "root", "", "where the dataset lies, if not where the run's configuration says", flag_values=values
     )
@@ -29,25 +30,13 @@ def define(values):
 
 
 def main(values):
-    from dmljax import extras
-    from dmljax.types import UserError
+    from dmljax.report import audit as report
+    from dmljax.runs import audit
 
-    extras.require("report", "matplotlib", "sklearn", purpose="the audit")
-    from dmljax.report import audit
-    from dmljax.runs import features, trained
-
-    if not values.run:
-        raise UserError("give one or more run folders: --run=runs/quick")
-    names = {Path(run).name: run for run in values.run}
-    if len(names) < len(values.run):
-        raise UserError("the run folders must have different names; they name the rows")
-    opened = trained.open_runs(
-        map(Path, names.values()), checkpoint=values.checkpoint, root=values.root, progress=values.progress
-    )
-    found = {name: features.extract(one) for name, one in zip(names, opened)}
-    out = Path(values.out or Path(values.run[0]) / "audit")
-    print(audit.terminal(audit.write(out, found, maps=values.maps)))
-    print(f"tables and maps: {out}/")
+    chosen = {name: values[name].value for name in ("out", "checkpoint", "root", "maps", "progress")}
+    audited = audit.audit(values.run, **chosen)
+    print(report.terminal(audited.rows))
+    print(f"tables and maps: {audited.folder}/")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""`dmljax check`: flags, and one call of `contracts.check`."""
+"""`dmljax check`: flags, one call of `contracts.check`, and each check in words."""
+
+from collections import Counter
 
 from absl import flags
 from dmljax.launch import cli
@@ -28,7 +30,22 @@ def main(values):
     extras.require("test", "pytest", purpose="checks")
     from dmljax.contracts import check
 
-    return check.check(values.file, values.family)
+    family = check.family_of(values.file, values.family)
+    print(f"{values.file}: the contract of {family}")
+    checks = check.check(values.file, family, report=lambda each: print(_in_words(each), flush=True))
+    count = Counter(each.outcome for each in checks)
+    print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} do not apply")
+    return int(count["failed"] > 0 or not count["passed"])
+
+
+def _in_words(check) -> str:
+    if check.outcome == "failed":
+        return "\n".join([f"  FAILED  {check.name}", *(f"            {line}" for line in check.lines)])
+    return (
+        f"  ok      {check.name}"
+        if check.outcome == "passed"
+        else f"  -       {check.name}: {check.lines[0]}"
+    )
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def main(values):
     from dmljax.report import write
     from dmljax.runs import classical
 
-    found = classical.fit_folds(values.config, Path(values.run), values.descriptor, progress=values.progress)
-    for one in (*found.folds, found):
-        print(write.report(one.folder))
+    whole = classical.fit_folds(values.config, Path(values.run), values.descriptor, progress=values.progress)
+    for evaluation in (*whole.folds, whole):
+        print(write.report(evaluation.folder))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import pkgutil
 import sys
 import textwrap
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +17,7 @@ from types import ModuleType
 from absl import flags
 
 from dmljax import plugins
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 MISTAKE = 2  # exit code
 TRACEBACK = "DMLJAX_TRACEBACK"  # set in the environment: a mistake is told with the way to it
@@ -40,7 +42,7 @@ def main() -> None:
         sys.exit(0 if arguments else MISTAKE)
     name, *arguments = arguments
     if name not in known:
-        _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{plugins.nearest(name, known)}")
+        _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
     program = _program(name)
     run(name, program.SUMMARY, program.USAGE, program.define, program.main, arguments)
 
@@ -72,6 +74,7 @@ def run(
     title = f"dmljax {name}"
     arguments = sys.argv[1:] if arguments is None else arguments
     values = flags.FlagValues()
+    warnings.showwarning = functools.partial(_warn, title, warnings.showwarning)
     try:
         _add_plugins(values, arguments)
         define(values)
@@ -83,7 +86,7 @@ def run(
         if len(rest) > 1:
             raise UserError(f"unexpected '{rest[1]}'; flags are written --name=value")
     except (flags.Error, UserError) as error:
-        _fail(title, str(_first_mistake(error)))
+        _fail(title, _in_flags(_first_mistake(error), values))
     # how ml_collections names an unknown field
     except (KeyError, AttributeError, ValueError, TypeError) as error:
         text = (
@@ -98,7 +101,7 @@ def run(
     try:
         sys.exit(body(values) or 0)
     except UserError as error:
-        _fail(title, str(error))
+        _fail(title, _in_flags(error, values))
     except KeyboardInterrupt:
         _fail(title, "interrupted", 130)
     except BrokenPipeError:
@@ -108,6 +111,14 @@ def run(
     except (ValueError, TypeError) as error:  # what a library refuses
         text = textwrap.shorten(str(error), 600, placeholder=" ...")
         _fail(title, f"{text} ({type(error).__name__}; {TRACEBACK}=1 shows where)")
+
+
+def _warn(title: str, otherwise: Callable, message, category, *where, **more) -> None:
+    """Shows a warning about a plug-in in one line, and other warnings as Python does."""
+    if issubclass(category, plugins.Defective):
+        print(f"{title}: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    else:
+        otherwise(message, category, *where, **more)
 
 
 def _first_mistake(error: BaseException) -> BaseException:
@@ -120,11 +131,22 @@ def _first_mistake(error: BaseException) -> BaseException:
     return first
 
 
+def _in_flags(error: BaseException, values) -> str:
+    """The message of an error, the parameter that it is about written as the flag that gives it."""
+    parameter = getattr(error, "parameter", "")
+    if not parameter:
+        return str(error)
+    same = [name for name in values if parameter in (name, getattr(values[name], "parameter", name))]
+    of_config = [f"{CONFIG}.{parameter}"] if CONFIG in values and "." in parameter else []
+    shown = next((f"--{name}" for name in (*same, *of_config)), parameter)
+    return f"{shown}: {error.message}"
+
+
 def _help(values) -> str:
-    told = lambda flag: (
+    default = lambda flag: (
         f" (default: {flag.default!r})" if isinstance(flag.default, str | int | float | list | None) else ""
     )
-    return "\n".join(f"  --{name}: {values[name].help}{told(values[name])}" for name in sorted(values))
+    return "\n".join(f"  --{name}: {values[name].help}{default(values[name])}" for name in sorted(values))
 
 
 def _show(text: str) -> None:
@@ -155,6 +177,11 @@ def _add_plugins(values, arguments: list[str]) -> None:
             for folder in (value if equals else "".join(arguments[k + 1 : k + 2])).split(","):
                 if folder.strip():
                     plugins.add_folder(folder.strip())
+
+
+def gives(values, flag: str, parameter: str) -> None:
+    """This flag gives a parameter or a configuration's field of another name."""
+    values[flag].parameter = parameter
 
 
 def positional(values, flag: str) -> None:

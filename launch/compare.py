@@ -26,7 +26,7 @@ def main(values):
     from dmljax.studies import compare as comparing
 
     outcome = comparing.compare(values.config, values.strategies, _studies.options(values))
-    return _studies.tell(outcome, [part for part in outcome.parts if isinstance(part, Table)])
+    return _studies.show(outcome, [part for part in outcome.parts if isinstance(part, Table)])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from absl import flags
 from dmljax.launch import cli
 
+from dmljax.types import CHECKPOINTS
+
 SUMMARY = "Evaluates a run folder: tables (CSV, Markdown) and plots under RUN/evaluation."
 USAGE = """\
     dmljax evaluate --run=runs/quick
@@ -15,7 +17,7 @@ A folder of folds is evaluated fold by fold and then as a whole, with mean and d
 def define(values):
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
     flags.DEFINE_string("root", "", "where the dataset lies now, if it was moved", flag_values=values)
-    flags.DEFINE_enum("checkpoint", "last", ["last", "best"], "which checkpoint", flag_values=values)
+    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
     flags.DEFINE_list(
         "yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values
     )
@@ -30,12 +32,12 @@ def define(values):
 
 def main(values):
     from dmljax.report import write
-    from dmljax.runs import evaluate as run
+    from dmljax.runs import evaluate
 
     chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "root", "progress")}
-    found = run.evaluate(values.run, **chosen)
-    for one in (*found.folds, found):
-        print(write.report(one.folder))
+    whole = evaluate.evaluate(values.run, **chosen)
+    for evaluation in (*whole.folds, whole):
+        print(write.report(evaluation.folder))
 
 
 if __name__ == "__main__":

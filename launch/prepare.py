@@ -85,44 +85,43 @@ def main(values):
     if values.boxes:
         if values.out:
             raise UserError("--boxes only finds faces, --out prepares the set; give one of them")
-        _tell_located(preparation.locate(values.config, values.boxes, spread=values.spread, **how))
+        _show_located(preparation.locate(values.config, values.boxes, spread=values.spread, **how))
         return
     how |= {"people": values.people, "side": values.side}
     if values.out:
-        beam = [f"--{option}" for option in values.beam_options] if values.beam else None
-        found = preparation.prepare(
+        checked = preparation.prepare(
             values.config,
             values.out,
             formats=values.formats,
             version=values.version,
             per_shard=values.per_shard,
-            beam=beam,
+            beam=values.beam_options if values.beam else None,
             **how,
         )
     else:
-        found = preparation.check(values.config, sheet=values.sheet, **how)
-    if found.pictures:
-        print(f"pictures: {found.pictures}")
-    print(inventory.summary(found.samples, found.skipped))
-    if found.folder:
+        checked = preparation.check(values.config, sheet=values.sheet, **how)
+    if checked.pictures:
+        print(f"pictures: {checked.pictures}")
+    print(inventory.summary(checked.samples, checked.skipped))
+    if checked.folder:
         print(
-            f"prepared: {found.folder}/  (report.md, contact_sheet.png; train on it with"
-            f" --config.dataset.root={found.folder})"
+            f"prepared: {checked.folder}/  (report.md, contact_sheet.png; train on it with"
+            f" --config.dataset.root={checked.folder})"
         )
-    elif found.sheet:
-        print(f"contact sheet: {found.sheet}")
+    elif checked.sheet:
+        print(f"contact sheet: {checked.sheet}")
 
 
-def _tell_located(found):
+def _show_located(located):
     from dmljax.preparation import inventory
 
-    images = len(found.boxes.edges)
-    for what, poses in (("no face found", found.missed), ("too far from the others", found.doubtful)):
+    images = len(located.boxes.edges)
+    for what, poses in (("no face found", located.missed), ("too far from the others", located.doubtful)):
         by_pose = f", {inventory.by_pose(poses)}" if poses else ""
         print(f"{what}: {poses.total()} of {images}{by_pose}")
     print(
-        f"boxes: {found.table}, drawn in {found.sheet}; correct lines by hand, then use them with"
-        f" --config.crop.rule=boxes --config.crop.table={found.table}"
+        f"boxes: {located.table}, drawn in {located.sheet}; correct lines by hand, then use them with"
+        f" --config.crop.rule=boxes --config.crop.table={located.table}"
     )
 
 

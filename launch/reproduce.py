@@ -27,7 +27,7 @@ def main(values):
     from dmljax.studies import reproduce as reproduction
 
     outcome = reproduction.reproduce(values.item, values.config, _studies.options(values), test=values.test)
-    return _studies.tell(outcome, outcome.parts)
+    return _studies.show(outcome, outcome.parts)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ def define(values):
     flags.DEFINE_string(
         "test", "", "another set to test on, NAME:FOLDER; empty: other people of the same", flag_values=values
     )
+    for name in ("train", "test"):
+        cli.gives(values, name, f"dataset.{name}")
     flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for several machines", flag_values=values)
     flags.DEFINE_integer("processes", 1, "how many processes there are", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("process", 0, "number of this process", lower_bound=0, flag_values=values)

@@ -1,6 +1,7 @@
 """Who may import what."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
-EVERYONE = {"types", "extras", "plugins", "workers"}  # words and helpers that everyone shares
+EVERYONE = {"types", "extras", "workers"}  # words and helpers that everyone shares
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
@@ -17,9 +18,9 @@ MAY_IMPORT = {
     "plugins": {"types"},
     "workers": {"types", "plugins"},
     "durations": {"types"},
-    "fields": EVERYONE | {"durations"},
+    "fields": {"types", "durations"},
     "losses": set(),
-    "weightings": {"types"},
+    "weightings": {"types", "plugins"},
     "backbones": EVERYONE,
     "models": {"types"},
     "faces": EVERYONE,
@@ -29,13 +30,14 @@ MAY_IMPORT = {
     "data": EVERYONE,
     "metrics": EVERYONE,
     "training": EVERYONE | {"fields", "losses", "weightings", "models"},
-    "changes": {"types", "plugins", "fields"},
-    "config": EVERYONE | {"changes", "configs", "fields"},
+    "changes": {"types", "fields"},
+    "config": EVERYONE | {"plugins", "changes", "configs", "fields"},
     # a declaration takes its choices from where they are known
     "configs": EVERYONE
-    | {"config", "data", "durations", "fields", "losses", "models", "preparation", "training", "weightings"},
-    "preparation": EVERYONE | {"config", "data"},
-    "report": EVERYONE,
+    | {"config", "data", "durations", "fields", "losses", "models", "plugins", "preparation", "training"}
+    | {"weightings"},
+    "preparation": EVERYONE | {"plugins", "config", "data"},
+    "report": EVERYONE | {"plugins"},
     "runs": EVERYONE
     | {
         "config",
@@ -45,16 +47,17 @@ MAY_IMPORT = {
         "losses",
         "metrics",
         "models",
+        "plugins",
         "preparation",
         "report",
         "training",
         "weightings",
     },
-    "studies": EVERYONE | {"config", "report", "runs"},
-    "experiments": EVERYONE | {"report", "studies"},
+    "studies": EVERYONE | {"plugins", "config", "report", "runs"},
+    "experiments": EVERYONE | {"plugins", "report", "studies"},
     "contracts": EVERYONE
     | {"config", "configs", "data", "datasets", "fields", "metrics"}
-    | {"report", "studies", "training", "weightings"},
+    | {"plugins", "report", "studies", "training", "weightings"},
 }
 
 # Other people's packages that a part does without.
@@ -107,8 +110,8 @@ def test_every_part_has_its_rule():
 @pytest.mark.parametrize("part", MAY_IMPORT)
 def test_a_part_imports_only_what_it_may(part):
     files = (ROOT / "configs").glob("*.py") if part == "configs" else [p for p in FILES if part_of(p) == part]
-    wrong = {p.name: own_parts(p) - MAY_IMPORT[part] - {part} for p in files}
-    assert {name: parts for name, parts in wrong.items() if parts} == {}
+    wrong = {p: own_parts(p) - MAY_IMPORT[part] - {part} for p in files}
+    assert {path: parts for path, parts in wrong.items() if parts} == {}
 
 
 def test_no_arrow_runs_back():
@@ -121,7 +124,7 @@ def test_no_arrow_runs_back():
 
 @pytest.mark.parametrize("part", NEVER)
 def test_what_a_part_does_without(part):
-    wrong = {p.name: uses(p, *NEVER[part]) for p in FILES if part_of(p) == part and uses(p, *NEVER[part])}
+    wrong = {p: uses(p, *NEVER[part]) for p in FILES if part_of(p) == part and uses(p, *NEVER[part])}
     assert wrong == {}
 
 
@@ -134,6 +137,21 @@ def test_every_file_says_in_its_first_line_what_it_is_for():
     for path in [*FILES, *(ROOT / "configs").glob("*.py"), *(ROOT / "launch").glob("*.py")]:
         text = ast.get_docstring(ast.parse(path.read_text()))
         assert text and text.splitlines()[0].endswith((".", ":")), path
+
+
+# Command lines of other programs, and of a study's members.
+OTHER_PROGRAMS = {"training/devices.py": "xla_", "contracts/check.py": "rootdir", "studies/engines.py": ""}
+
+
+def test_the_library_knows_no_flags_and_no_launch_programs():
+    """A message names the parameter (`UserError`); what a shell's user has to type is the command line's."""
+    for path in FILES:
+        beside = OTHER_PROGRAMS.get(path.relative_to(PACKAGE).as_posix())
+        for node in ast.walk(ast.parse(path.read_text())):
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            dashes = re.findall(r"--([a-zA-Z]\w*)", text)
+            assert not [word for word in dashes if beside is None or not word.startswith(beside)], path
+            assert "dmljax.launch" not in text or beside == "", path
 
 
 def test_only_programs_read_the_command_line_and_no_docstring_is_data():

@@ -13,6 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from absl import flags
 from dmljax.launch import cli
 from PIL import Image
 
@@ -53,12 +54,13 @@ def refused(*arguments, **environment):
         done = dmljax(*arguments, **environment)
         code, output, error = done.returncode, done.stdout, done.stderr
     else:
-        code, output, error = _here(arguments)
+        code, output, error = here(arguments)
     assert code == 2 and "Traceback" not in error, (code, output, error[-3000:])
     return error.strip().splitlines()[-1]
 
 
-def _here(arguments):
+def here(arguments):
+    """(exit code, output, errors) of a command in this process."""
     with (
         mock.patch.object(sys, "argv", ["dmljax", *arguments]),
         mock.patch.dict(os.environ),
@@ -189,7 +191,10 @@ def test_a_mistake_is_answered_in_one_line(tmp_path, arguments, said):
 
 
 def test_mistakes_of_the_other_commands(tmp_path):
-    assert "is no run folder" in refused("evaluate", f"--run={tmp_path}")
+    assert f"dmljax evaluate: --run: '{tmp_path}' is no run folder" in refused(
+        "evaluate", f"--run={tmp_path}"
+    )
+    assert "--yaw: must be two numbers" in refused("evaluate", "--yaw=left")
     assert "Did you mean 'train'?" in refused("trian")
     (tmp_path / "file").touch()
     assert str(tmp_path / "file") in refused(
@@ -199,11 +204,16 @@ def test_mistakes_of_the_other_commands(tmp_path):
         f"--run={tmp_path / 'file' / 'run'}",
         **ONE_DEVICE,
     )
-    assert "--batch" in refused("benchmark", "--batch=7", "--device=cpu", **ONE_DEVICE)
-    assert "whole numbers" in refused("benchmark", "--stages=a,b")
+    assert "--batch: must be a multiple of 5, got 7" in refused(
+        "benchmark", "--batch=7", "--device=cpu", **ONE_DEVICE
+    )
+    assert "--stages: must be whole numbers" in refused("benchmark", "--stages=a,b")
     for device in ("tpu",) if Path("/dev/nvidia0").exists() else ("tpu", "gpu", "cuda"):
         said = refused("benchmark", f"--device={device}", **ONE_DEVICE)  # it asks JAX for that device alone
-        assert f"--device={device}: JAX finds no such device" in said
+        assert f"--device: JAX finds no such device as {device}" in said
+    assert "--run: give one or more run folders" in refused("audit")
+    assert "--run: the folders must have different names" in refused("audit", "--run=a/x,b/x")
+    assert f"--run: '{tmp_path}' is no run folder" in refused("audit", f"--run={tmp_path}")
     shown = dmljax("--help")
     assert shown.returncode == 0 and "evaluate" in shown.stdout
 
@@ -267,6 +277,25 @@ def test_a_user_s_mistake_has_no_hint_but_shows_its_way_too(monkeypatch, capsys)
         told = capsys.readouterr().err.splitlines()
         assert told[-1] == "dmljax train: data.accumulate must be at least 1, got 0" and len(told) >= lines
         assert (len(told) == 1) == (lines == 1)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "shown"),
+    [("run", "--run"), ("folder", "--out"), ("split.file", "--config.split.file"), ("signals", "signals")],
+)
+def test_a_parameter_is_shown_as_the_flag_that_gives_it(parameter, shown, capsys):
+    def define(values):
+        cli.define_config(values, "quick")
+        flags.DEFINE_string("run", "", "", flag_values=values)
+        flags.DEFINE_string("out", "", "", flag_values=values)
+        cli.gives(values, "out", "folder")
+
+    def body(values):
+        raise UserError("must be given", parameter=parameter)
+
+    with pytest.raises(SystemExit):
+        cli.run("train", "Trains.", "", define, body, [])
+    assert capsys.readouterr().err == f"dmljax train: {shown}: must be given\n"
 
 
 def test_prepare_makes_checks_and_draws(tmp_path):
@@ -405,12 +434,16 @@ def test_mistakes_about_sets(tmp_path):
     folder = importlib.import_module("dmljax.datasets.folder")
     folder.write_fixture(str(tmp_path))
     own = ("--config=manifest", f"--config.dataset.root={tmp_path}")
-    assert "written as name:folder" in refused("train", *own, "--train=kdef", f"--run={tmp_path / 'run'}")
+    assert "--train: is written as name:folder" in refused(
+        "train", *own, "--train=kdef", f"--run={tmp_path / 'run'}"
+    )
+    line = refused("prepare", "folder")
+    assert "or one of base, brief, bu3dfe" in line and "folder is a set: choose it by dataset.name" in line
     assert "no configuration 'kdeff'" in refused("prepare", "kdeff") and "unexpected 'more'" in refused(
         "prepare", "kdef", "more"
     )
     assert "Did you mean 'haar'" in refused("prepare", *own, "--config.crop.rule=har")
-    assert "must be some of array_record, tfrecord, array" in refused(
+    assert "--formats: must be some of array_record, tfrecord, array" in refused(
         "prepare", *own, f"--out={tmp_path / 'o'}", "--formats=png"
     )
     assert "prepared one by one" in refused(
@@ -481,7 +514,7 @@ def test_a_report_of_a_run_and_of_several(tmp_path):
 
 
 def test_mistakes_of_studies(tmp_path):
-    assert "--seeds must be whole numbers" in refused("compare", "--seeds=a")
+    assert "--seeds: must be whole numbers" in refused("compare", "--seeds=a")
     assert "must be key=value" in refused("compare", "--cluster_options=timeout_min")
 
 

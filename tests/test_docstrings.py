@@ -14,6 +14,8 @@ LONG = {
     "evaluate",
     "load",
     "Model",
+    "compare",
+    "reproduce",
 }  # their examples are the documentation's tutorials, which are run, too
 PUBLIC = [
     *((f"dmljax.{name}", getattr(dmljax, name)) for name in dmljax.__all__),

@@ -1,11 +1,17 @@
 """A set, a backbone and a strategy from a user's own folder: trained, continued, evaluated; mistakes told."""
 
 import json
+import subprocess
+import sys
 
+import jax.numpy as jnp
 import pytest
+from dmljax.configs import quick
 
-from dmljax import plugins
-from tests.test_cli import TINY, dmljax, refused
+from dmljax import plugins, weightings
+from dmljax.studies import reproduce
+from dmljax.types import UserError
+from tests.test_cli import TINY, dmljax, here, refused
 from tests.weightings.test_guide import saved
 
 SET = '''
@@ -88,7 +94,7 @@ def test_trained_continued_and_evaluated(folder, tmp_path):
     assert done.returncode == 0 and "expression accuracy" in done.stdout, done.stderr
     moved = folder.rename(tmp_path / "moved")
     try:
-        assert f"No longer there: {folder}; give --plugins=FOLDER" in refused("evaluate", f"--run={run}")
+        assert f"No longer there: {folder}; give the new folder" in refused("evaluate", f"--run={run}")
         done = dmljax(*train, "--config.train.duration=4 steps", DMLJAX_PLUGINS=str(moved))
         assert done.returncode == 0 and "continuing at step 2" in done.stdout, done.stderr
         assert dmljax("evaluate", f"--run={run}", f"--plugins={moved}", "--noprogress").returncode == 0
@@ -96,11 +102,16 @@ def test_trained_continued_and_evaluated(folder, tmp_path):
         moved.rename(folder)
 
 
+DEFECTIVE = pytest.mark.filterwarnings("default::dmljax.plugins.Defective")
+
+
+@DEFECTIVE
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
         ("broken", "import jax\n\ndef build(:\n", "weightings/broken.py, line 3: SyntaxError"),
         ("nameless", "def bild(): ...\n", "weightings/nameless.py lacks build; every file of weightings has"),
+        ("open", "def build(power=1): ...\n", "open.py: the parameter 'power' must be keyword-only"),
         ("dwa", "def build(): ...\n", "'dwa' exists twice among the weightings:"),
         ("gram", "def build(): ...\n", "'gram' cannot be the name of one of the weightings"),
         ("a-b", "", "a-b.py' names a field: letters, digits and underscores only; rename it"),
@@ -109,9 +120,32 @@ def test_trained_continued_and_evaluated(folder, tmp_path):
 def test_a_wrong_file_is_told_in_one_line(tmp_path, name, text, told):
     (tmp_path / "weightings").mkdir()
     (tmp_path / "weightings" / f"{name}.py").write_text(text)
-    line = refused("train", "--config=quick", f"--run={tmp_path / 'run'}", f"--plugins={tmp_path}")
+    line = refused(
+        "train",
+        "--config=quick",
+        f"--config.weighting.name={name}",
+        f"--run={tmp_path / 'run'}",
+        f"--plugins={tmp_path}",
+    )
     assert line.startswith("dmljax train: ") and told in line and "Traceback" not in line
     assert not (tmp_path / "run").exists()
+
+
+@DEFECTIVE
+def test_a_defective_file_stops_only_what_uses_it(tmp_path):
+    for family, text in (("weightings", "import lost\n"), ("experiments", "TITLE = 'One'\n")):
+        (tmp_path / family).mkdir()
+        (tmp_path / family / "half.py").write_text(text)
+    code, output, error = here(["fields", "train.p", f"--plugins={tmp_path}"])
+    assert code == 0 and output.startswith("train.patience")
+    (line,) = error.splitlines()
+    assert line.startswith("dmljax fields: warning: half cannot be used: ")
+    assert f"{tmp_path}/weightings/half.py, line 1: ModuleNotFoundError: No module named 'lost'" in line
+    with pytest.warns(plugins.Defective, match="half.py lacks ITEMS, members, show"):
+        assert "table2" in reproduce.items()
+    assert "half" in plugins.names("experiments")
+    with pytest.raises(UserError, match="half.py lacks ITEMS"):
+        plugins.load("experiments", "half")
 
 
 def test_wrong_folders_are_told(tmp_path):
@@ -119,3 +153,44 @@ def test_wrong_folders_are_told(tmp_path):
     assert f"'{tmp_path}' is no plug-in folder; expected FOLDER/<family>/NAME.py" in line
     assert "DMLJAX_PLUGINS: no plug-in folder at '/nowhere'" in refused("train", DMLJAX_PLUGINS="/nowhere")
     assert "given as --plugins=FOLDER" in refused("train", "--config.plugins=('x',)")
+
+
+PACKAGE = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "outside"
+version = "1.0"
+
+[project.entry-points."dmljax.weightings"]
+by_power = "outside.by_power"
+"""
+STRATEGY = """
+import jax.numpy as jnp
+from dmljax.weightings import Weighting
+
+def build(*, power: float = 2.0):
+    return Weighting(lambda tasks: (), lambda s, h: (jnp.where(s.active, s.losses**power, 0.0), h, {}))
+"""
+
+
+def test_a_strategy_of_an_installed_package(tmp_path, monkeypatch):
+    """Built, installed into a folder and found by its entry point."""
+    package = tmp_path / "package" / "outside"
+    package.mkdir(parents=True)
+    (package.parent / "pyproject.toml").write_text(PACKAGE)
+    (package / "__init__.py").write_text("")
+    (package / "by_power.py").write_text(STRATEGY)
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-deps", "--no-index", "--no-build-isolation", f"--target={site}"]
+    subprocess.run([*pip, *alone, str(package.parent)], check=True, capture_output=True)
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(plugins, "_entry_points", plugins._entry_points.__wrapped__)  # not those of before
+    assert plugins.load("weightings", "by_power").__file__ == str(site / "outside" / "by_power.py")
+    assert quick.get_config().weighting.by_power.power == 2.0
+    strategy = weightings.by_power(power=3.0)
+    signals = weightings.Signals(jnp.array([1.0, 2.0]))
+    assert strategy.update(signals, strategy.init(("a", "b")))[0].tolist() == [1.0, 8.0]

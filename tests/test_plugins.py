@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import sys
 from functools import partial
 from types import SimpleNamespace
@@ -34,10 +35,11 @@ def test_fields_are_the_signature_s():
     assert plugins.defaults("backbones", "densenet").keys() == {
         *("depth", "growth", "width", "blocks", "stem", "convolution", "momentum")
     }  # and not those that the network gives
-    assert plugins.defaults("experiments", "ablation") == plugins.defaults("weightings", "fixed") == {}
+    assert plugins.defaults("experiments", "ablation") == {}
+    assert plugins.defaults("weightings", "fixed") == {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
     made = quick.get_config().weighting
     assert made.fixed.to_dict() == {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
-    assert made.single.task == "expression"
+    assert made.single.task == ""  # the first
 
 
 STRATEGY = """
@@ -189,7 +191,7 @@ def test_a_run_whose_folder_is_gone_says_so(folder, tmp_path, monkeypatch):
     saved = config.trimmed(made) | {"plugins": [str(tmp_path / "gone")]}
     (tmp_path / "config.json").write_text(json.dumps(saved))
     monkeypatch.setattr(plugins, "_given", [])
-    with pytest.raises(UserError, match=f"no 'record' .* No longer there: {tmp_path}/gone; give --plugins="):
+    with pytest.raises(UserError, match=f"^plugins: no 'record' .* No longer there: {tmp_path}/gone; give"):
         config.read(tmp_path)
 
 
@@ -212,6 +214,32 @@ def test_a_worker_finds_a_plug_in_s_functions(folder, tmp_path):
     with tqdm(total=4, disable=True) as bar:
         workers.each(note, items, bar, workers=2, doing="drawing")
     assert [(tmp_path / f"{k}.txt").read_text() for k in range(4)] == ["drawn"] * 4
+
+
+def refuse(item, report):
+    raise UserError(f"the set has no {item}")
+
+
+def divide(item, report):
+    item / 0
+
+
+def kill(item, report):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        (refuse, "drawing failed: the set has no 1"),
+        (divide, "drawing failed: ZeroDivisionError: division by zero"),
+        (kill, "drawing failed: exit code -9"),
+    ],
+)
+def test_why_a_worker_failed(do, said):
+    with tqdm(total=2, disable=True) as bar, pytest.raises(UserError) as error:
+        workers.each(do, [1, 1], bar, workers=2, doing="drawing")
+    assert str(error.value) == said
 
 
 def test_unknown_names():

@@ -10,8 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dmljax import plugins
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 STEMS = ("standard", "small")
 CONVOLUTIONS = ("auto", "xla", "matmul")
@@ -127,7 +126,7 @@ def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple
             known = ", ".join(map(str, choices))
             raise UserError(
                 f"backbone.{backbone}.{option} must be one of {known}; got"
-                f" '{value}'.{plugins.nearest(value, choices)}"
+                f" '{value}'.{nearest(value, choices)}"
             )
     for option, values in positive.items():
         if any(value < 1 for value in values):

@@ -1,62 +1,85 @@
-"""The contract tests on one file, told in plain lines: every check, and what failed."""
+"""The contract tests on one file: every check, and what failed."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 
 from dmljax import plugins
 from dmljax.plugins import modules
 from dmljax.training import devices
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 from dmljax.weightings.interface import Weighting
 
 WIDTH = 300  # characters of a line about a failure
 LINES = 8  # about a failure, at most
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
-def check(path: str | os.PathLike, family: str = "") -> int:
-    """Runs the contract of a family on a plug-in's file, and prints every check with its outcome.
+class Check(NamedTuple):
+    """What came of one check.
+
+    Attributes:
+      name: what is checked, in words.
+      outcome: 'passed', 'failed', or 'skipped' where it does not apply.
+      lines: why it failed or does not apply.
+    """
+
+    name: str
+    outcome: str
+    lines: tuple[str, ...] = ()
+
+
+def check(
+    path: str | os.PathLike, family: str = "", *, report: Callable[[Check], None] = lambda each: None
+) -> list[Check]:
+    """Runs the contract of a family on a plug-in's file. It is kept if no check failed and one passed.
 
     Args:
       path: the file.
       family: empty, that of its folder or of its contents (`family_of`).
+      report: is given each check as soon as it is done.
 
     Returns:
-      0 if all checks pass, else 1.
+      all checks, in the order in which they were done.
 
     Raises:
       UserError: no such file or family, or the file cannot be imported or lacks an agreed name.
     """
-    path = Path(path)
-    family = family or family_of(path)
-    if family not in plugins.FAMILIES:
-        raise UserError(
-            f"--family must be one of {', '.join(plugins.FAMILIES)}; got"
-            f" '{family}'.{plugins.nearest(family, plugins.FAMILIES)}"
-        )
+    family = family_of(path, family)
     plugin = plugins.load_file(path, family)
     plugins.defaults_of(family, plugin)
     devices.set_up_compiler()
-    print(f"{path}: the contract of {family}")
     tests = Path(__file__).with_name(f"{family}.py")
-    told = _Told(plugin)
+    run = _Run(plugin, report)
     # no settings of the folder that it is started in, and no report of pytest's own
     alone = ["-c", os.devnull, f"--rootdir={tests.parent}", "-pno:terminal", "-pno:cacheprovider"]
-    pytest.main([str(tests), *alone], plugins=[told])
-    print(f"{told.passed} passed, {told.failed} failed, {told.skipped} do not apply")
-    return int(told.failed > 0 or not told.passed)
+    pytest.main([str(tests), *alone], plugins=[run])
+    return run.checks
 
 
-def family_of(path: Path) -> str:
-    """The family by the file's folder, or else by what the file has and what its `build` returns.
+def family_of(path: str | os.PathLike, family: str = "") -> str:
+    """The family that was given, or that of the file's folder, or else by what the file has and what its
+    `build` returns.
 
     Raises:
-      UserError: neither tells, or the file cannot be imported.
+      UserError: an unknown family, none that can be told, or the file cannot be imported.
     """
+    if family and family not in plugins.FAMILIES:
+        raise UserError(
+            f"must be one of {', '.join(plugins.FAMILIES)}; got"
+            f" '{family}'.{nearest(family, plugins.FAMILIES)}",
+            parameter="family",
+        )
+    return family or _told_by(Path(path))
+
+
+def _told_by(path: Path) -> str:
     folder = path.resolve().parent.name
     folders = {package.rpartition(".")[2]: family for family, package in plugins.PACKAGES.items()}
     if folder in plugins.FAMILIES or folder in folders:
@@ -74,17 +97,18 @@ def family_of(path: Path) -> str:
     if hasattr(built, "init") and hasattr(built, "apply"):
         return "backbones"
     raise UserError(
-        f"the family of '{path}' cannot be told; give --family, one of {', '.join(plugins.FAMILIES)}, or put"
-        " the file into a folder of that name"
+        f"that of '{path}' cannot be told; give one of {', '.join(plugins.FAMILIES)}, or put the file into a"
+        " folder of that name",
+        parameter="family",
     )
 
 
-class _Told:
-    """What pytest asks and tells: the plug-in as a fixture, and the outcome of each test."""
+class _Run:
+    """What pytest asks and reports: the plug-in as a fixture, and the outcome of each test."""
 
-    def __init__(self, plugin: ModuleType):
-        self.module = plugin
-        self.passed = self.failed = self.skipped = 0
+    def __init__(self, plugin: ModuleType, report: Callable[[Check], None]):
+        self.module, self.report = plugin, report
+        self.checks: list[Check] = []
         self.reached = ""
 
     @pytest.fixture(scope="session")
@@ -109,18 +133,18 @@ class _Told:
         name, bracket, case = report.location[2].removeprefix("test_").partition("[")
         name = f"{name.replace('_', ' ')}{' ' + bracket + case if bracket else ''}"
         if report.passed:
-            self.passed += 1
-            print(f"  ok      {name}", flush=True)
+            self._add(Check(name, PASSED))
         elif report.skipped:
-            self.skipped += 1
-            print(f"  -       {name}: {report.longrepr[2].removeprefix('Skipped: ')}", flush=True)
+            self._add(Check(name, SKIPPED, (report.longrepr[2].removeprefix("Skipped: "),)))
         else:
             self._fails(name, report.longrepr)
 
     def _fails(self, name: str, failure) -> None:
-        self.failed += 1
-        lines = [*_lines(failure), self.reached] if self.reached else _lines(failure)
-        print("\n".join([f"  FAILED  {name}", *(f"            {line}" for line in lines)]), flush=True)
+        self._add(Check(name, FAILED, (*_lines(failure), *filter(None, [self.reached]))))
+
+    def _add(self, check: Check) -> None:
+        self.checks.append(check)
+        self.report(check)
 
 
 def _lines(failure) -> list[str]:

@@ -28,9 +28,8 @@ def strict_promotion():
 
 @cache
 def build(plugin):
-    """The strategy with its defaults; one that takes a field a task has 1 for each."""
-    tasks = dict.fromkeys(TASKS, 1.0) if plugins.a_field_a_task(plugin) else {}
-    return plugin.build(**plugins.defaults_of("weightings", plugin), **tasks)
+    """The strategy with its defaults."""
+    return plugin.build(**plugins.defaults_of("weightings", plugin))
 
 
 def traits(plugin):

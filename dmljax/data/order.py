@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from dmljax.data.tuples import REASONS, Report, draw_epoch
-from dmljax.types import MISSING, TUPLE_SIZE, Samples, UserError
+from dmljax.types import LABELS, MISSING, TUPLE_SIZE, Samples, UserError
 
 
 def epoch_tuples(
@@ -46,8 +46,7 @@ def check_tuples(
         names = (samples.expression_names, samples.pose_names, samples.identity_names)
         labels = (samples.expression[k], samples.pose[k], samples.identity[k])
         said = ", ".join(
-            f"{column} {'missing' if v < 0 else repr(n[v])}"
-            for column, n, v in zip(("expression", "pose", "identity"), names, labels)
+            f"{column} {'missing' if v < 0 else repr(n[v])}" for column, n, v in zip(LABELS, names, labels)
         )
         lines.append(f"{count} samples: {REASONS[reason]} (e.g. '{samples.references[k]}': {said})")
     what = (

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dmljax.types import MISSING, ROLES, TUPLE_SIZE
+from dmljax.types import LABELS, MISSING, ROLES, TUPLE_SIZE
 
 # Why a sample is in no tuple, in the order in which the conditions are tried.
 REASONS = {
@@ -171,7 +171,7 @@ class _Remaining:
 
 def _labels(expression, pose, identity) -> list[np.ndarray]:
     labels = [np.asarray(a) for a in (expression, pose, identity)]
-    for name, a in zip(("expression", "pose", "identity"), labels):
+    for name, a in zip(LABELS, labels):
         if a.ndim != 1 or len(a) != len(labels[0]) or not np.issubdtype(a.dtype, np.integer):
             raise ValueError(
                 f"{name} must be an integer array [S] like the other labels; got {a.dtype} {a.shape}, "

@@ -14,11 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dmljax import plugins
 from dmljax.faces import expressions, glasses, head, looks, studio
 from dmljax.faces.album import Album
 from dmljax.faces.mesh import join
-from dmljax.types import MISSING, Samples, UserError
+from dmljax.types import MISSING, Samples, UserError, nearest
 
 RENDERED = True  # its faces are nobody's
 EXPRESSIONS = expressions.EXPRESSIONS
@@ -57,9 +56,9 @@ class Options(NamedTuple):
 def samples(
     root: str = "",
     *,
-    identities: int = 24,
+    identities: int = 100,
     images: int = 1,
-    size: int = 64,
+    size: int = 224,
     window: str = "face",
     difficulty: float = 0.3,
     expressions: str = "",
@@ -178,7 +177,7 @@ def _expressions(text: str) -> tuple[str, ...]:
         name = unknown[0]
         raise UserError(
             f"synthetic: expressions has '{name}'; there are"
-            f" {', '.join(EXPRESSIONS)}.{plugins.nearest(name, EXPRESSIONS)}"
+            f" {', '.join(EXPRESSIONS)}.{nearest(name, EXPRESSIONS)}"
         )
     return tuple(name for name in EXPRESSIONS if name in names)
 

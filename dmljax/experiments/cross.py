@@ -20,8 +20,9 @@ def members(request: networks.Request) -> list[Member]:
     """Raises UserError if no second set was given, or one of an unknown name."""
     if not request.test:
         raise UserError(
-            "table9 trains on one set and tests on another: give the other as --test=NAME:FOLDER, such as"
-            " --test=sfew:FOLDER"
+            "table9 trains on one set and tests on another: give the other as name:folder, such as"
+            " sfew:FOLDER",
+            parameter="test",
         )
     name = request.test.partition(":")[0]
     plugins.load("datasets", name)

@@ -1,19 +1,20 @@
 """Plug-ins by file name: files of this package, of a user's folders and modules of installed packages.
 
 A plug-in is a module with the few names that its family agrees on (`FAMILIES`). It may lie in this package,
-in a user's folder as FOLDER/<family>/NAME.py (`add_folder`, `--plugins=FOLDER`, the environment variable
-DMLJAX_PLUGINS), or in an installed package that names it as an entry point of the group `dmljax.<family>`.
+in a user's folder as FOLDER/<family>/NAME.py (`add_folder`, the command line's flag `plugins`, the
+environment variable DMLJAX_PLUGINS), or in an installed package that names it as an entry point of the group
+`dmljax.<family>`.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import importlib.metadata
 import os
 import pkgutil
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +22,11 @@ from typing import NamedTuple
 
 from dmljax.plugins import modules
 from dmljax.plugins.modules import FAMILIES, a_field_a_task, defaults_of, load_file
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 __all__ = [
     "FAMILIES",
+    "Defective",
     "a_field_a_task",
     "add_folder",
     "defaults",
@@ -33,7 +35,7 @@ __all__ = [
     "load",
     "load_file",
     "names",
-    "nearest",
+    "usable",
 ]
 
 PACKAGES = {"weightings": "dmljax.weightings.strategies"}
@@ -44,15 +46,16 @@ _remembered: list[Path] = []  # folders of the runs that were read
 _lost: list[Path] = []  # such folders that are no longer there
 
 
-class _Found(NamedTuple):
+_warned: set[str] = set()  # errors of defective plug-ins
+
+
+class Defective(UserWarning):
+    """A plug-in of one's own that cannot be used, by whoever does not use it."""
+
+
+class _Source(NamedTuple):
     where: str  # a path, or the package that has it
     load: Callable[[], ModuleType]
-
-
-def nearest(name: str, known) -> str:
-    """' Did you mean ...?' for a misspelt name, or nothing."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def names(family: str) -> tuple[str, ...]:
@@ -72,10 +75,35 @@ def load(family: str, name: str) -> ModuleType:
     """
     known = _table(family)
     if name not in known:
-        lost = f" No longer there: {', '.join(map(str, _lost))}; give --plugins=FOLDER." if _lost else ""
-        there = ", ".join(sorted(known))
-        raise UserError(f"no '{name}' among the {family}; there are {there}.{nearest(name, known)}{lost}")
+        lost = f" No longer there: {', '.join(map(str, _lost))}; give the new folder." if _lost else ""
+        existing = ", ".join(sorted(known))
+        raise UserError(
+            f"no '{name}' among the {family}; there are {existing}.{nearest(name, known)}{lost}",
+            parameter="plugins" if _lost else "",
+        )
     return known[name].load()
+
+
+def usable(family: str) -> dict[str, ModuleType]:
+    """The modules by name, without those of one's own that are defective: they stop only what uses them.
+
+    Warns (`Defective`) once of each that is left out, with its file and the error.
+
+    Raises:
+      UserError: as `names` does.
+    """
+    modules_by_name = {}
+    for name in names(family):
+        try:
+            module = load(family, name)
+            defaults_of(family, module)
+        except UserError as error:
+            if str(error) not in _warned:
+                _warned.add(str(error))
+                warnings.warn(f"{name} cannot be used: {error}", Defective, stacklevel=2)
+        else:
+            modules_by_name[name] = module
+    return modules_by_name
 
 
 def defaults(family: str, name: str) -> dict:
@@ -122,37 +150,37 @@ def restore(kept: tuple) -> None:
         load_file(path, family)
 
 
-def _table(family: str) -> dict[str, _Found]:
+def _table(family: str) -> dict[str, _Source]:
     if family not in FAMILIES:
         raise UserError(
             f"unknown plug-in family '{family}'; there are {', '.join(FAMILIES)}.{nearest(family, FAMILIES)}"
         )
-    found: dict[str, _Found] = {}
+    table: dict[str, _Source] = {}
     given = [*_given, *(f for f in _from_environment() if f not in _given)]
     for source in (_own(family), _installed(family), _in_folders(family, given)):
-        _add(family, found, source)
-    earlier: dict[str, _Found] = {}
+        _add(family, table, source)
+    earlier: dict[str, _Source] = {}
     _add(family, earlier, _in_folders(family, [f for f in _remembered if f not in given]))
-    return earlier | found
+    return earlier | table
 
 
-def _add(family: str, found: dict[str, _Found], more: Iterator[tuple[str, _Found]]) -> None:
+def _add(family: str, table: dict[str, _Source], more: Iterator[tuple[str, _Source]]) -> None:
     for name, plugin in more:
-        if name in found:
+        if name in table:
             raise UserError(
-                f"'{name}' exists twice among the {family}: {found[name].where} and {plugin.where}; rename"
+                f"'{name}' exists twice among the {family}: {table[name].where} and {plugin.where}; rename"
                 " one of them"
             )
-        found[name] = plugin
+        table[name] = plugin
 
 
-def _own(family: str) -> Iterator[tuple[str, _Found]]:
+def _own(family: str) -> Iterator[tuple[str, _Source]]:
     package = importlib.import_module(PACKAGES.get(family, f"dmljax.{family}"))
     for folder in package.__path__:
         for module in pkgutil.iter_modules([folder]):
             if not module.name.startswith("_"):
                 load = functools.partial(importlib.import_module, f"{package.__name__}.{module.name}")
-                yield module.name, _Found(str(Path(folder) / f"{module.name}.py"), load)
+                yield module.name, _Source(str(Path(folder) / f"{module.name}.py"), load)
 
 
 @functools.cache
@@ -160,10 +188,10 @@ def _entry_points(family: str) -> tuple:
     return tuple(importlib.metadata.entry_points(group=f"dmljax.{family}"))
 
 
-def _installed(family: str) -> Iterator[tuple[str, _Found]]:
+def _installed(family: str) -> Iterator[tuple[str, _Source]]:
     for point in _entry_points(family):
         where = f"{point.value} of the package {point.dist.name if point.dist else '(unknown)'}"
-        yield point.name, _Found(where, functools.partial(_load_installed, family, point, where))
+        yield point.name, _Source(where, functools.partial(_load_installed, family, point, where))
 
 
 def _load_installed(family: str, point, where: str) -> ModuleType:
@@ -177,14 +205,14 @@ def _load_installed(family: str, point, where: str) -> ModuleType:
     return module
 
 
-def _in_folders(family: str, places: Iterable[Path]) -> Iterator[tuple[str, _Found]]:
+def _in_folders(family: str, places: Iterable[Path]) -> Iterator[tuple[str, _Source]]:
     for place in places:
         for path in sorted((place / family).glob("*.py")):
             if path.stem.startswith("_"):
                 continue
             if not path.stem.isidentifier():
                 raise UserError(f"'{path}' names a field: letters, digits and underscores only; rename it")
-            yield path.stem, _Found(str(path), functools.partial(load_file, path, family))
+            yield path.stem, _Source(str(path), functools.partial(load_file, path, family))
 
 
 def _from_environment() -> list[Path]:
@@ -199,7 +227,7 @@ def _checked(folder: str | os.PathLike, given_by: str = "") -> Path:
         raise UserError(f"{given_by}no plug-in folder at '{path}'; {expected}")
     if not any((path / family).is_dir() for family in FAMILIES):
         inside = sorted(p.name for p in path.iterdir() if not p.name.startswith((".", "_")))
-        there = ", ".join(inside[:8]) or "nothing"
+        content = ", ".join(inside[:8]) or "nothing"
         above = f" Give the folder above, '{path.parent}'." if path.name in FAMILIES else ""
-        raise UserError(f"{given_by}'{path}' is no plug-in folder; {expected}; it holds {there}.{above}")
+        raise UserError(f"{given_by}'{path}' is no plug-in folder; {expected}; it holds {content}.{above}")
     return path

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from dmljax.types import UserError
+from dmljax.types import TASKS, UserError
 
 # The families, and the names that every plug-in of one has.
 FAMILIES = {
@@ -67,7 +67,8 @@ def import_file(path: str | os.PathLike, kind: str) -> ModuleType:
 
 
 def defaults_of(family: str, plugin: ModuleType) -> dict:
-    """The fields of a module: its keyword-only parameters, without those that the caller gives (`SUPPLIED`).
+    """The fields of a module: its keyword-only parameters, without those that the caller gives (`SUPPLIED`);
+    of a strategy that takes a weight a task, 1 for each task of the method.
 
     Raises:
       UserError: a parameter that is no field: not keyword-only, without a default, or no plain value.
@@ -88,6 +89,8 @@ def defaults_of(family: str, plugin: ModuleType) -> dict:
                 f" {parameter.default!r}"
             )
         fields[name] = parameter.default
+    if family == "weightings" and a_field_a_task(plugin):
+        fields |= dict.fromkeys(TASKS, 1.0)
     return fields
 
 

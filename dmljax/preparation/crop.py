@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from dmljax import plugins
 from dmljax.data.images import decode
-from dmljax.types import Samples, Skipped, UserError
+from dmljax.types import Samples, Skipped, UserError, nearest
 
 NO_FACE = "no face found"  # the kind of what is skipped here
 RULES = ("set", "none", "views", "boxes")
@@ -135,9 +135,7 @@ def find(
 def _check(rule: str, side: int) -> None:
     known = (*RULES, *plugins.names("detectors"))
     if rule not in known:
-        raise UserError(
-            f"crop.rule must be one of {', '.join(known)}; got '{rule}'.{plugins.nearest(rule, known)}"
-        )
+        raise UserError(f"crop.rule must be one of {', '.join(known)}; got '{rule}'.{nearest(rule, known)}")
     if not 64 <= side <= 4096:
         raise UserError(f"crop.side must be from 64 to 4096 pixels, got {side}")
 

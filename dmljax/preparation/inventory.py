@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax.preparation import crop
-from dmljax.types import Samples, Skipped
+from dmljax.types import LABELS, Samples, Skipped
 
 
 def report(samples: Samples) -> str:
@@ -136,7 +136,7 @@ def write_counts(samples: Samples, path: Path) -> None:
     cells = Counter(zip(samples.expression.tolist(), samples.pose.tolist(), samples.identity.tolist()))
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("expression", "pose", "identity", "images"))
+        writer.writerow((*LABELS, "images"))
         for (e, p, i), count in sorted(cells.items()):
             writer.writerow(
                 (

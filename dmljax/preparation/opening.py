@@ -67,10 +67,10 @@ def source(config) -> partial:
 
 
 def named(text: str, field: str) -> tuple[str, str]:
-    """'kdef:FOLDER' -> its two parts."""
+    """'kdef:FOLDER' -> its two parts; `field`, which holds it, is named in errors."""
     name, colon, root = text.strip().partition(":")
     if not colon and name != "synthetic":
-        raise UserError(f"{field} is written as name:folder, name:folder, such as kdef:FOLDER; got '{text}'")
+        raise UserError(f"is written as name:folder, such as kdef:FOLDER; got '{text}'", parameter=field)
     plugins.load("datasets", name)
     return name, root
 

@@ -142,7 +142,7 @@ def prepare(
             " empty here"
         )
     if beam is not None:
-        extras.require("beam", "apache_beam", purpose="--beam", instead="leave it out")
+        extras.require("beam", "apache_beam", purpose="a pipeline", instead="leave it out", parameter="beam")
     prepared.check_formats(formats)
     pictures = _make_pictures(source(config)(), workers, progress)
     own = {key: value for key, value in configuration.options(config, "dataset").items() if key not in WHERE}

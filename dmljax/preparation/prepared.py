@@ -128,7 +128,8 @@ def _tfds():
         "tensorflow",
         "tensorflow_datasets",
         purpose="the formats array_record and tfrecord",
-        instead="use --formats=array",
+        instead="choose the format array",
+        parameter="formats",
     )
     import tensorflow_datasets as tfds
 
@@ -328,8 +329,8 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
                 )
     if set(about["formats"]) == {"tfrecord"}:
         raise UserError(
-            f"'{folder}' holds tfrecord alone, which cannot be read by index; prepare it with"
-            " --formats=array_record or array"
+            f"'{folder}' holds tfrecord alone, which cannot be read by index; prepare it"
+            " in the format array_record or array"
         )
     fetch = (
         _fetch_array(folder, words["name"], lengths) if "array" in about["formats"] else _fetch_record(folder)

@@ -75,9 +75,11 @@ def plan(
     """
     formats = tuple(sorted(set(formats)))
     if not formats or not set(formats) <= set(prepared.FORMATS):
-        raise UserError(f"--formats must be some of {', '.join(prepared.FORMATS)}; got '{','.join(formats)}'")
+        raise UserError(
+            f"must be some of {', '.join(prepared.FORMATS)}; got '{','.join(formats)}'", parameter="formats"
+        )
     if len(version.split(".")) != 3 or not all(part.isdecimal() for part in version.split(".")):
-        raise UserError(f"--version must be three numbers such as 1.0.0, got '{version}'")
+        raise UserError(f"must be three numbers such as 1.0.0, got '{version}'", parameter="version")
     opened = samples()
     made = Plan(
         samples,
@@ -111,16 +113,17 @@ def _claim(folder: Path, mark: dict) -> None:
     path = folder / prepared.PLAN
     try:
         if path.exists():
-            there = json.loads(path.read_text())
+            before = json.loads(path.read_text())
             changed = [
-                f"{key}: {there.get(key)} there, {value} here"
+                f"{key}: {before.get(key)} there, {value} here"
                 for key, value in mark.items()
-                if there.get(key) != value
+                if before.get(key) != value
             ]
             if changed:
                 raise UserError(
-                    f"'{folder}' holds another preparation ({'; '.join(changed)}); give another --out or"
-                    " --version, or delete it"
+                    f"'{folder}' holds another preparation ({'; '.join(changed)}); give another folder or"
+                    " version, or delete it",
+                    parameter="out",
                 )
             return
         (folder / _PARTS).mkdir(parents=True, exist_ok=True)
@@ -135,7 +138,7 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
     Args:
       workers: processes; 0: one for each core.
       beam: options of an Apache Beam pipeline that makes the shards instead, such as
-        ['--runner=DirectRunner'].
+        ['runner=DirectRunner'].
 
     Raises:
       UserError: the folder cannot be written, a worker failed, or not one image is left.
@@ -180,7 +183,7 @@ def _by_beam(made: Plan, missing: list[int], options: list[str]) -> None:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+    with beam.Pipeline(options=PipelineOptions([f"--{option}" for option in options])) as pipeline:
         pipeline | beam.Create(missing) | beam.Reshuffle() | beam.Map(Shard(made))  # noqa: B018 (Beam's way of building)
 
 

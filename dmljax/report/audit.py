@@ -76,7 +76,7 @@ def read(folder: Path) -> list[dict]:
             ]
         table(rows)  # lacks no column
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        raise UserError(f"'{path}' cannot be read ({error}); run: dmljax audit") from None
+        raise UserError(f"'{path}' cannot be read ({error}); audit the run again") from None
     return rows
 
 

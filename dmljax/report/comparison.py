@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dmljax.report import page, parts, statistics
+from dmljax.types import EXPRESSION, POSE
 
-HEADS = {"expression accuracy": "expression", "pose accuracy": "pose"}
+HEADS = {"expression accuracy": EXPRESSION, "pose accuracy": POSE}
 # What the numbers are, for whoever reads the table.
 NOTE = (
     "Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the"
@@ -37,29 +38,31 @@ COLUMNS = (
 def summarise(rows: list[dict]) -> list[dict]:
     """One entry a strategy, best delta-m first; `NOTE` says what its numbers are."""
     by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
-    found = []
+    alone = {(row["single"], row["seed"], row["fold"]): row for row in rows if row["single"]}
+    entries = []
     for label in dict.fromkeys(row["label"] for row in rows):
         own = [row for row in rows if row["label"] == label]
         equal = [by.get(("equal", row["seed"], row["fold"])) for row in own]
+        task = own[0]["single"]
         entry = {"label": label, "runs": len(own)}
         for measure, head in HEADS.items():
-            if not label.startswith("single_") or label == f"single_{head}":
+            if task in (None, head):
                 entry[head] = statistics.interval([row[measure] for row in own if measure in row])
-        if not label.startswith("single_"):
-            entry["delta"] = statistics.interval([d for row in own if (d := _delta(row, by)) is not None])
+        if task is None:
+            entry["delta"] = statistics.interval([d for row in own if (d := _delta(row, alone)) is not None])
         pairs = [(row["expression accuracy"], e["expression accuracy"]) for row, e in zip(own, equal) if e]
-        entry["p"] = statistics.paired(pairs) if label not in ("equal", "single_pose") else None
+        entry["p"] = statistics.paired(pairs) if label != "equal" and EXPRESSION in entry else None
         for key in ("step_s", "peak_bytes"):
             ratios = [row[key] / e[key] for row, e in zip(own, equal) if e]
             entry[key] = float(np.median(ratios)) if ratios else None
-        found.append(entry)
-    return sorted(found, key=lambda entry: entry["delta"][0] if entry.get("delta") else np.inf)
+        entries.append(entry)
+    return sorted(entries, key=lambda entry: entry["delta"][0] if entry.get("delta") else np.inf)
 
 
-def _delta(row: dict, by: dict) -> float | None:
+def _delta(row: dict, alone: dict) -> float | None:
     losses = []
     for measure, head in HEADS.items():
-        single = by.get((f"single_{head}", row["seed"], row["fold"]))
+        single = alone.get((head, row["seed"], row["fold"]))
         if measure in row and single is not None and single[measure] > 0:
             losses.append(100 * (single[measure] - row[measure]) / single[measure])
     return float(np.mean(losses)) if losses else None

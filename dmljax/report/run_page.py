@@ -28,7 +28,7 @@ def write(run: Path, evaluation: Path) -> Path:
     score = _read(evaluation / "metrics.json")
     if score is None:
         raise UserError(
-            f"'{evaluation}' holds no evaluation that can be read; run: dmljax evaluate --run={run}"
+            f"'{evaluation}' holds no evaluation that can be read; evaluate the run first", parameter="run"
         )
     first = run if (run / "config.json").exists() else run / "fold_0"
     config, versions = _read(first / "config.json"), _read(first / "versions.json")

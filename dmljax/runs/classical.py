@@ -12,8 +12,7 @@ from tqdm import tqdm
 from dmljax import extras, plugins
 from dmljax.metrics import scores
 from dmljax.runs import evaluate as evaluation
-from dmljax.runs import record, sets
-from dmljax.runs import resume as start
+from dmljax.runs import record, resume, sets
 from dmljax.types import EXPRESSION, GREY, IMAGE, INDEX, POSE, UserError
 
 COSTS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # C of the machine, chosen on the training people
@@ -30,8 +29,8 @@ def fit_folds(
       say: is told what each set holds.
     """
     runs = sets.folds(config, Path(run))
-    found = [fit(one, folder, descriptor, progress=progress, say=say) for one, folder in runs]
-    return evaluation.whole(Path(run), found) if len(runs) > 1 else found[0]
+    evaluations = [fit(each, folder, descriptor, progress=progress, say=say) for each, folder in runs]
+    return evaluation.whole(Path(run), evaluations) if len(runs) > 1 else evaluations[0]
 
 
 def fit(
@@ -47,7 +46,7 @@ def fit(
     """
     extras.require("report", "sklearn", purpose="support vector machines")
     describe = plugins.load("descriptors", descriptor).build()
-    start.check_same(run, config)
+    resume.check_same(run, config)
     config = config.copy_and_resolve_references()
     config.data.memory = "host"
     data = sets.open_set(config, progress=progress)
@@ -55,29 +54,29 @@ def fit(
     samples, split = data.samples, data.split
     train = np.concatenate([split.train, split.validation])
     gram = _gram(_features(data.feed, np.concatenate([train, split.test]), describe, progress))
-    found, chosen = {INDEX: split.test.astype(np.int32)}, {}
+    outputs, chosen = {INDEX: split.test.astype(np.int32)}, {}
     for head, labels in ((EXPRESSION, samples.expression), (POSE, samples.pose)):
         if len(np.unique(labels[train][labels[train] >= 0])) > 1:
             names = samples.expression_names if head == EXPRESSION else samples.pose_names
-            found[head], chosen[head] = _machine(gram, labels[train], samples.identity[train], len(names))
-    if EXPRESSION not in found:
+            outputs[head], chosen[head] = _machine(gram, labels[train], samples.identity[train], len(names))
+    if EXPRESSION not in outputs:
         raise UserError(
             f"{samples.name}: fewer than two expressions among the training images; there is nothing to tell"
             " apart"
         )
     record.write_record(run, config, data)
     (run / "classical.json").write_text(json.dumps({"descriptor": descriptor, "C": chosen}) + "\n")
-    score = {"run": run.name, "checkpoint": descriptor, "step": 0, **scores.summarise(found, samples)}
-    return evaluation.write(run / evaluation.FOLDER, score, scores.predictions(found, samples))
+    score = {"run": run.name, "checkpoint": descriptor, "step": 0, **scores.summarise(outputs, samples)}
+    return evaluation.write(run / evaluation.FOLDER, score, scores.predictions(outputs, samples))
 
 
 def _features(feed, indices: np.ndarray, describe, progress: bool) -> np.ndarray:
     blocks = [indices[k : k + BLOCK].astype(np.int32)[None] for k in range(0, len(indices), BLOCK)]
-    found = []
+    described = []
     for block in tqdm(blocks, desc="describing", unit=f"x {BLOCK} images", disable=not progress, leave=False):
         for batch in feed.batches(block):
-            found.append(describe(np.round(batch[IMAGE] @ np.array(GREY, np.float32)).astype(np.uint8)))
-    return np.concatenate(found)
+            described.append(describe(np.round(batch[IMAGE] @ np.array(GREY, np.float32)).astype(np.uint8)))
+    return np.concatenate(described)
 
 
 def _gram(features: np.ndarray) -> np.ndarray:

@@ -74,8 +74,8 @@ def evaluate(
     run, bounds = Path(run), _bounds(yaw)
     parts = folders(run)
     opened = open_runs(parts, checkpoint=checkpoint, root=root, progress=progress, flip=flip)
-    found = [evaluate_opened(one, yaw=bounds) for one in opened]
-    return found[0] if parts == [run] else whole(run, found)
+    evaluations = [evaluate_opened(fold, yaw=bounds) for fold in opened]
+    return evaluations[0] if parts == [run] else whole(run, evaluations)
 
 
 def evaluate_opened(opened: Opened, *, yaw=()) -> Evaluation:
@@ -122,18 +122,19 @@ def _bounds(yaw) -> tuple[float, float] | tuple[()]:
         low, high = (float(part) for part in yaw)
     except ValueError:
         raise UserError(
-            f"--yaw must be two numbers, MIN,MAX in degrees; got '{','.join(map(str, yaw))}'"
+            f"must be two numbers, the least and the largest in degrees; got '{','.join(map(str, yaw))}'",
+            parameter="yaw",
         ) from None
     if low > high:
-        raise UserError(f"--yaw: the least, {low:g}, is above the largest, {high:g}")
+        raise UserError(f"the least, {low:g}, is above the largest, {high:g}", parameter="yaw")
     return low, high
 
 
-def _write_features(path: Path, found: dict[str, np.ndarray], samples: Samples, config) -> None:
+def _write_features(path: Path, outputs: dict[str, np.ndarray], samples: Samples, config) -> None:
     """Features of the test images with their labels (-1: not known) and the classes' names, as NumPy reads
     them.
     """
-    index = found[INDEX]
+    index = outputs[INDEX]
     labels = {
         "expression": samples.expression[index],
         "pose": samples.pose[index],
@@ -145,7 +146,7 @@ def _write_features(path: Path, found: dict[str, np.ndarray], samples: Samples, 
         "identity_names": samples.identity_names,
     }
     texts = {key: np.array(value, str) for key, value in names.items()}
-    arrays: dict[str, Any] = {**spaces(found, config), **labels, **texts}
+    arrays: dict[str, Any] = {**spaces(outputs, config), **labels, **texts}
     np.savez_compressed(path, **arrays)
 
 

@@ -18,8 +18,7 @@ from jax.experimental import multihost_utils
 from dmljax import config as configuration
 from dmljax.data import order
 from dmljax.metrics.scores import validation_scores
-from dmljax.runs import assemble, record, sets
-from dmljax.runs import resume as start
+from dmljax.runs import assemble, record, resume, sets
 from dmljax.runs.predict import Predictor
 from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
@@ -106,7 +105,7 @@ def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None])
     """Trains the run of one split; returns the number of the signal that stopped it, or 0."""
     set_up_compiler(training=True)
     main = jax.process_index() == 0
-    start.check_same(run, config)
+    resume.check_same(run, config)
     data = sets.open_set(config, progress=progress and main)
     say(sets.describe(data))
     tuples, report = _epoch(config, data, 0)
@@ -124,9 +123,9 @@ def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None])
     )
     checkpoints = Checkpoints(run)
     if config.init.run and checkpoints.latest() is None:
-        variables = start.from_another(config, variables, say)
+        variables = resume.from_another(config, variables, say)
     state = states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
-    position, state = start.from_checkpoint(checkpoints, config, data, state, say)
+    position, state = resume.from_checkpoint(checkpoints, config, data, state, say)
     if position.finished or position.step >= times.whole:
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
         return 0

@@ -7,10 +7,10 @@ from pathlib import Path
 from dmljax import config as configuration
 from dmljax import extras
 from dmljax.preparation.opening import open_samples
-from dmljax.report import run_page
+from dmljax.report import audit, run_page
 from dmljax.report import write as tables
+from dmljax.runs import audit as auditing
 from dmljax.runs import evaluate as evaluation
-from dmljax.runs import features as extraction
 from dmljax.runs import hardest, trained
 
 
@@ -31,16 +31,18 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
     if wanted:
         extras.require("report", "matplotlib", "sklearn", purpose="reports")
     if not _evaluated(run, folder):
-        found = []
+        evaluations = []
         for opened in trained.open_runs(parts, root=root, progress=progress):
-            found.append(evaluation.evaluate_opened(opened))
-        for one in found if parts == [run] else [*found, evaluation.whole(run, found)]:
-            tables.report(one.folder)
+            evaluations.append(evaluation.evaluate_opened(opened))
+        for evaluated in (
+            evaluations if parts == [run] else [*evaluations, evaluation.whole(run, evaluations)]
+        ):
+            tables.report(evaluated.folder)
     elif wanted:
         opened = trained.open_run(run, root=root, progress=progress)
     hardest.collect(folder, opened.samples if opened else _samples(parts[0], root))
     if wanted:
-        _audit(run, opened)
+        auditing.audit_opened([opened], run / audit.FOLDER)
     return run_page.write(run, folder)
 
 
@@ -58,10 +60,3 @@ def _samples(run: Path, root: str):
         with config.unlocked():
             config.dataset.root = root
     return open_samples(config, progress=False)
-
-
-def _audit(run: Path, opened: trained.Opened) -> None:
-    from dmljax.report import audit
-
-    name = run.resolve().name
-    audit.write(run / audit.FOLDER, {name: extraction.extract(opened)})

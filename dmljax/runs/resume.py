@@ -36,7 +36,8 @@ def check_same(run: Path, config) -> None:
     if different:
         raise UserError(
             f"'{run}' holds a run of another configuration: {'; '.join(different)}. Change them back, or give"
-            " another --run"
+            " another folder",
+            parameter="run",
         )
 
 
@@ -75,7 +76,8 @@ def from_checkpoint(checkpoints: Checkpoints, config, data, state, say: Callable
     if different:
         raise UserError(
             f"the checkpoint in '{checkpoints.folder}' does not fit: {'; '.join(different)}. Change them"
-            " back, or give another --run"
+            " back, or give another folder",
+            parameter="run",
         )
     position = Position(**saved["position"])
     say(f"continuing at step {position.step} of '{checkpoints.folder.parent}'")

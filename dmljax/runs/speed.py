@@ -46,7 +46,9 @@ def measure(
     try:
         stages = tuple(int(s) for s in stages)
     except ValueError:
-        raise UserError(f"--stages must be whole numbers such as 3,4,6,3; got '{','.join(stages)}'") from None
+        raise UserError(
+            f"must be whole numbers such as 3,4,6,3; got '{','.join(stages)}'", parameter="stages"
+        ) from None
     if device:
         try:
             jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
@@ -54,14 +56,16 @@ def measure(
         # the latter for a platform that JAX knows and has no plug-in for
         except (RuntimeError, AssertionError):
             raise UserError(
-                f"--device={device}: JAX finds no such device here; leave the flag out to use what there is"
+                f"JAX finds no such device as {device} here; leave it out to use what there is",
+                parameter="device",
             ) from None
     devices = jax.local_device_count()
     if batch % (devices * (TUPLE_SIZE if mode == "train" else 1)):
         if mode == "train":
             check_divides(batch // TUPLE_SIZE, devices)
         raise UserError(
-            f"--batch={batch} must be a multiple of {devices * (TUPLE_SIZE if mode == 'train' else 1)}"
+            f"must be a multiple of {devices * (TUPLE_SIZE if mode == 'train' else 1)}, got {batch}",
+            parameter="batch",
         )
     kind = {"f32": jnp.float32, "bf16": jnp.bfloat16}[dtype]
     net = DMLNet(

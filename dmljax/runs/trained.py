@@ -107,7 +107,7 @@ def open_run(
     """Reads a run folder back.
 
     Args:
-      run: the folder that was --run of a training.
+      run: the folder of a training.
       checkpoint: 'last' or 'best'; its moving averages are taken.
       root: where the dataset lies, if not where the run's configuration says.
       flip: predict by the mean over each image and its mirror image.

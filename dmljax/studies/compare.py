@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dmljax import extras
@@ -9,16 +10,27 @@ from dmljax.studies import members, results
 from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
 
 
-def compare(config, strategies: list[str], options: StudyOptions) -> Outcome:
+def compare(config, strategies: Sequence[str], options: StudyOptions) -> Outcome:
     """Runs weighting strategies where runs are missing, and writes comparison.md, .csv and .html.
 
     Args:
-      config: what every run has in common, see `dmljax.config.get_config`.
+      config: what every run has in common, see `dmljax.get_config`.
       strategies: names of weightings; equal, random and single-task weights are always among them.
+      options: which runs, and where.
+
+    Returns:
+      what came of it; runs that failed are in it and raise nothing.
 
     Raises:
       UserError: an unknown strategy; seeds or folds that are none; a folder with another study; or the
         report's libraries are not installed.
+
+    Example:
+      >>> import dmljax
+      >>> options = dmljax.StudyOptions("runs/compare", seeds=(0, 1, 2), jobs=2)
+      >>> outcome = dmljax.compare(dmljax.get_config("quick"), ["dwa", "famo"], options)
+      >>> outcome.page
+      PosixPath('runs/compare/comparison.html')
     """
     extras.require("report", "matplotlib", "scipy", purpose="comparisons")
     from dmljax.report import comparison

@@ -18,10 +18,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dmljax import extras, plugins
+from dmljax import extras
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.process import Order
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 PROGRAM = "dmljax.studies.process"
 CLUSTERS = ("slurm", "local")
@@ -225,7 +225,7 @@ def _executor(name: str, options: dict[str, Any], logs: Path):
     """submitit's `submit` for a cluster, set up with the options."""
     if name not in CLUSTERS:
         raise UserError(
-            f"cluster must be one of {', '.join(CLUSTERS)}; got '{name}'.{plugins.nearest(name, CLUSTERS)}"
+            f"cluster must be one of {', '.join(CLUSTERS)}; got '{name}'.{nearest(name, CLUSTERS)}"
         )
     extras.require("cluster", "submitit", purpose="a cluster")
     import submitit

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax.report import statistics
-from dmljax.types import UserError
+from dmljax.types import LABELS, UserError
 
 ACCURACY = "expression accuracy"
 
@@ -87,7 +87,7 @@ def features(row: dict) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, tu
     path = Path(row["folder"]) / "evaluation" / "features.npz"
     try:
         with np.load(path) as file:
-            labels = {name: file[name] for name in ("expression", "pose", "identity")}
+            labels = {name: file[name] for name in LABELS}
             return file["embedding"], labels, {name: tuple(file[f"{name}_names"]) for name in labels}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"'{path}' cannot be read ({error}); evaluate the run again") from None

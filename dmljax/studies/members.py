@@ -12,10 +12,10 @@ from ml_collections import ConfigDict
 
 from dmljax import config as configuration
 from dmljax import plugins
-from dmljax.types import UserError
+from dmljax.types import EXPRESSION, POSE, UserError
 
 ALWAYS = ("equal", "rlw")  # without equal, random and single-task weights a gain means nothing
-SINGLE = "single_"
+SINGLE = "single"  # the weighting that trains one task alone
 COST = "cost.json"  # written last: a member that has it is finished
 
 
@@ -36,6 +36,12 @@ class Member(NamedTuple):
     folder: Path
     changes: dict[str, Any]
     descriptor: str = ""
+
+    @property
+    def single(self) -> str | None:
+        """The task that it trains alone, if it trains one alone."""
+        alone = self.changes.get("weighting.name") == SINGLE
+        return self.changes[f"weighting.{SINGLE}.task"] if alone else None
 
     @property
     def finished(self) -> bool:
@@ -72,16 +78,18 @@ def of_strategies(config, strategies, seeds, folds, folder: Path) -> list[Member
     """
     for name in strategies:
         plugins.load("weightings", name)
-    tasks = ("expression", "pose") if config.model.pose_head else ("expression",)
-    labels = dict.fromkeys(
-        (*ALWAYS, *(SINGLE + task for task in tasks), *(s for s in strategies if s != "single"))
-    )
+    tasks = (EXPRESSION, POSE) if config.model.pose_head else (EXPRESSION,)
+    changes = {name: {"weighting.name": name} for name in ALWAYS}
+    changes |= {
+        f"{SINGLE}_{task}": {"weighting.name": SINGLE, f"weighting.{SINGLE}.task": task} for task in tasks
+    }
+    changes |= {name: {"weighting.name": name} for name in strategies if name != SINGLE}
     check_numbers(config, seeds, folds)
     return [
-        Member(label, seed, fold, folder / label / run_name(seed, fold), _weighting(label))
+        Member(label, seed, fold, folder / label / run_name(seed, fold), change)
         for seed in seeds
         for fold in folds
-        for label in labels
+        for label, change in changes.items()
     ]
 
 
@@ -95,15 +103,10 @@ def check_numbers(config, seeds, folds) -> None:
     for name, values, top in (("seeds", seeds, 2**31), ("folds", folds, config.split.folds)):
         if not values or any(not 0 <= value < top for value in values) or len(set(values)) < len(values):
             raise UserError(
-                f"{name} must be different whole numbers from 0 to {top - 1}, got"
-                f" {','.join(map(str, values)) or 'none'}"
+                f"must be different whole numbers from 0 to {top - 1}, got"
+                f" {','.join(map(str, values)) or 'none'}",
+                parameter=name,
             )
-
-
-def _weighting(label: str) -> dict[str, Any]:
-    if label.startswith(SINGLE):
-        return {"weighting.name": "single", "weighting.single.task": label.removeprefix(SINGLE)}
-    return {"weighting.name": label}
 
 
 def resolved(base: ConfigDict, member: Member) -> ConfigDict:

@@ -15,7 +15,7 @@ from dmljax.studies import members, results
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.networks import Request
 from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
-from dmljax.types import UserError
+from dmljax.types import UserError, nearest
 
 ALL = "all"
 FRAMES = "frames_per_second.json"
@@ -64,12 +64,24 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
     """Makes the runs of an item, or of `all`, where they are missing, and writes ITEM.md, .csv and .html.
 
     Args:
-      config: the whole method on a set, see `dmljax.config.get_config`; networks take parts of it away.
+      item: 'table2' to 'table9', 'fig6' to 'fig15', an item of an experiment of one's own, or 'all'.
+      config: the whole method on a set, see `dmljax.get_config`; networks take parts of it away.
+      options: which runs, and where.
       test: another set for the items that test on one, 'name:folder'.
+
+    Returns:
+      what came of it; runs that failed are in it and raise nothing.
 
     Raises:
       UserError: an unknown item, a configuration that it cannot take, or a folder with another study; or the
         report's libraries are not installed.
+
+    Example:
+      >>> import dmljax
+      >>> options = dmljax.StudyOptions("runs/reproduce", seeds=(0, 1, 2), jobs=2)
+      >>> outcome = dmljax.reproduce("table8", dmljax.get_config("brief"), options)
+      >>> outcome.page
+      PosixPath('runs/reproduce/table8.html')
     """
     extras.require("report", "matplotlib", "sklearn", purpose="the paper's tables and figures")
     folder = Path(options.folder)
@@ -118,11 +130,7 @@ def _in_short(found: Shown) -> list[parts.Part]:
 
 def items() -> dict[str, str]:
     """Every item -> the experiment that gives it: in the paper's order, then those of one's own by name."""
-    found = {
-        item: name
-        for name in plugins.names("experiments")
-        for item in plugins.load("experiments", name).ITEMS
-    }
+    found = {item: name for name, module in plugins.usable("experiments").items() for item in module.ITEMS}
 
     def order(item: str) -> tuple:
         match = _of_the_paper(item)
@@ -135,7 +143,7 @@ def _sections(item: str, request: Request) -> list[Section]:
     known = items()
     if item != ALL and item not in known:
         raise UserError(
-            f"no item '{item}'; there are {', '.join(known)} and {ALL}.{plugins.nearest(item, [*known, ALL])}"
+            f"no item '{item}'; there are {', '.join(known)} and {ALL}.{nearest(item, [*known, ALL])}"
         )
     wanted = dict.fromkeys(known.values()) if item == ALL else {known[item]: None}
     found = []

@@ -14,8 +14,9 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
     Args:
       needs: files below a run's folder without which it is of no use.
 
-    A row has label, seed, fold, every score by name, the cost, 'dataset', 'folder', 'sets': the names of the
-    sets that it was trained and tested on, and 'made': the versions and the length of the training.
+    A row has label, seed, fold, 'single' (the task that was trained alone, or None), every score by name, the
+    cost, 'dataset', 'folder', 'sets': the names of the sets that it was trained and tested on, 'made': the
+    versions and the length of the training.
     """
     rows, unreadable = [], []
     for member in members:
@@ -36,6 +37,7 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
                     "label": member.label,
                     "seed": member.seed,
                     "fold": member.fold,
+                    "single": member.single,
                     **score["scores"],
                     **cost,
                     "folder": str(member.folder),

@@ -29,6 +29,10 @@ class StudyOptions(NamedTuple):
       cluster: '' for processes of this machine; 'slurm' or 'local' for jobs through submitit.
       cluster_options: submitit's parameters, such as {"timeout_min": 60, "slurm_partition": "gpu"}.
       progress: show a progress bar.
+
+    Example:
+      >>> StudyOptions("runs/compare", seeds=(0, 1, 2)).folds
+      (0,)
     """
 
     folder: Path | str
@@ -132,7 +136,8 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
     if different:
         raise UserError(
             f"'{folder}' holds a study of another configuration: {'; '.join(different)}. Change them back, or"
-            " give another folder (--run)"
+            " give another folder",
+            parameter="folder",
         )
     listed = {
         str(member.folder.relative_to(folder)): {"changes": member.changes, "descriptor": member.descriptor}
@@ -160,5 +165,6 @@ def _read(path: Path) -> dict:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"'{path}', which says what the folder holds, cannot be read ({type(error).__name__}: {error});"
-            " delete it if you know what it held, or give another folder (--run)"
+            " delete it if you know what it held, or give another folder",
+            parameter="folder",
         ) from None

@@ -66,8 +66,9 @@ def connect(coordinator: str, processes: int, process: int) -> None:
         return
     if not coordinator or not process < processes:
         raise UserError(
-            "several processes need --coordinator=HOST:PORT and --process below --processes; got"
-            f" '{coordinator}', {process} of {processes}"
+            "several processes need HOST:PORT of the first one, and a number each that is below their count;"
+            f" got '{coordinator}', {process} of {processes}",
+            parameter="coordinator",
         )
     try:
         jax.distributed.initialize(coordinator, processes, process)

@@ -15,8 +15,9 @@ from dmljax.losses.reduce import devices, masked_mean, masked_sum, sum_over_devi
 from dmljax.losses.relations import identity_relation, pose_relation
 from dmljax.losses.triplet import hardest, violation
 from dmljax.training import rivals
-from dmljax.types import EXPRESSION, IDENTITY, LABELS, POSE, TUPLE_SIZE, Outputs
+from dmljax.types import EXPRESSION, IDENTITY, LABELS, POSE, TASKS, TUPLE_SIZE, Outputs
 
+ANCHORS, REDUCTIONS, SCOPES = ("tuple", "all"), ("mean", "sum"), ("global", "device")  # see `Options`
 RELATIONS = {"pose": (pose_relation, POSE), "identity": (identity_relation, IDENTITY)}
 
 # The loss of one task: (outputs, labels, axis name) -> (this device's share, whether the global batch had
@@ -41,7 +42,7 @@ class Options(NamedTuple):
       scope: 'global', hardest examples from all devices, or 'device', each device's own.
     """
 
-    tasks: tuple[str, ...] = ("expression", "pose", "triplet")
+    tasks: tuple[str, ...] = TASKS
     triplets: tuple[str, ...] = ("pose", "identity")
     others: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
     margins: tuple[tuple[str, float], ...] = (("pose", 0.2), ("identity", 0.2))

@@ -77,10 +77,11 @@ def names() -> tuple[str, ...]:
 def _strategy(name: str):
     """A strategy's `build`, under its own name."""
     from dmljax import plugins
+    from dmljax.types import nearest
 
     known = names()
     if name not in known:
-        hint = plugins.nearest(name, [*_HOMES, *known])
+        hint = nearest(name, [*_HOMES, *known])
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")
     module = plugins.load("weightings", name)
 

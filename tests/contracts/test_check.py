@@ -2,7 +2,7 @@
 
 import pytest
 
-from dmljax.contracts.check import family_of
+from dmljax.contracts.check import Check, check, family_of
 from dmljax.types import UserError
 from tests.test_cli import dmljax, refused
 
@@ -52,12 +52,27 @@ def test_every_check_is_told_and_what_failed(tmp_path):
     assert lines[3].strip() == f"at line 5 of {path}" and lines.count(lines[3]) == 2
 
 
+def test_checks_are_values(tmp_path, capsys):
+    path, seen = save(tmp_path / "own.py", DESCRIPTOR.format(kind="float64")), []
+    checks = check(path, "descriptors", report=seen.append)
+    assert (
+        checks
+        == seen
+        == [
+            Check("a row a picture", "failed", ("expected float32, got float64",)),
+            Check("a flat picture has finite features", "passed"),
+        ]
+    )
+    assert capsys.readouterr().out == ""
+
+
 def test_mistakes(tmp_path):
     assert "give the file" in refused("check")
     assert f"no Python file at '{tmp_path}/lost.py'" in refused("check", f"{tmp_path}/lost.py")
     broken = save(tmp_path / "weightings" / "broken.py", "import numpy\nnumpy.lost\n")
     assert f"{broken}, line 2: AttributeError: module 'numpy'" in refused("check", str(broken))
-    assert "Did you mean 'weightings'?" in refused("check", str(broken), "--family=weighting")
+    line = refused("check", str(broken), "--family=weighting")
+    assert "--family: must be one of datasets" in line and "Did you mean 'weightings'?" in line
 
 
 @pytest.mark.parametrize(
@@ -78,5 +93,5 @@ def test_the_family_is_told_by_what_the_file_has(tmp_path, text, family):
 
 
 def test_a_family_that_cannot_be_told(tmp_path):
-    with pytest.raises(UserError, match="own.py' cannot be told; give --family, one of datasets"):
+    with pytest.raises(UserError, match="^family: .*own.py' cannot be told; give one of datasets"):
         family_of(save(tmp_path / "own.py", DESCRIPTOR.format(kind="float32")))

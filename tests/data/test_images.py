@@ -18,7 +18,7 @@ def encode(pixels, kind):
 
 @pytest.fixture
 def samples(rng):
-    base = synthetic.samples(identities=1).take(np.arange(6))
+    base = synthetic.samples(identities=1, size=64).take(np.arange(6))
     good = rng.integers(50, 200, (20, 24, 3)).astype(np.uint8)
     whole = encode(good, "PNG")
     content = dict(

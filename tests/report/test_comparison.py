@@ -19,6 +19,7 @@ POSE = {
     "single_expression": [0.3, 0.2, 0.2],
     "single_pose": [1.0, 0.99, 1.0],
 }
+SINGLE = {"single_expression": "expression", "single_pose": "pose"}
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def rows(tmp_path):
             "label": label,
             "seed": seed,
             "fold": 0,
+            "single": SINGLE.get(label),
             "expression accuracy": EXPRESSION[label][seed],
             "pose accuracy": POSE[label][seed],
             "step_s": 0.1 if label == "equal" else 0.15,

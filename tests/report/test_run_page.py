@@ -103,7 +103,7 @@ def test_a_broken_or_missing_part_is_said(run, name, content):
 
 def test_a_run_that_was_not_evaluated(run):
     (run / "evaluation" / "metrics.json").write_text("{")
-    with pytest.raises(UserError, match="dmljax evaluate --run="):
+    with pytest.raises(UserError, match="evaluate the run first"):
         run_page.write(run, run / "evaluation")
 
 

@@ -32,6 +32,7 @@ def test_equal_random_and_single_task_weights_are_always_among_them(tmp_path):
         "single",
         "pose",
     )
+    assert single.single == "pose" and {m.single for m in planned} == {None, "expression", "pose"}
     assert (base.seed, base.weighting.name) == (0, "dwa")  # the study's own is left as it is
     without_pose = configuration.get_config("quick", {"model.pose_head": False})
     assert "single_pose" not in labels(members.of_strategies(without_pose, [], (0,), (0,), tmp_path))
@@ -41,9 +42,9 @@ def test_equal_random_and_single_task_weights_are_always_among_them(tmp_path):
     ("strategies", "seeds", "folds", "told"),
     [
         (["upgard"], (0,), (0,), "Did you mean 'upgrad'"),
-        (["dwa"], (), (0,), "seeds must be different whole numbers .* got none"),
-        (["dwa"], (1, 1), (0,), "seeds must be different"),
-        (["dwa"], (0,), (5,), "folds must be different whole numbers from 0 to 4"),
+        (["dwa"], (), (0,), "seeds: must be different whole numbers .* got none"),
+        (["dwa"], (1, 1), (0,), "seeds: must be different"),
+        (["dwa"], (0,), (5,), "folds: must be different whole numbers from 0 to 4"),
     ],
 )
 def test_mistakes(tmp_path, strategies, seeds, folds, told):

@@ -91,8 +91,7 @@ def test_broken_mixed_and_missing_runs_are_told(options):
         and "train.duration: '3 epochs' there, '10 epochs' here" in text
     )
     assert (
-        "Not done: table9 trains on one set and tests on another: give the other as --test=NAME:FOLDER"
-        in text
+        "Not done: test: table9 trains on one set and tests on another: give the other as name:folder" in text
     )
     assert "13 of 18 runs" in text and page.count("class=lost") >= 6
     assert f"failed: {by['mpcnn', 1]}: it broke" in outcome.problems
@@ -142,9 +141,9 @@ def test_mistakes(options):
         reproduction.reproduce("table88", brief.get_config(), options)
     with pytest.raises(UserError, match="takes parts of the whole method away"):
         reproduction.reproduce("table8", sfew.get_config(), options)
-    with pytest.raises(UserError, match="folds must be different whole numbers"):
+    with pytest.raises(UserError, match="folds: must be different whole numbers"):
         reproduction.reproduce("table8", brief.get_config(), options._replace(folds=(9,)))
     with pytest.raises(UserError, match="Did you mean 'cmu_faces'"):
         reproduction.reproduce("table9", brief.get_config(), options, test="cmu_facs:/nowhere")
-    with pytest.raises(UserError, match="give the other as --test"):
+    with pytest.raises(UserError, match="^test: table9 .* give the other as name:folder"):
         reproduction.reproduce("table9", brief.get_config(), options)

@@ -1,0 +1,71 @@
+"""Audits what the features of trained runs tell: opens them, takes the features, writes tables and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dmljax import extras
+from dmljax.report import audit as report
+from dmljax.runs import features, trained
+from dmljax.types import UserError
+
+
+class Audited(NamedTuple):
+    """An audit.
+
+    Attributes:
+      folder: where its table and maps lie.
+      rows: what the table holds, see `report.audit`.
+    """
+
+    folder: Path
+    rows: list[dict]
+
+
+def audit(
+    runs: Sequence[str | Path],
+    *,
+    out: str | Path = "",
+    checkpoint: str = "last",
+    root: str = "",
+    maps: bool = True,
+    progress: bool = True,
+) -> Audited:
+    """Audits runs side by side.
+
+    Args:
+      runs: their folders, whose names name the rows.
+      out: folder for the table and the maps; '': RUN/audit of the first.
+      checkpoint: 'last' or 'best'.
+      root: where the dataset lies, if not where the runs' configurations say.
+      maps: draw a t-SNE map of each run.
+
+    Raises:
+      UserError: no run, two of one name, or a folder that holds no run that can be read; or the report's
+        libraries are not installed.
+    """
+    _require()
+    if not runs:
+        raise UserError("give one or more run folders, such as runs/quick", parameter="runs")
+    folders = [Path(run) for run in runs]
+    if len({_name(run) for run in folders}) < len(folders):
+        raise UserError("the folders must have different names; they name the rows", parameter="runs")
+    opened = trained.open_runs(folders, checkpoint=checkpoint, root=root, progress=progress)
+    return audit_opened(opened, Path(out or folders[0] / report.FOLDER), maps=maps)
+
+
+def audit_opened(opened: Iterable[trained.Opened], folder: Path, *, maps: bool = True) -> Audited:
+    """Audits runs that are open into a folder; see `audit`."""
+    _require()
+    by_name = {_name(run.run): features.extract(run) for run in opened}
+    return Audited(folder, report.write(folder, by_name, maps=maps))
+
+
+def _name(run: Path) -> str:
+    return run.resolve().name
+
+
+def _require() -> None:
+    extras.require("report", "matplotlib", "sklearn", purpose="the audit")
