@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from accelerator.training import Training
 
 STEP = ("mode", "dtype", "batch", "image", "width", "stages")
 MOST_STEPS = 100  # in a turn
+READY = 0.6  # share of an item's time after which a program that still compiles is left out
 
 
 class Places(NamedTuple):
@@ -66,11 +68,12 @@ def _pair(settings, places, add, until) -> None:
         # compiled side by side, which is the processor's work; the eager peer tries its kernels on the device
         # before its first step, and others would disturb that
         step = {key: settings[key] for key in STEP} | {"warmup": settings["warmup"]}
+        soon = time.monotonic() + READY * (until - time.monotonic())
         compiling = [side for side in sides if side != plan.EAGER]
         for side in compiling:
             sides[side].ask("prepare", **step)
         for side in compiling:
-            if found := of(side, lambda process: process.answer(until)):
+            if found := of(side, lambda process: process.answer(soon)):
                 add(side=side, **found)
         if found := of(plan.EAGER, lambda process: process.call("prepare", until, **step)):
             add(side=plan.EAGER, **found)
@@ -86,16 +89,14 @@ def _pair(settings, places, add, until) -> None:
     finally:
         for process in sides.values():
             process.close()
-    if not sides:
-        raise Failed("no program was timed")
+    if not sides or time.monotonic() > until:
+        raise Failed("time was over" if sides else "no program was timed")
 
 
 def _profile(settings, places, add, until) -> None:
-    with contextlib.ExitStack() as stack:
-        process = stack.enter_context(contextlib.closing(Process(Ours)))
-        folder = places.traces or stack.enter_context(tempfile.TemporaryDirectory())
+    with contextlib.closing(Process(Ours)) as process:
         process.call("prepare", until, warmup=3, **{key: settings[key] for key in STEP})
-        add(rows=process.call("profile", until, folder=folder, steps=settings["steps"]))
+        add(rows=process.call("profile", until, keep=places.traces, steps=settings["steps"]))
 
 
 def _training(settings, places, add, until) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
+import tempfile
 import time
+from pathlib import Path
 
 
 class Ours:
@@ -37,17 +41,28 @@ class Ours:
 
         return speed.clock(self._ready.run, steps, self._batch) | _peak()
 
-    def profile(self, *, folder: str, steps: int) -> list[dict]:
-        """Where the device's time goes in `steps` steps; see `kernels.summary`."""
+    def profile(self, *, keep: str, steps: int) -> list[dict]:
+        """Where the device's time goes in `steps` steps; see `kernels.summary`.
+
+        Args:
+          keep: folder for the trace and the compiled program's text, or empty.
+        """
         import jax
 
         from accelerator import kernels
 
-        with jax.profiler.trace(folder):
-            for k in range(steps):
-                last = self._ready.run(k)
-            jax.block_until_ready(last)
-        return kernels.summary(folder, steps)
+        with tempfile.TemporaryDirectory() as folder:
+            with jax.profiler.trace(folder):
+                for k in range(steps):
+                    last = self._ready.run(k)
+                jax.block_until_ready(last)
+            trace = next(Path(folder).rglob("*.xplane.pb"))
+            text = self._ready.lowered.compile().as_text()
+            if keep:
+                Path(keep).mkdir(parents=True, exist_ok=True)
+                (Path(keep) / "step.hlo.txt.gz").write_bytes(gzip.compress(text.encode()))
+                shutil.copy(trace, Path(keep) / "step.xplane.pb")
+            return kernels.summary(trace, text, steps)
 
 
 def costs(lowered) -> dict:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import io
 import json
-import runpy
 import sys
 import time
 
@@ -28,14 +28,17 @@ class Peer:
         import torch
 
         began = time.perf_counter()
-        self._main = runpy.run_path(self._file, run_name="peer")["main"]
+        spec = importlib.util.spec_from_file_location("peer_program", self._file)
+        sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)  # torch.compile looks there
+        spec.loader.exec_module(module)
+        self._main = module.main
         for name, value in step.items():
             self._flags += [f"--{name}", str(value)]
         found = self._call(steps=1, warmup=warmup)
         return found | {
             "ready_s": round(time.perf_counter() - began, 1),
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "tf32": torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
 
     def turn(self, *, steps: int) -> dict:
@@ -48,16 +51,17 @@ class Peer:
     def _call(self, *, steps: int, warmup: int) -> dict:
         import torch
 
-        gc.collect()  # the network of the turn before
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
-        before, printed = sys.argv, io.StringIO()
+        cuda, before, printed = torch.cuda.is_available(), sys.argv, io.StringIO()
         sys.argv = [self._file, *self._flags, "--steps", str(steps), "--warmup", str(warmup)]
         try:
+            if cuda:
+                torch.cuda.reset_peak_memory_stats()
             with contextlib.redirect_stdout(printed):
                 self._main()
+            peak = torch.cuda.max_memory_allocated() if cuda else None
         finally:
             sys.argv = before
-        peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+            gc.collect()
+            if cuda:
+                torch.cuda.empty_cache()  # room for the other programs
         return json.loads(printed.getvalue().splitlines()[-1]) | {"peak_bytes": peak}

@@ -64,7 +64,7 @@ def whole() -> list[Item]:
 
 
 def tiny() -> list[Item]:
-    """Every kind of item in small: seconds on a CPU with nothing else to do, and time enough on a busy one."""
+    """Every kind of item in small: seconds each on a CPU, and time enough on a busy one."""
     fast, most = {"turns": 2, "turn_s": 0.01, "warmup": 1}, 240
     step = {**TINY, "mode": "train", "dtype": "f32", "batch": 10}
     return [
