@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +26,20 @@ CLASSES = {EXPRESSION: 7, POSE: 5, IDENTITY: 20}
 BATCHES = 4  # different ones, used in turn
 
 
+class Prepared(NamedTuple):
+    """A step that is compiled and warm.
+
+    Attributes:
+      run: k -> what step k, on batch k % BATCHES, will have returned; it is not waited for.
+      lowered: the step as XLA gets it, of which costs can be asked; one program with what `run` runs.
+      facts: what it is, JSON-able.
+    """
+
+    run: Callable[[int], Any]
+    lowered: jax.stages.Lowered
+    facts: dict[str, object]
+
+
 def measure(
     *,
     mode: str,
@@ -38,6 +54,37 @@ def measure(
     trace: str = "",
 ) -> dict[str, object]:
     """What was timed, the median of steps that are waited for one by one, and the mean of steps that are not.
+
+    Raises:
+      UserError: no such device, a batch that does not divide, stages that are no numbers.
+    """
+    ready = prepare(
+        mode=mode,
+        device=device,
+        image=image,
+        batch=batch,
+        width=width,
+        stages=stages,
+        dtype=dtype,
+        warmup=warmup,
+    )
+    with jax.profiler.trace(trace) if trace else contextlib.nullcontext():
+        return ready.facts | clock(ready.run, steps, batch)
+
+
+def prepare(
+    *,
+    mode: str,
+    device: str | None,
+    image: int,
+    batch: int,
+    width: int,
+    stages,
+    dtype: str,
+    warmup: int,
+    remat: bool = False,
+) -> Prepared:
+    """The step of a run on random images, compiled and run `warmup` times.
 
     Raises:
       UserError: no such device, a batch that does not divide, stages that are no numbers.
@@ -69,7 +116,7 @@ def measure(
         )
     kind = {"f32": jnp.float32, "bf16": jnp.bfloat16}[dtype]
     net = DMLNet(
-        partial(resnet.build, width=width, stages=stages, axis_name=AXIS, dtype=kind),
+        partial(resnet.build, width=width, stages=stages, axis_name=AXIS, dtype=kind, remat=remat),
         CLASSES[EXPRESSION],
         CLASSES[POSE],
         dtype=kind,
@@ -77,22 +124,10 @@ def measure(
     started = time.perf_counter()
     variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), jnp.zeros((1, image, image, 3)))
     data = [replicate_rows(_batch(k, batch, image), devices) for k in range(BATCHES)]
-    run = _trainer(net, variables, data) if mode == "train" else _predictor(net, variables, data)
+    lowered, run = (_trainer if mode == "train" else _predictor)(net, variables, data)
     for k in range(warmup):
         jax.block_until_ready(run(k))
-    ready = time.perf_counter() - started
-    with jax.profiler.trace(trace) if trace else contextlib.nullcontext():
-        single = []
-        for k in range(steps):
-            before = time.perf_counter()
-            jax.block_until_ready(run(k))
-            single.append(time.perf_counter() - before)
-        before = time.perf_counter()
-        for k in range(steps):
-            last = run(k)
-        jax.block_until_ready(last)
-        pipelined = (time.perf_counter() - before) / steps
-    return {
+    facts = {
         "program": f"dmljax jax {jax.__version__}",
         "mode": mode,
         "device": jax.devices()[0].platform,
@@ -105,7 +140,26 @@ def measure(
         "stages": ",".join(map(str, stages)),
         "dtype": dtype,
         "params": sum(x.size for x in jax.tree.leaves(variables["params"])),
-        "start_s": round(ready, 2),
+        "start_s": round(time.perf_counter() - started, 2),
+    }
+    return Prepared(run, lowered, facts)
+
+
+def clock(run: Callable[[int], Any], steps: int, batch: int) -> dict[str, float]:
+    """Median seconds of `steps` steps waited for one by one, the mean of as many that are not, images/s of
+    these.
+    """
+    single = []
+    for k in range(steps):
+        before = time.perf_counter()
+        jax.block_until_ready(run(k))
+        single.append(time.perf_counter() - before)
+    before = time.perf_counter()
+    for k in range(steps):
+        last = run(k)
+    jax.block_until_ready(last)
+    pipelined = (time.perf_counter() - before) / steps
+    return {
         "median_step_s": round(float(np.median(single)), 5),
         "pipelined_step_s": round(pipelined, 5),
         "images_per_s": round(batch / pipelined, 2),
@@ -143,10 +197,10 @@ def _trainer(net, variables, data):
         held, logs = step(held, data[k % BATCHES] | seed)
         return logs
 
-    return run
+    return step.lower(held, data[0] | seed), run
 
 
 def _predictor(net, variables, data):
     step = jax.pmap(partial(eval_step, apply=net.apply), axis_name=AXIS)
     everywhere = replicate(variables)
-    return lambda k: step(everywhere, data[k % BATCHES])[EXPRESSION]
+    return step.lower(everywhere, data[0]), lambda k: step(everywhere, data[k % BATCHES])[EXPRESSION]

@@ -1,0 +1,88 @@
+"""What is measured, in order of worth: items with their settings and the seconds each is expected to take."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+OURS, EAGER, COMPILED = "dmljax", "torch eager", "torch compiled"
+REMAT = "dmljax remat"
+PAPER = {"image": 224, "width": 64, "stages": "3,4,6,3"}  # three ResNet-50
+SMALL = {"image": 64, "width": 16, "stages": "2,2,2,2"}
+TINY = {"image": 24, "width": 4, "stages": "1"}
+
+
+class Item(NamedTuple):
+    """Something to measure.
+
+    Attributes:
+      name: as --items takes it, and as the lines have it.
+      kind: 'facts', 'pair', 'profile' or 'training': who measures it.
+      seconds: expected on an H100 with 16 cores and empty caches; no item starts with less time left.
+      settings: what it was measured with; a line with the same name and settings is not measured again.
+    """
+
+    name: str
+    kind: str
+    seconds: int
+    settings: dict
+
+
+def pair(mode: str, dtype: str, batch: int, sides, seconds: int, net: dict = PAPER, **more) -> Item:
+    """The same step by several programs, in turns."""
+    size = "" if net is PAPER else f"-{net['image']}px"
+    name = f"{mode}-{dtype}-{batch}{size}{more.pop('suffix', '')}"
+    settings = {"mode": mode, "dtype": dtype, "batch": batch, **net, "sides": list(sides), **more}
+    return Item(name, "pair", seconds, {"turns": 3, "turn_s": 1.5, "warmup": 3, **settings})
+
+
+def whole() -> list[Item]:
+    """The suite for a large GPU."""
+    two, three = (OURS, EAGER), (OURS, EAGER, COMPILED)
+    return [
+        Item("facts", "facts", 25, {"side": 8192, "copied_gib": 4, "repeats": 20}),
+        pair("train", "bf16", 120, three, 110),
+        Item("profile", "profile", 35, {**PAPER, "mode": "train", "dtype": "bf16", "batch": 120, "steps": 5}),
+        pair("train", "f32", 120, two, 75),
+        pair("infer", "bf16", 120, three, 50),
+        Item("training", "training", 140, training(24, 900, 120, 224, memory="host")),
+        pair("train", "bf16", 15, two, 65),
+        pair("infer", "bf16", 1, three, 45),
+        pair("train", "bf16", 240, two, 75),
+        pair("train", "bf16", 120, (REMAT,), 60, suffix="-remat"),
+        pair("train", "f32", 15, two, 65),
+        pair("train", "bf16", 60, two, 65),
+        pair("infer", "f32", 120, two, 40),
+        Item("training-resident", "training", 90, training(24, 300, 120, 224, memory="device")),
+        pair("infer", "bf16", 15, two, 35),
+        pair("train", "f32", 60, two, 65),
+        pair("train", "bf16", 15, three, 60, SMALL),
+        pair("train", "bf16", 240, three, 60, SMALL),
+        pair("infer", "f32", 1, two, 35),
+        pair("infer", "f32", 15, two, 35),
+        pair("train", "f32", 240, two, 80),
+    ]
+
+
+def tiny() -> list[Item]:
+    """Every kind of item in small: seconds each on a CPU, and time enough on a busy one."""
+    fast, most = {"turns": 2, "turn_s": 0.01, "warmup": 1}, 240
+    step = {**TINY, "mode": "train", "dtype": "f32", "batch": 10}
+    return [
+        Item("facts", "facts", most, {"side": 64, "copied_gib": 0.001, "repeats": 2}),
+        pair("train", "f32", 10, (OURS, EAGER), most, TINY, **fast),
+        pair("infer", "bf16", 2, (OURS, REMAT, EAGER), most, TINY, **fast),
+        Item("profile", "profile", most, {**step, "steps": 2}),
+        Item("training", "training", most, training(5, 4, 10, 24, memory="host") | {"net": TINY}),
+    ]
+
+
+def training(identities: int, steps: int, batch: int, image: int, *, memory: str) -> dict:
+    """Settings of a run from pictures to scores, on rendered faces."""
+    return {
+        "identities": identities,
+        "steps": steps,
+        "batch": batch,
+        "image": image,
+        "dtype": "bf16",
+        "memory": memory,
+    }

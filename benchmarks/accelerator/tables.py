@@ -1,0 +1,149 @@
+"""JSON lines of the suite -> tables in Markdown, and the part of a page between two marks."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+from accelerator.plan import OURS
+
+MARKS = "<!-- gpu.jsonl -->", "<!-- end of gpu.jsonl -->"
+GIB = 2**30
+
+
+def page(lines: list[dict]) -> str:
+    """All tables: the machine, steps beside the peer, trainings, kernels, what failed."""
+    parts = [_machines(lines), _pairs(lines), _trainings(lines), *_profiles(lines), _failures(lines)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def put_into(path: Path, text: str) -> None:
+    """Replaces what lies between the marks of a page.
+
+    Raises:
+      ValueError: the page has not both marks.
+    """
+    whole = path.read_text()
+    before, begun, rest = whole.partition(MARKS[0])
+    _, ended, after = rest.partition(MARKS[1])
+    if not (begun and ended):
+        raise ValueError(f"'{path}' must hold the lines {MARKS[0]} and {MARKS[1]}, between which tables go")
+    path.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
+
+
+def _table(head: str, rows: Iterable[Iterable[str]], left: int = 1) -> str:
+    names = [name.strip() for name in head.split("|")]
+    rule = ["---" if k < left else "---:" for k in range(len(names))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in ([names, rule, *rows]))
+
+
+def _machines(lines: list[dict]) -> str:
+    found = [line for line in lines if line["item"] == "facts" and "device" in line]
+    rows = [
+        [
+            line["device"],
+            line["driver"],
+            ", ".join(f"{name} {version}" for name, version in line["versions"].items()),
+            *(f"{line[key]:g}" for key in ("tflops_bf16", "tflops_f32_default", "tflops_f32_highest")),
+            *(f"{line[key]:g}" for key in ("tflops_conv3x3_bf16", "tflops_conv3x3_f32_default")),
+            f"{line['copy_gb_s']:g}",
+        ]
+        for line in found
+    ]
+    head = (
+        "device | driver | versions | bf16 TFLOP/s | f32, default | f32, highest"
+        " | 3x3 convolution, bf16 | f32, default | copy GB/s"
+    )
+    return _table(head, rows, left=3) if rows else ""
+
+
+def _groups(lines: list[dict]) -> dict[str, list[dict]]:
+    """Item -> its lines in which a side was timed."""
+    found: dict[str, list[dict]] = {}
+    for line in lines:
+        if "pipelined_step_s" in line:
+            found.setdefault(line["item"], []).append(line)
+    return found
+
+
+def _pairs(lines: list[dict]) -> str:
+    ready = {(line["item"], line["side"]): line for line in lines if "ready_s" in line}
+    peak = {
+        "bf16": next((line["tflops_bf16"] for line in lines if "tflops_bf16" in line), None),
+        "f32": next((line["tflops_f32_default"] for line in lines if "tflops_f32_default" in line), None),
+    }
+    rows = []
+    for item, turns in _groups(lines).items():
+        seconds = {}
+        for turn in turns:
+            seconds.setdefault(turn["side"], []).append(turn["pipelined_step_s"])
+        own = statistics.median(seconds[OURS]) if OURS in seconds else None
+        for side, times in seconds.items():
+            median, about = statistics.median(times), ready.get((item, side), {})
+            batch = turns[0]["settings"]["batch"]
+            most = max((t["peak_bytes"] or 0 for t in turns if t["side"] == side), default=0)
+            flops, ceiling = about.get("flops"), peak[turns[0]["settings"]["dtype"]]
+            rows.append(
+                [
+                    item,
+                    side,
+                    f"{1000 * median:.2f} ({1000 * min(times):.2f} to {1000 * max(times):.2f})",
+                    f"{batch / median:.0f}",
+                    f"{own / median:.2f}" if own and side != OURS else "",
+                    f"{most / GIB:.1f}" if most else "",
+                    f"{about['program_bytes'] / GIB:.1f}" if "program_bytes" in about else "",
+                    f"{flops / batch / 1e9:.1f}" if flops else "",
+                    f"{100 * flops / median / 1e12 / ceiling:.0f} %" if flops and ceiling else "",
+                    f"{about['ready_s']:.0f}" if about else "",
+                ]
+            )
+    head = (
+        f"step | program | ms, median of turns | images/s | {OURS}'s time / this"
+        " | most held, GiB | by XLA's plan | GFLOP an image | of the peak | s until ready"
+    )
+    return _table(head, rows, left=2) if rows else ""
+
+
+def _trainings(lines: list[dict]) -> str:
+    rows = [
+        [
+            f"{line['set']}, {line['images']} images, memory={line['settings']['memory']}",
+            f"{line['settings']['steps']}",
+            f"{line['images_per_s']:.0f}",
+            f"{1000 * line['steady_step_s']:.1f}",
+            f"{1000 * line['feed_s_a_step']:.1f}",
+            f"{line['render_and_read_s']:.0f} + {line['train_s']:.0f} + {line['evaluate_s']:.0f}",
+            f"{line['loss_first']:.2f} to {line['loss_last']:.2f}",
+            *(
+                f"{100 * line['test'][f'{head} accuracy']:.1f} % ({100 * line['chance'][head]:.1f})"
+                for head in ("expression", "pose")
+            ),
+        ]
+        for line in lines
+        if "steady_step_s" in line
+    ]
+    head = (
+        "training | steps | images/s | ms a step | of these the host's feed | s: pictures + training +"
+        " evaluation | loss | expression, people never seen (chance) | pose (chance)"
+    )
+    return _table(head, rows) if rows else ""
+
+
+def _profiles(lines: list[dict]) -> list[str]:
+    found = []
+    for line in lines:
+        for by in ("pass", "layer", "kernel"):
+            rows = [
+                [row["name"], f"{row['ms']:.2f}", f"{100 * row['share']:.1f} %", f"{row['count']:g}"]
+                for row in line.get("rows", ())
+                if row["by"] == by
+            ]
+            if rows:
+                found.append(_table(f"by {by} | ms a step | share | calls a step", rows[:20]))
+    return found
+
+
+def _failures(lines: list[dict]) -> str:
+    rows = [[line["item"], line.get("side", ""), line["error"]] for line in lines if "error" in line]
+    return _table("not measured | program | why", rows, left=3) if rows else ""
