@@ -128,6 +128,8 @@ class Samples:
         read once; else None.
       notes: what the user should be told once, in words.
       partition: 0 (train) or 1 (test) per sample, int8 [S], where the set has an official split; else None.
+      place: where the set lies, if the names of its people mean something there alone, so that a person of
+        another place is another one; '' for a set that is the same everywhere.
     """
 
     name: str
@@ -152,6 +154,7 @@ class Samples:
     notes: tuple[str, ...] = ()
     partition: np.ndarray | None = None
     prepare: Callable[..., None] | None = None
+    place: str = ""
 
     def __len__(self) -> int:
         return len(self.references)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from dmljax.data import labels
@@ -14,9 +16,11 @@ _BETWEEN = ":"  # between a set's name and a reference of it
 def join(train: list[Samples], test: Samples | None = None) -> Samples:
     """One set of all training sets and, if given, a test set, which becomes its official test side.
 
-    Expressions and yaws meet by their common names (`data.labels`); a person is `<set>/<name>`. Of a set with
-    an official split, its own side is taken. Classes are those of the training sets: an image of the test set
-    whose expression has no counterpart there is left out and listed, a pose without one becomes unknown.
+    Expressions and yaws meet by their common names (`data.labels`); a person is `<set>/<name>`. Of several
+    sets whose people are only known in their place (`Samples.place`), the names are told apart as `folder#1`,
+    `folder#2`. Of a set with an official split, its own side is taken. Classes are those of the training
+    sets: an image of the test set whose expression has no counterpart there is left out and listed, a pose
+    without one becomes unknown.
 
     Raises:
       UserError: nothing of the test set has a counterpart.
@@ -26,19 +30,19 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
     learnt = common[: len(train)]
     expressions = tuple(sorted({name for names, _ in learnt for name in names}))
     poses = _poses(sets[: len(train)])
-    notes = []
+    notes = list(dict.fromkeys(note for s in sets for note in s.notes))
     if test is not None:
         sets[-1], said = _with_counterparts(sets[-1], common[-1], expressions, poses)
         notes += said
-    names = tuple(_BETWEEN.join((s.name, reference)) for s in sets for reference in s.references)
-    if len(set(names)) < len(names):
-        raise UserError(
-            f"joined sets: '{next(n for n in names if names.count(n) > 1)}' comes twice; name each set once"
-        )
-    people = tuple(dict.fromkeys(f"{s.name}/{who}" for s in sets for who in s.identity_names))
+    keys = _keys(sets)
+    names = tuple(_BETWEEN.join((key, reference)) for s, key in zip(sets, keys) for reference in s.references)
+    owner = dict(zip(names, np.repeat(np.arange(len(sets)), list(map(len, sets))).tolist()))
+    if len(owner) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise UserError(f"joined sets: '{twice}' comes twice; name each set once")
+    people = tuple(dict.fromkeys(f"{key}/{who}" for s, key in zip(sets, keys) for who in s.identity_names))
     number = {who: k for k, who in enumerate(people)}
     column = lambda parts: np.concatenate(parts).astype(np.int32)
-    named = {s.name: s for s in sets}
     yaws = tuple(yaw for _, yaw in poses)
     return Samples(
         name="+".join(s.name for s in train) + (f" > {test.name}" if test is not None else ""),
@@ -54,8 +58,8 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         ),
         identity=column(
             [
-                _look([number[f"{s.name}/{who}"] for who in s.identity_names] + [MISSING], s.identity)
-                for s in sets
+                _look([number[f"{key}/{who}"] for who in s.identity_names] + [MISSING], s.identity)
+                for s, key in zip(sets, keys)
             ]
         ),
         expression_names=expressions,
@@ -63,13 +67,13 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         identity_names=people,
         pose_yaw=yaws,
         pose_mirror=_mirror(sets[: len(train)], poses),
-        read=lambda name: named[name.partition(_BETWEEN)[0]].read(name.partition(_BETWEEN)[2]),
+        read=lambda name: sets[owner[name]].read(name.partition(_BETWEEN)[2]),
         boxes=np.concatenate([np.zeros((len(s), 4), np.int32) if s.boxes is None else s.boxes for s in sets]),
         darkest=np.concatenate([np.broadcast_to(np.float32(s.darkest), len(s)) for s in sets]),
         hashes=None if any(s.hashes is None for s in sets) else np.concatenate([s.hashes for s in sets]),
         skipped=tuple(
-            skipped._replace(reference=_BETWEEN.join((s.name, skipped.reference)))
-            for s in sets
+            skipped._replace(reference=_BETWEEN.join((key, skipped.reference)))
+            for s, key in zip(sets, keys)
             for skipped in s.skipped
         ),
         published="; ".join(f"{s.name}: {s.published}" for s in sets if s.published),
@@ -80,8 +84,20 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
             if test is None
             else np.repeat(np.array([TRAIN, TEST], np.int8), [len(names) - len(sets[-1]), len(sets[-1])])
         ),
-        prepare=_prepare(sets) if any(s.prepare for s in sets) else None,
+        prepare=_prepare(sets, owner) if any(s.prepare for s in sets) else None,
     )
+
+
+def _keys(sets: list[Samples]) -> list[str]:
+    """What references and people of each set begin with: its name, and a number where people of that name in
+    another place are other people.
+    """
+    places: dict[str, list[str]] = {}
+    for s in sets:
+        if s.place not in (known := places.setdefault(s.name, [])):
+            known.append(s.place)
+    number = lambda s: f"#{places[s.name].index(s.place) + 1}" if len(places[s.name]) > 1 else ""
+    return [s.name + number(s) for s in sets]
 
 
 def _own_side(samples: Samples, side: int) -> Samples:
@@ -147,13 +163,13 @@ def _look(table: list[int], values: np.ndarray) -> np.ndarray:
     return np.array(table, np.int32)[values]
 
 
-def _prepare(sets: list[Samples]):
+def _prepare(sets: list[Samples], owner: dict[str, int]):
     """Makes the pictures of every rendered set among them."""
 
     def prepare(wanted, **how):
         folders = []
-        for s in sets:
-            own = [name.partition(_BETWEEN)[2] for name in wanted if name.partition(_BETWEEN)[0] == s.name]
+        for k, s in enumerate(sets):
+            own = [name.partition(_BETWEEN)[2] for name in wanted if owner[name] == k]
             if s.prepare is not None and own:
                 folders.append(str(s.prepare(own, **how)))
         return ", ".join(folders)

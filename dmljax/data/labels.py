@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmljax.types import MISSING
+from dmljax.types import MISSING, Samples
 
 # Expressions that sets name differently. What is not here, such as scream or squint, keeps its own name.
 EXPRESSIONS = {
@@ -26,6 +26,11 @@ def expression(name: str) -> str:
 def pose(name: str, yaw: float) -> str:
     """The common name of a pose: its yaw in degrees, or the set's own name where it is no yaw."""
     return f"{yaw:g}" if yaw == yaw else name
+
+
+def unmirrored(samples: Samples) -> tuple[str, ...]:
+    """Names of the pose classes whose mirror image is no class of the set, such as poses that are words."""
+    return tuple(name for name, other in zip(samples.pose_names, samples.pose_mirror) if other == MISSING)
 
 
 def mapping(own: tuple[str, ...], common: tuple[str, ...]) -> list[int]:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from dmljax.datasets import _counts, _tree
 from dmljax.faces import studio, vrml
 from dmljax.faces.album import Album
 from dmljax.faces.camera import Camera
 from dmljax.faces.render import Light
-from dmljax.types import Protocol, Samples, Skipped, UserError
+from dmljax.types import Protocol, Samples, UserError
 
 CODES = {
     "AN": "anger",
@@ -33,9 +35,12 @@ CODES = {
 }
 YAW = (-90.0, -60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0, 90.0)
 VIEWS = {"nine": YAW, "five": (-45.0, -30.0, 0.0, 30.0, 45.0)}
+OBTAIN = "BU-3DFE is licensed by Binghamton University on request"
 EXTENT = 270.0  # side of the picture in the scans' unit, about 1 mm
 
-_NAME = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(0[0-4])(AE|AM|BL|IN|LA|WH)_F3D\.wrl")
+# after expression and level: the ethnic group, which is no label here
+_NAME = re.compile(r"([FM]\d{4})_(AN|DI|FE|HA|NE|SA|SU)(\d\d)[A-Z]*_F3D\.wrl", re.IGNORECASE)
+_OTHERS = re.compile(r".*_(F3D\.(bnd|bmp)|RAW\.(wrl|pse|bmp)|F2D\.bmp)", re.IGNORECASE)
 
 
 def samples(
@@ -57,24 +62,26 @@ def samples(
         raise UserError(f"bu3dfe: views must be one of {', '.join(VIEWS)}, got '{views}'")
     if not 16 <= size <= 1024:
         raise UserError(f"bu3dfe: size must be from 16 to 1024, got {size}")
-    place = Path(root).resolve()
-    if not root or not place.is_dir():
-        raise UserError(
-            f"bu3dfe: no folder at '{root}'; set dataset.root to the folder with F0001, F0002, ..."
-        )
-    scans, skipped = [], []
-    for path in sorted(place.rglob("*_F3D.wrl")):
-        name = path.relative_to(place).as_posix()
-        match = _NAME.fullmatch(path.name)
+    found, skipped = _tree.files(root, "bu3dfe", "the folder with F0001, F0002, ...")
+    left, rows = _counts.Left(skipped), {}
+    for name in found:
+        match = _NAME.fullmatch(name.rpartition("/")[2])
         if match is None:
-            skipped.append(Skipped(name, "its name is not <person>_<expression><level><group>_F3D.wrl"))
-        elif match[2] != "NE" or neutral:
-            scans.append((name, match[1], CODES[match[2]]))
-    if not scans:
-        raise UserError(
-            f"bu3dfe: no file named <person>_<expression><level><group>_F3D.wrl below '{root}'; set"
-            " dataset.root to the folder with F0001, F0002, ..."
+            _set_aside(left, name)
+        elif _tree.INSIDE in name:
+            left.skip(name, "scans are not read from archives; unpack it")
+        elif (key := tuple(part.upper() for part in match.groups())) in rows:
+            left.skip(name, f"the same scan as '{rows[key]}'", _tree.TWICE)
+        elif key[1] == "NE" and not neutral:
+            left.count(name, "neutral scans (bu3dfe.neutral=False)")
+        else:
+            rows[key] = name
+    if not rows:
+        raise _counts.nothing(
+            "bu3dfe", root, "<person>_<expression><level><group>_F3D.wrl", len(found), OBTAIN + ".", found
         )
+    place = Path(root).resolve()
+    scans = [(name, person, CODES[code]) for (person, code, _), name in rows.items()]
     names = tuple(e for e in CODES.values() if e != "neutral" or neutral)
     people = tuple(sorted({person for _, person, _ in scans}))
     yaws = VIEWS[views]
@@ -104,12 +111,29 @@ def samples(
         pose_mirror=tuple(reversed(range(len(yaws)))),
         read=lambda reference: album.read(number[reference]),
         prepare=lambda wanted, **how: album.prepare((number[reference] for reference in wanted), **how),
-        skipped=tuple(skipped),
+        skipped=tuple(left.skipped),
+        notes=left.notes("bu3dfe") + _differences(scans, names, people),
         published="2,500 scans of 100 people, 100 of them neutral",
         licence="research, by a licence of Binghamton University; scans may not be passed on",
-        obtain="BU-3DFE is licensed by Binghamton University on request",
+        obtain=OBTAIN,
         protocol=Protocol(70, 30, 14112, 6264),
     )
+
+
+def _set_aside(left: _counts.Left, name: str) -> None:
+    """Counts or lists a file that is no scan's mesh."""
+    if _OTHERS.fullmatch(name):
+        left.count(name, "other files of the set (textures, landmarks, raw scans)")
+    elif name.lower().endswith((".wrl", ".bmp")):
+        left.skip(name, "its name is not <person>_<expression><level><group>_F3D.wrl")
+    else:
+        left.no_image(name)
+
+
+def _differences(scans, names: tuple[str, ...], people: tuple[str, ...]) -> tuple[str, ...]:
+    published = {"people": 100} | {name: 100 if name == "neutral" else 400 for name in names}
+    counts = Counter(expression for _, _, expression in scans) | Counter({"people": len(people)})
+    return _counts.differences("bu3dfe", published, counts)
 
 
 def _mark(files: tuple[str, ...]) -> str:

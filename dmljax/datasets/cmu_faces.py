@@ -1,21 +1,22 @@
 """CMU Face Images: 20 people, 4 poses, 4 expressions, eyes open or behind sunglasses; real grey photographs.
 
 Donated by Tom Mitchell to the UCI Machine Learning Repository (set 124, CC BY 4.0). On disk, in a folder or a
-tar
-archive: `<user>/<user>_<pose>_<expression>_<eyes>[_<scale>].pgm`, 128 x 120 pixels; `_2` and `_4` are smaller
-copies, `.bad` files were marked defective by the authors. Split by person only: background and clothes give
-the person away.
+tar archive: `<user>/<user>_<pose>_<expression>_<eyes>[_<scale>].pgm`, 128 x 120 pixels; `_2` and `_4` are
+smaller copies, `.bad` files were marked defective by the authors. Split by person only: background and
+clothes give the person away.
 """
 
 from __future__ import annotations
 
 import re
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from dmljax.types import Samples, Skipped, UserError
+from dmljax.datasets import _counts, _tree
+from dmljax.types import Samples, UserError
 
 EXPRESSIONS = ("neutral", "happy", "sad", "angry")
 POSES = ("straight", "left", "right", "up")
@@ -47,37 +48,47 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
         raise UserError(f"cmu_faces: eyes must be 'all', 'open' or 'sunglasses', got '{eyes}'")
     if window not in WINDOWS:
         raise UserError(f"cmu_faces: window must be one of {', '.join(WINDOWS)}, got '{window}'")
-    files, read = _files(root)
-    rows, skipped = [], []
+    files, skipped, read = _files(root)
+    left, rows, counts = _counts.Left(skipped), {}, Counter()
     for name in sorted(files):
         match = _NAME.fullmatch(Path(name).name)
         if match is None:
             if name.endswith((".pgm", ".bad")):
-                skipped.append(Skipped(name, "its name is not <user>_<pose>_<expression>_<eyes>.pgm"))
+                left.skip(name, "its name is not <user>_<pose>_<expression>_<eyes>.pgm")
+            else:
+                left.count(name, "files that are neither .pgm nor .bad")
             continue
         user, pose, expression, glasses, scale, suffix = match.groups()
+        key = user, pose, expression, glasses
         if scale:
-            continue
-        if pose not in POSES or expression not in EXPRESSIONS:
+            left.count(name, "smaller copies (_2 and _4)")
+        elif pose not in POSES or expression not in EXPRESSIONS:
             reason = f"unknown pose or expression '{pose}', '{expression}'"
-            skipped.append(Skipped(name, reason, "unknown pose or expression"))
+            left.skip(name, reason, "unknown pose or expression")
+        elif eyes not in ("all", glasses):
+            left.count(name, f"images with other eyes (cmu_faces.eyes={eyes})")
+        elif key in rows:
+            left.skip(name, f"the same photograph as '{rows[key]}'", _tree.TWICE)
         elif suffix == "bad":
-            skipped.append(Skipped(name, "marked .bad by the set's authors"))
-        elif eyes in ("all", glasses):
-            rows.append((name, EXPRESSIONS.index(expression), POSES.index(pose), user))
+            counts["marked .bad"] += 1
+            left.skip(name, "marked .bad by the set's authors")
+        else:
+            rows[key] = name
     if not rows:
         raise UserError(
             f"cmu_faces: no file named <user>_<pose>_<expression>_<eyes>.pgm in '{root}' "
             f"({len(files)} other files); set dataset.root to the folder or archive of the CMU Face Images"
         )
-    users = tuple(sorted({row[3] for row in rows}))
-    column = lambda k: np.array([row[k] for row in rows], np.int32)
+    users = tuple(sorted({user for user, *_ in rows}))
+    counts |= Counter({"people": len(users), "images": len(rows) + counts["marked .bad"]})
+    published = {"people": 20, "images": 640} if eyes == "all" else {"people": 20, "images": 320}
+    column = lambda values: np.array(list(values), np.int32)
     return Samples(
         name="cmu_faces",
-        references=tuple(row[0] for row in rows),
-        expression=column(1),
-        pose=column(2),
-        identity=np.array([users.index(row[3]) for row in rows], np.int32),
+        references=tuple(rows.values()),
+        expression=column(EXPRESSIONS.index(expression) for _, _, expression, _ in rows),
+        pose=column(POSES.index(pose) for _, pose, _, _ in rows),
+        identity=column(users.index(user) for user, *_ in rows),
         expression_names=EXPRESSIONS,
         pose_names=POSES,
         identity_names=users,
@@ -86,7 +97,8 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
         read=read,
         boxes=np.tile(np.array(WINDOWS[window], np.int32), (len(rows), 1)),
         darkest=0.0,  # a few frames are nearly black and yet valid
-        skipped=tuple(skipped),
+        skipped=tuple(left.skipped),
+        notes=left.notes("cmu_faces") + _counts.differences("cmu_faces", published, counts),
         published="640 images of 20 people, 16 of them marked .bad",
         licence="CC BY 4.0 (UCI Machine Learning Repository, set 124); attribution to Tom Mitchell",
         obtain="UCI Machine Learning Repository, CMU Face Images",
@@ -94,14 +106,14 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
 
 
 def _files(place: str):
-    """(names, name -> bytes) of a folder or archive."""
+    """(names, what was left out, name -> bytes) of a folder or archive."""
     root = Path(place)
     if place and root.is_dir():
-        found = [p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()]
+        found, skipped = _tree.files(place, "cmu_faces", "where the set lies")
         archives = [name for name in found if ".tar" in name]
         if not any(name.endswith(".pgm") for name in found) and len(archives) == 1:
             return _archive(root / archives[0])
-        return found, lambda name: (root / name).read_bytes()
+        return found, skipped, lambda name: _tree.read(place, name)
     if root.is_file():
         return _archive(root)
     raise UserError(f"cmu_faces: no folder or archive at '{place}'; set dataset.root to where the set lies")
@@ -114,7 +126,7 @@ def _archive(path: Path):
             content = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UserError(f"cmu_faces: '{path}' cannot be read as a tar archive: {error}") from None
-    return list(content), content.__getitem__
+    return list(content), [], content.__getitem__
 
 
 def write_fixture(root: str) -> None:

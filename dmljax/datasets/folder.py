@@ -54,6 +54,7 @@ def samples(root: str, *, manifest: str = "manifest.csv", expressions: str = "",
         read=lambda name: (path.parent / name).read_bytes(),
         skipped=tuple(skipped),
         partition=_partition(rows, path),
+        place=str(path.resolve()),
     )
 
 

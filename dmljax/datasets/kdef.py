@@ -9,13 +9,14 @@ which are never loaded.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dmljax.datasets import _tree
-from dmljax.types import Protocol, Samples, Skipped, UserError
+from dmljax.datasets import _counts, _tree
+from dmljax.types import Protocol, Samples, UserError
 
 CODES = {
     "AF": "afraid",
@@ -35,9 +36,7 @@ WINDOW = (20, 120, 540, 640)
 LICENCE = "non-commercial research, on the terms of the Karolinska Institutet; pictures may not be passed on"
 OBTAIN = "KDEF is sent by its makers on request: kdef.se"
 
-_NAME = re.compile(
-    r"([AB])([FM])(0[1-9]|[12]\d|3[0-5])(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.JPE?G", re.IGNORECASE
-)
+_NAME = re.compile(rf"([AB])([FM])(\d\d)(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.{_tree.IMAGE}", re.IGNORECASE)
 
 
 def samples(root: str, *, sessions: str = "both") -> Samples:
@@ -53,30 +52,35 @@ def samples(root: str, *, sessions: str = "both") -> Samples:
     if sessions not in ("both", "A", "B"):
         raise UserError(f"kdef: sessions must be both, A or B, got '{sessions}'")
     names, skipped = _tree.files(root, "kdef", "the folder with KDEF/AF01, KDEF/AF02, ...")
-    rows, others = {}, []
+    left, rows = _counts.Left(skipped), {}
     for name in names:
         *folders, file = name.split("/")
         if "AKDEF" in (folder.upper() for folder in folders):
+            left.count(name, "averaged faces (AKDEF)")
             continue
         stem, dot, ending = file.partition(".")
         match = _NAME.fullmatch(MISNAMED.get(stem.upper(), stem) + dot + ending)
         if match is None:
-            others.append(name)
-            if ending.lower() in ("jpg", "jpeg"):
-                skipped.append(Skipped(name, "its name is not <session><sex><number><expression><view>.JPG"))
+            if _tree.is_image(name):
+                left.skip(name, "its name is not <session><sex><number><expression><view>.JPG")
+            else:
+                left.no_image(name)
             continue
         session, sex, number, expression, view = (part.upper() for part in match.groups())
         key = (session, sex + number, expression, view)
         if key in rows:
-            skipped.append(Skipped(name, f"the same photograph as '{rows[key]}'", _tree.TWICE))
-        else:
+            left.skip(name, f"the same photograph as '{rows[key]}'", _tree.TWICE)
+        elif sessions in ("both", session):
             rows[key] = name
-    rows = {key: name for key, name in rows.items() if sessions in ("both", key[0])}
+        else:
+            left.count(name, f"images of session {session} (kdef.sessions={sessions})")
     if not rows:
-        raise _tree.nothing(
-            "kdef", root, "<session><sex><number><expression><view>.JPG", len(others), OBTAIN, others
+        raise _counts.nothing(
+            "kdef", root, "<session><sex><number><expression><view>.JPG", len(names), OBTAIN, names
         )
     people = tuple(sorted({key[1] for key in rows}))
+    published = {"people": 70} | dict.fromkeys(CODES.values(), 700 if sessions == "both" else 350)
+    found = Counter(CODES[key[2]] for key in rows) | Counter({"people": len(people)})
     column = lambda values: np.array(list(values), np.int32)
     return Samples(
         name="kdef",
@@ -91,7 +95,8 @@ def samples(root: str, *, sessions: str = "both") -> Samples:
         pose_mirror=tuple(reversed(range(len(YAW)))),
         read=lambda name: _tree.read(root, name),
         boxes=np.tile(np.array(WINDOW, np.int32), (len(rows), 1)),
-        skipped=tuple(skipped),
+        skipped=tuple(left.skipped),
+        notes=left.notes("kdef") + _counts.differences("kdef", published, found),
         published="4,900 images of 70 people",
         licence=LICENCE,
         obtain=OBTAIN,

@@ -9,13 +9,14 @@ hang above and have no yaw class.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dmljax.datasets import _tree
-from dmljax.types import Protocol, Samples, Skipped, UserError
+from dmljax.datasets import _counts, _tree
+from dmljax.types import Protocol, Samples, UserError
 
 EXPRESSIONS = ("neutral", "smile", "surprise", "squint", "disgust", "scream")
 RECORDED = {
@@ -48,10 +49,18 @@ YAW_OF = {
 }
 ABOVE = ("081", "191")
 VIEWS = {"paper": (-30, -15, 0, 15, 30), "all": tuple(sorted(YAW_OF.values()))}
+# the whole set; what part of its images is loaded depends on views and shots
+PUBLISHED = {
+    "people": 337,
+    "people of session 01": 249,
+    "people of session 02": 203,
+    "people of session 03": 230,
+    "people of session 04": 239,
+}
 LICENCE = "internal research, by a licence of Carnegie Mellon University; pictures may not be passed on"
 OBTAIN = "Multi-PIE is licensed by Carnegie Mellon University: multipie.org"
 
-_NAME = re.compile(r"(\d{3})_(\d{2})_(\d{2})_(\d{3})_(\d{2})\.png", re.IGNORECASE)
+_NAME = re.compile(rf"(\d{{3}})_(\d{{2}})_(\d{{2}})_(\d{{3}})_(\d{{2}})\.{_tree.IMAGE}", re.IGNORECASE)
 
 
 def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
@@ -72,36 +81,39 @@ def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
     wanted = _shots(shots)
     names, skipped = _tree.files(root, "multipie", "the folder with session01, session02, ...")
     yaws = VIEWS[views]
-    rows, others = {}, []
+    left, rows = _counts.Left(skipped), {}
     for name in names:
         match = _NAME.fullmatch(name.rsplit("/", 1)[-1])
         if match is None:
-            others.append(name)
-            if name.lower().endswith(".png"):
-                skipped.append(
-                    Skipped(name, "its name is not <person>_<session>_<recording>_<camera>_<shot>.png")
-                )
+            if _tree.is_image(name):
+                left.skip(name, "its name is not <person>_<session>_<recording>_<camera>_<shot>.png")
+            else:
+                left.no_image(name)
             continue
         person, session, recording, camera, shot = match.groups()
         if camera not in YAW_OF and camera not in ABOVE:
-            skipped.append(Skipped(name, f"unknown camera '{camera}'", "unknown camera"))
+            left.skip(name, f"unknown camera '{camera}'", "unknown camera")
         elif (session, recording) not in RECORDED:
             reason = f"session {session} has no recording {recording}"
-            skipped.append(Skipped(name, reason, "its session has no such recording"))
-        elif shot in wanted and YAW_OF.get(camera) in yaws:
-            key = match.groups()
-            if key in rows:
-                skipped.append(Skipped(name, f"the same photograph as '{rows[key]}'", _tree.TWICE))
-            else:
-                rows[key] = name
+            left.skip(name, reason, "its session has no such recording")
+        elif camera in ABOVE:
+            left.count(name, "images from above (cameras 08_1 and 19_1)")
+        elif YAW_OF[camera] not in yaws:
+            left.count(name, f"images from other cameras (multipie.views={views})")
+        elif shot not in wanted:
+            left.count(name, f"images with other flashes (multipie.shots={shots})")
+        elif match.groups() in rows:
+            left.skip(name, f"the same photograph as '{rows[match.groups()]}'", _tree.TWICE)
+        else:
+            rows[match.groups()] = name
     if not rows:
-        raise _tree.nothing(
+        raise _counts.nothing(
             "multipie",
             root,
             "<person>_<session>_<recording>_<camera>_<shot>.png",
-            len(others),
+            len(names),
             OBTAIN,
-            others,
+            names,
         )
     people = tuple(sorted({key[0] for key in rows}))
     number = {person: k for k, person in enumerate(people)}
@@ -118,12 +130,21 @@ def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
         pose_yaw=tuple(map(float, yaws)),
         pose_mirror=tuple(reversed(range(len(yaws)))),
         read=lambda name: _tree.read(root, name),
-        skipped=tuple(skipped),
+        skipped=tuple(left.skipped),
+        notes=left.notes("multipie") + _counts.differences("multipie", PUBLISHED, _people(rows)),
         published="more than 750,000 images of 337 people",
         licence=LICENCE,
         obtain=OBTAIN,
         protocol=Protocol(293, 44, 8100, 660),
     )
+
+
+def _people(rows) -> dict[str, int]:
+    """How many people there are, in all and in each session."""
+    sessions = Counter(session for _, session in {(key[0], key[1]) for key in rows})
+    return {"people": len({key[0] for key in rows})} | {
+        f"people of session {session}": count for session, count in sessions.items()
+    }
 
 
 def _shots(shots: str) -> frozenset[str]:

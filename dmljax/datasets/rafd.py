@@ -9,13 +9,14 @@ frontal, the last word is the gaze. Numbers of people have gaps up to 73.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dmljax.datasets import _tree
-from dmljax.types import Samples, Skipped, UserError
+from dmljax.datasets import _counts, _tree
+from dmljax.types import Samples, UserError
 
 EXPRESSIONS = ("neutral", "angry", "contemptuous", "disgusted", "fearful", "happy", "sad", "surprised")
 ANGLES = ("000", "045", "090", "135", "180")
@@ -23,10 +24,8 @@ GAZES = ("left", "frontal", "right")
 LICENCE = "non-commercial research, on the terms of Radboud University; pictures may not be passed on"
 OBTAIN = "RaFD is given by its authors on request: rafd.nl"
 
-_NAME = re.compile(
-    rf"Rafd(\d{{3}})_(\d{{2}})_(Caucasian|Moroccan)_(female|male|kid)_(\w+?)_({'|'.join(GAZES)})\.jpg",
-    re.IGNORECASE,
-)
+# between person and emotion: group and sex, which are no labels here
+_NAME = re.compile(rf"Rafd(\d{{3}})_(\d+)_(?:.+_)?([a-z]+)_({'|'.join(GAZES)})\.{_tree.IMAGE}", re.IGNORECASE)
 
 
 def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
@@ -45,46 +44,52 @@ def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
         raise UserError(f"rafd: gaze must be one of all, {', '.join(GAZES)}; got '{gaze}'")
     names, skipped = _tree.files(root, "rafd", "the folder with Rafd090_01_..._frontal.jpg")
     angles = ANGLES[::-1] if turned else ANGLES
-    rows, others = [], []
+    left, rows = _counts.Left(skipped), {}
     for name in names:
         match = _NAME.fullmatch(name.rsplit("/", 1)[-1])
         if match is None:
-            others.append(name)
-            if name.lower().endswith(".jpg"):
-                skipped.append(
-                    Skipped(name, "its name is not Rafd<angle>_<person>_<group>_<sex>_<emotion>_<gaze>.jpg")
-                )
+            if _tree.is_image(name):
+                left.skip(name, "its name is not Rafd<angle>_<person>_<group>_<sex>_<emotion>_<gaze>.jpg")
+            else:
+                left.no_image(name)
             continue
-        angle, person, _, _, expression, looking = (part.lower() for part in match.groups())
+        key = angle, person, expression, looking = tuple(part.lower() for part in match.groups())
         if angle not in ANGLES or expression not in EXPRESSIONS:
             reason = f"unknown angle or emotion '{angle}', '{expression}'"
-            skipped.append(Skipped(name, reason, "unknown angle or emotion"))
-        elif gaze in ("all", looking):
-            rows.append((name, EXPRESSIONS.index(expression), angles.index(angle), person))
+            left.skip(name, reason, "unknown angle or emotion")
+        elif gaze not in ("all", looking):
+            left.count(name, f"images with another gaze (rafd.gaze={gaze})")
+        elif key in rows:
+            left.skip(name, f"the same photograph as '{rows[key]}'", _tree.TWICE)
+        else:
+            rows[key] = name
     if not rows:
-        raise _tree.nothing(
+        raise _counts.nothing(
             "rafd",
             root,
             "Rafd<angle>_<person>_<group>_<sex>_<emotion>_<gaze>.jpg",
-            len(others),
+            len(names),
             OBTAIN,
-            others,
+            names,
         )
-    people = tuple(sorted({row[3] for row in rows}))
-    column = lambda k: np.array([row[k] for row in rows], np.int32)
+    people = tuple(sorted({person for _, person, _, _ in rows}))
+    published = {"people": 67} | dict.fromkeys(EXPRESSIONS, 1005 if gaze == "all" else 335)
+    found = Counter(expression for _, _, expression, _ in rows) | Counter({"people": len(people)})
+    column = lambda values: np.array(list(values), np.int32)
     return Samples(
         name="rafd",
-        references=tuple(row[0] for row in rows),
-        expression=column(1),
-        pose=column(2),
-        identity=np.array([people.index(row[3]) for row in rows], np.int32),
+        references=tuple(rows.values()),
+        expression=column(EXPRESSIONS.index(expression) for _, _, expression, _ in rows),
+        pose=column(angles.index(angle) for angle, _, _, _ in rows),
+        identity=column(people.index(person) for _, person, _, _ in rows),
         expression_names=EXPRESSIONS,
         pose_names=("-90", "-45", "0", "45", "90"),
         identity_names=people,
         pose_yaw=(-90.0, -45.0, 0.0, 45.0, 90.0),
         pose_mirror=(4, 3, 2, 1, 0),
         read=lambda name: _tree.read(root, name),
-        skipped=tuple(skipped),
+        skipped=tuple(left.skipped),
+        notes=left.notes("rafd") + _counts.differences("rafd", published, found),
         published="8,040 images of 67 people",
         licence=LICENCE,
         obtain=OBTAIN,

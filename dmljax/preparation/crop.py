@@ -191,23 +191,30 @@ def _from_table(samples: Samples, table: str):
             "crop.rule=boxes reads its boxes from crop.table, a CSV file or a folder of them; set it"
         )
     faces = _faces(table)
-    ends = Counter(name.rpartition("/")[2] for name in samples.references)
+    names = [_names(reference) for reference in samples.references]
+    times = Counter(name for several in names for name in several)
 
     def find(k: int):
-        name = samples.references[k]
-        short = name.rpartition("/")[2]
-        for key in (name, *((short, short.rpartition(".")[0]) if ends[short] == 1 else ())):
-            if key in faces:
-                return faces[key]
-        return None
+        exact, *shorter = names[k]
+        keys = (exact, *(key for key in shorter if times[key] == 1))
+        return next((faces[key] for key in keys if key in faces), None)
 
     return find
 
 
+def _names(reference: str) -> tuple[str, ...]:
+    """What a table may call an image: its reference, with its set or without, its last part, with its ending
+    or without.
+    """
+    alone = reference.partition(":")[2]  # a joined set's references begin with the set
+    last = (alone or reference).rpartition("/")[2]
+    return tuple(dict.fromkeys(filter(None, (reference, alone, last, last.rpartition(".")[0]))))
+
+
 @lru_cache(maxsize=4)
 def _faces(table: str) -> dict[str, tuple[float, ...]]:
-    """name -> box. Under the name as it stands and under its last part; of several faces in an image the
-    surest, else the largest.
+    """name -> box. Under the name as it stands, and under its last part where no other image has that; of
+    several faces in an image the surest, else the largest.
     """
     best: dict[str, tuple] = {}
     for path in sorted(Path(table).glob("*.csv")) if Path(table).is_dir() else [Path(table)]:
@@ -220,12 +227,13 @@ def _faces(table: str) -> dict[str, tuple[float, ...]]:
                 _number(row.get("FaceScore") or row.get("confidence") or "0", str(path)),
                 (box[2] - box[0]) * (box[3] - box[1]),
             )
-            for key in {name, name.rpartition("/")[2]}:
-                if key not in best or rank > best[key][0]:
-                    best[key] = (rank, box)
+            if name not in best or rank > best[name][0]:
+                best[name] = (rank, box)
     if not best:
         raise UserError(f"crop.table: no box in '{table}'")
-    return {key: box for key, (_, box) in best.items()}
+    found = {name: box for name, (_, box) in best.items()}
+    last = Counter(name.rpartition("/")[2] for name in found)
+    return {key: box for name, box in found.items() if last[key := name.rpartition("/")[2]] == 1} | found
 
 
 def _box(row: dict, path: str) -> tuple[float, ...] | None:

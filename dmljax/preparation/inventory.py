@@ -34,6 +34,7 @@ def report(samples: Samples) -> str:
             f"The method's paper: {p.train_images} images{people[0]} train, {p.test_images}{people[1]} test."
         ]
     lines += [f"Licence: {samples.licence}. {samples.obtain}." if samples.licence else ""]
+    lines += [line for note in samples.notes for line in ("", f"{note}.")]
     lines += [
         "",
         "## Images by expression and pose",

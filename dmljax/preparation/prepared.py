@@ -41,6 +41,7 @@ _WORDS = (
     "licence",
     "obtain",
     "protocol",
+    "notes",
 )
 _PNG = {"format": "PNG", "compress_level": 3}
 
@@ -252,7 +253,7 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
         "pose_yaw": [None if np.isnan(yaw) else yaw for yaw in samples.pose_yaw],
         "formats": list(formats),
     }
-    about |= {"size": size, "lengths": lengths, "options": options}
+    about |= {"size": size, "lengths": lengths, "options": options, "own": bool(samples.place)}
     write_text(folder / _ABOUT, json.dumps(about, indent=1) + "\n")
 
 
@@ -303,6 +304,7 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
         with np.load(folder / _TABLE) as content:
             columns = {key: content[key] for key in content.files}
         skipped = inventory.read_skipped(folder / SKIPPED)
+        about.setdefault("notes", [])  # sets that were prepared before they kept their notes
         words = {
             word: tuple(about[word]) if isinstance(about[word], list) else about[word] for word in _WORDS
         }
@@ -346,6 +348,7 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
         read=lambda reference: fetch(number[reference]),
         darkest=0.0,
         skipped=skipped,
+        place=str(folder.resolve()) if about.get("own") else "",
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dmljax.metrics.scores import pool, predictions, summarise
+from dmljax.runs import sets
 from dmljax.runs.trained import Opened, folders, open_runs, spaces
 from dmljax.types import INDEX, Samples, UserError
 
@@ -56,6 +57,7 @@ def evaluate(
     flip: bool = False,
     root: str = "",
     progress: bool = True,
+    say: Callable[[str], None] = print,
 ) -> Evaluation:
     """Evaluates a run, or all folds below a folder and then the folder as a whole.
 
@@ -65,16 +67,21 @@ def evaluate(
     Args:
       checkpoint: 'last' or 'best'; its moving averages are evaluated.
       yaw: (least, largest) yaw in degrees of the poses to evaluate; empty for all.
-      flip: predict by the mean over each image and its mirror image.
+      flip: predict by the mean over each image and its mirror image; nothing is flipped where a pose has no
+        mirror image among the set's poses.
       root: where the dataset lies, if not where the run's configuration says.
+      say: is told once if nothing is flipped.
 
     Raises:
       UserError: the folder holds no run that can be read, or no test sample lies within the bounds.
     """
     run, bounds = Path(run), _bounds(yaw)
     parts = folders(run)
-    opened = open_runs(parts, checkpoint=checkpoint, root=root, progress=progress, flip=flip)
-    evaluations = [evaluate_opened(fold, yaw=bounds) for fold in opened]
+    evaluations: list[Evaluation] = []
+    for fold in open_runs(parts, checkpoint=checkpoint, root=root, progress=progress, flip=flip):
+        if flip and not fold.flip and not evaluations:
+            say(f"flip: nothing is flipped; {sets.without_mirror(fold.samples)}")
+        evaluations.append(evaluate_opened(fold, yaw=bounds))
     return evaluations[0] if parts == [run] else whole(run, evaluations)
 
 

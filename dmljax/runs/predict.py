@@ -15,7 +15,7 @@ from dmljax.types import AXIS, INDEX
 
 class Predictor:
     """Runs the evaluation step over a feed; compiled once for all calls. `flip`: means over each image and
-    its mirror image.
+    its mirror image, for a set whose poses all have one.
     """
 
     def __init__(self, net, feed, *, per_device: int = 32, flip: bool = False):

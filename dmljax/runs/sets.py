@@ -11,6 +11,7 @@ import numpy as np
 
 from dmljax import config as configuration
 from dmljax.data import duplicates, feeds, images, splits
+from dmljax.data.labels import unmirrored
 from dmljax.preparation.opening import open_samples
 from dmljax.types import Samples
 
@@ -96,8 +97,18 @@ def fingerprint(samples: Samples) -> str:
     return digest.hexdigest()[:16]
 
 
-def describe(data: Set) -> str:
-    """What is there, beside what the set's authors state, and what is to be told about it; a line each."""
+def without_mirror(samples: Samples) -> str:
+    """Which poses have no mirror image among the set's poses, in words, and what to do."""
+    names = ", ".join(f"'{name}'" for name in unmirrored(samples))
+    return f"{samples.name} has no mirror image of the pose {names}; name poses by their yaw in degrees"
+
+
+def describe(data: Set, *, flip: float = 0.0) -> str:
+    """What is there, beside what the set's authors state, and what is to be told about it; a line each.
+
+    Args:
+      flip: the probability with which training flips five-tuples.
+    """
     samples, split = data.samples, data.split
     people = [len(np.unique(samples.identity[part][samples.identity[part] >= 0])) for part in split]
     sides = ", ".join(
@@ -115,6 +126,10 @@ def describe(data: Set) -> str:
         ),
         *samples.notes,
     ]
+    if flip and (lacking := unmirrored(samples)):
+        all_lack = len(lacking) == len(samples.pose_names)
+        which = "nothing is flipped" if all_lack else "five-tuples with these poses are not flipped"
+        lines.append(f"augment.flip={flip:g}: {which}; {without_mirror(samples)}")
     if data.duplicates is None:
         lines.append("near-duplicates across the split were not looked for: too many pairs of images")
     elif data.duplicates:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dmljax import config as configuration
+from dmljax.data.labels import unmirrored
 from dmljax.runs import assemble, sets
 from dmljax.runs.predict import Predictor
 from dmljax.training import state as states
@@ -110,7 +111,8 @@ def open_run(
       run: the folder of a training.
       checkpoint: 'last' or 'best'; its moving averages are taken.
       root: where the dataset lies, if not where the run's configuration says.
-      flip: predict by the mean over each image and its mirror image.
+      flip: predict by the mean over each image and its mirror image; nothing is flipped where a pose has no
+        mirror image among the set's poses.
       feed: of the run's set, if it is open already.
 
     Raises:
@@ -131,6 +133,7 @@ def open_run(
     state = checkpoints.restore(checkpoint, _template(config, samples, net))
     checkpoints.close()
     step = saved["position"]["step"]
+    flip = flip and not unmirrored(samples)
     predict = Predictor(net, feed, flip=flip)
     return Opened(run, config, feed, net, state.ema, predict, test, checkpoint, step, flip)
 

@@ -202,12 +202,17 @@ def eval_step(variables: dict, batch: dict, apply: Callable, mirror: tuple[int, 
 
     Args:
       mirror: pose class after a flip; if given, logits are means over each image and its mirror image, whose
-        poses are swapped back. A pose without a mirror class (MISSING) takes its own.
+        poses are swapped back.
 
     Returns:
       'index' int32 [N] (MISSING: padding), 'embedding', 'fused', 'expression' and, with a pose head, 'pose':
       float32 [N, ...], the last two logits.
+
+    Raises:
+      ValueError: a pose has no mirror class, so that its logits cannot be swapped back.
     """
+    if mirror is not None and MISSING in mirror:
+        raise ValueError(f"every pose needs a mirror class, got {mirror}; evaluate without mirror images")
     rows = look_up({key: value if key in CONSTANT else value[0] for key, value in batch.items()})
     outputs = apply(variables, rows[IMAGE], train=False)
     found = {INDEX: rows[INDEX], "embedding": outputs.embedding, "fused": outputs.fused}
@@ -216,6 +221,5 @@ def eval_step(variables: dict, batch: dict, apply: Callable, mirror: tuple[int, 
         flipped = apply(variables, rows[IMAGE][:, :, ::-1], train=False)
         logits[EXPRESSION] = (logits[EXPRESSION] + flipped.expression_logits) / 2
         if outputs.pose_logits is not None:
-            back = jnp.array([k if m == MISSING else m for k, m in enumerate(mirror)])
-            logits[POSE] = (logits[POSE] + flipped.pose_logits[:, back]) / 2
+            logits[POSE] = (logits[POSE] + flipped.pose_logits[:, jnp.array(mirror)]) / 2
     return found | {head: values for head, values in logits.items() if values is not None}

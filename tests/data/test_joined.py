@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from dmljax.data import labels, splits
 from dmljax.data.images import read_all
@@ -91,7 +92,9 @@ def test_testing_on_another_set(sets):
         and (cross.pose[split.test] == -1).all()
         and not set(cross.identity[split.test]) - {-1}
     )
-    assert cross.notes == ("sfew: has no contempt, which training has",)
+    assert cross.notes[-1] == "sfew: has no contempt, which training has"
+    # what the sets themselves tell is told once
+    assert sum("WARNING: rafd" in note for note in cross.notes) == 1
     less = join([sets["kdef"]], sets["multipie"])
     told = " ".join(less.notes)
     assert (
@@ -109,7 +112,7 @@ def test_testing_on_another_set(sets):
 def test_the_official_sides_are_kept(sets):
     """Of SFEW as a training set its training part, as a test set its validation part."""
     assert (
-        len(join([sets["sfew"]])) == 21 and len(join([sets["kdef"]], sets["sfew"])) == len(sets["kdef"]) + 14
+        len(join([sets["sfew"]])) == 24 and len(join([sets["kdef"]], sets["sfew"])) == len(sets["kdef"]) + 14
     )
 
 
@@ -121,6 +124,49 @@ def test_the_same_people_on_both_sides_are_an_error(sets):
     crossed = join([half], rest)
     with pytest.raises(UserError, match="in train and in test, e.g. 'kdef/"):
         splits.make(crossed, kind="given", folds=5, fold=0, test=0.2, validation=0, seed=0)
+
+
+def own(path, grey, names=("a.png", "b.png")):
+    path.mkdir()
+    for name in names:
+        Image.new("RGB", (20, 20), (grey,) * 3).save(path / name)
+    rows = [f"{name},{('joy', 'fear')[k % 2]},0,ann" for k, name in enumerate(names)]
+    (path / "manifest.csv").write_text("path,expression,pose,identity\n" + "\n".join(rows) + "\n")
+    return folder.samples(str(path))
+
+
+def test_two_own_folders_keep_their_pictures_and_their_people(tmp_path):
+    """Files and people of one name in both; a file that only one has; one against the other."""
+    a, b = own(tmp_path / "A", 60, ("a.png", "b.png", "c.png")), own(tmp_path / "B", 200)
+    both = join([a, b])
+    _, pixels = read_all(both, 8, progress=False)
+    assert pixels.mean((1, 2, 3)).tolist() == [60, 60, 60, 200, 200]
+    assert both.references[2:4] == ("folder#1:c.png", "folder#2:a.png")
+    assert both.identity_names == ("folder#1/ann", "folder#2/ann") and both.identity.tolist() == [
+        0,
+        0,
+        0,
+        1,
+        1,
+    ]
+    cross = join([a], b)
+    split = splits.make(cross, kind="given", folds=5, fold=0, test=0.2, validation=0, seed=0)
+    _, pixels = read_all(cross, 8, progress=False)
+    assert pixels[split.train].mean() == 60 and pixels[split.test].mean() == 200
+    with pytest.raises(UserError, match="'folder:a.png' comes twice"):
+        join([a, folder.samples(str(tmp_path / "A" / "manifest.csv"))])
+
+
+def test_parts_of_a_set_in_two_places_are_read_from_their_own(tmp_path, sets):
+    """People of a licensed set are the same people wherever it lies."""
+    kdef.write_fixture(str(tmp_path / "other"))
+    rest = kdef.samples(str(tmp_path / "other"))
+    for path in (tmp_path / "other").rglob("BM31*.JPG"):
+        Image.new("RGB", (562, 762), (90, 90, 90)).save(path)
+    both = join([sets["kdef"].take(np.arange(100)), rest.take(np.arange(100, 280))])
+    assert both.identity_names == ("kdef/F01", "kdef/F31", "kdef/M02", "kdef/M31")
+    assert both.read(both.references[0]) == sets["kdef"].read(sets["kdef"].references[0])
+    assert both.read(both.references[-1]) == rest.read(rest.references[-1])
 
 
 def test_nothing_in_common(sets, tmp_path):

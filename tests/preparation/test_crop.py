@@ -52,6 +52,26 @@ def test_whole_images_and_boxes_a_view(samples, tmp_path):
     )
 
 
+def test_an_image_takes_no_box_of_another_of_its_name(samples, tmp_path):
+    """By the whole name alone, or by a last part that no other image and no other line has."""
+    few = samples.take(np.arange(4)).replace(references=("x/a.ppm", "y/a.ppm", "a.ppm", "z/b.ppm"))
+    few = few.replace(read=lambda name: b"P6\n30 36\n255\n" + bytes(30 * 36 * 3))
+    rows = (("y/a.ppm", 0, 0, 9, 9), ("a.ppm", 0, 0, 7, 7), ("b.ppm", 0, 0, 5, 5))
+    faces, _ = crop.find(few, "boxes", table=table(tmp_path / "t.csv", "path,left,top,right,bottom", *rows))
+    assert np.isnan(faces[0]).all() and faces[1:, 2].tolist() == [9, 7, 5]
+    joined = few.replace(references=("folder#1:a.ppm", "folder#2:a.ppm", "folder#2:c.ppm", "folder#1:b.ppm"))
+    rows = (
+        ("folder#2:a.ppm", 0, 0, 9, 9),
+        ("a.ppm", 0, 0, 7, 7),
+        ("c.ppm", 0, 0, 6, 6),
+        ("b.ppm", 0, 0, 5, 5),
+    )
+    faces, _ = crop.find(
+        joined, "boxes", table=table(tmp_path / "j.csv", "path,left,top,right,bottom", *rows)
+    )
+    assert np.isnan(faces[0]).all() and faces[1:, 2].tolist() == [9, 6, 5]
+
+
 @pytest.mark.parametrize(
     ("header", "row", "expected"),
     [
