@@ -186,6 +186,15 @@ def options_of(config, section: str, name: str) -> dict:
     }
 
 
+def check_kind(config) -> None:
+    """Raises TypeError unless it is a configuration: no name of one, and no dict of changes."""
+    if not isinstance(config, ConfigDict):
+        raise TypeError(
+            "config must be a configuration such as dmljax.get_config('quick', {'seed': 1}) returns"
+            f"; got {type(config).__name__} {config!r:.60}"
+        )
+
+
 def check(config) -> None:
     """Raises UserError that tells every field out of its range, or a chosen plug-in that cannot be used,
     before anything is read or compiled.

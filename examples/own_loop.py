@@ -46,8 +46,9 @@ def losses_fn(params, batch):
 # ## The loop
 #
 # `value_and_grad` does what the strategy asks for: nothing more than one backward pass for `dwa`, gradients
-# of each task on the shared part for `upgrad`, losses after the step for `famo`. The loop is the same for
-# all.
+# of each task on the shared part for `upgrad`, losses after the step for `famo`. This loop serves all but
+# `sdmgrad`, which also wants an even number of micro-batches; each ignores what it does not need. A loss that
+# is not finite makes weights and gradients that are not: look at the losses, as in any other loop.
 
 
 # %% loop
@@ -55,20 +56,21 @@ def train(strategy, steps=300):
     value_and_grad = weightings.value_and_grad(losses_fn, strategy, shared="trunk")
     optimizer = optax.adam(1e-2)
     params = initial(jax.random.key(1))
-    state = strategy.init(("depth", "normals")), optimizer.init(params)
+    state = strategy.init(("depth", "normals"), value_and_grad.shared(params)), optimizer.init(params)
 
     @jax.jit
-    def step(params, state):
+    def step(params, state, number):
         weighting, moments = state
-        (losses, weights, aux), gradients, weighting = value_and_grad(params, weighting, batch)
+        (losses, weights, aux), gradients, weighting = value_and_grad(
+            params, weighting, batch, step=number, rng=jax.random.fold_in(key, number)
+        )
         updates, moments = optimizer.update(gradients, moments, params)
         params = optax.apply_updates(params, updates)
-        if "post" in strategy.needs:
-            weighting = value_and_grad.post(params, weighting, batch)
+        weighting = value_and_grad.post(params, weighting, batch)
         return params, (weighting, moments), losses, weights
 
-    for _ in range(steps):
-        params, state, losses, weights = step(params, state)
+    for number in range(steps):
+        params, state, losses, weights = step(params, state, number)
     return losses, weights
 
 

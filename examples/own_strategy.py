@@ -39,7 +39,9 @@ assert jnp.allclose(weights, jnp.array([1.6, 0.4]))  # the second loss has halve
 # come and go, a restart in the middle, one compilation. On the command line: `dmljax check FILE`.
 
 # %% check
-assert check(HERE / "plugins" / "weightings" / "laggard.py") == 0
+checks = check(HERE / "plugins" / "weightings" / "laggard.py")
+print(f"{len(checks)} checks")
+assert not [each.name for each in checks if each.outcome == "failed"]
 
 # %% [markdown]
 # ## Train with it

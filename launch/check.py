@@ -22,12 +22,10 @@ def define(values):
 
 
 def main(values):
-    from dmljax import extras
     from dmljax.types import UserError
 
     if not values.file:
         raise UserError("give the file: dmljax check plugins/weightings/record.py")
-    extras.require("test", "pytest", purpose="checks")
     from dmljax.contracts import check
 
     family = check.family_of(values.file, values.family)

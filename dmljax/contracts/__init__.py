@@ -9,8 +9,10 @@
         return dmljax.plugins.load_file("record.py", "weightings")
 """
 
-import pytest
-
+from dmljax import extras
 from dmljax.plugins import FAMILIES
+
+extras.require("test", "pytest", purpose="checks")
+import pytest  # noqa: E402
 
 pytest.register_assert_rewrite(*(f"{__name__}.{family}" for family in FAMILIES))

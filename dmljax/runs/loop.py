@@ -89,7 +89,9 @@ def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str]
     Raises:
       UserError: whatever the user can change: a wrong field, a set that is not there, a folder that holds
         another run, a loss that is not finite.
+      TypeError: what is given is no configuration.
     """
+    configuration.check_kind(config)
     say = say if jax.process_index() == 0 else (lambda _: None)
     runs, signalled = sets.folds(config, Path(run)), 0
     for k, (config, folder) in enumerate(runs):

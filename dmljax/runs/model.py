@@ -146,6 +146,8 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
       found = model.predict(images)
       found.expression, found.yaw
     """
+    if not isinstance(run, str | Path):
+        raise TypeError(f"run must be the path of a run's folder; got {type(run).__name__}")
     run = Path(run)
     config = configuration.read(run)
     classes = read_classes(run)
@@ -164,8 +166,10 @@ def _raw(image) -> bytes | np.ndarray:
         except OSError as error:
             raise ValueError(f"cannot be opened ({error.strerror or error})") from None
     pixels = np.asarray(image)
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
-        raise ValueError(f"is {pixels.dtype} {list(pixels.shape)}; expected uint8 [H, W, 3] or [H, W]")
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4) or not pixels.size:
+        form = f"{pixels.dtype} {list(pixels.shape)}"
+        raise ValueError(f"is {form}; expected uint8 [H, W], [H, W, 3] or [H, W, 4], not empty")
     return pixels
 
 

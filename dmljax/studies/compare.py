@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dmljax import config as configuration
 from dmljax import extras
 from dmljax.studies import members, results
 from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
@@ -32,6 +33,7 @@ def compare(config, strategies: Sequence[str], options: StudyOptions) -> Outcome
       >>> outcome.page
       PosixPath('runs/compare/comparison.html')
     """
+    configuration.check_kind(config)
     extras.require("report", "matplotlib", "scipy", purpose="comparisons")
     from dmljax.report import comparison
 

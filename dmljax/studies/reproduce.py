@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from dmljax import config as configuration
 from dmljax import extras, plugins
 from dmljax.report import page, parts
 from dmljax.studies import members, results
@@ -83,6 +84,7 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
       >>> outcome.page
       PosixPath('runs/reproduce/table8.html')
     """
+    configuration.check_kind(config)
     extras.require("report", "matplotlib", "sklearn", purpose="the paper's tables and figures")
     folder = Path(options.folder)
     request = Request(config, options.seeds, options.folds, folder, test)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -86,8 +87,14 @@ def _strategy(name: str):
     module = plugins.load("weightings", name)
 
     @functools.wraps(module.build)
-    def build(*args, **fields):
-        return module.build(*args, **fields)
+    def build(**fields):
+        takes = inspect.signature(module.build).parameters.values()
+        known = [p.name for p in takes if p.kind is not p.VAR_KEYWORD]
+        if len(known) == len(takes):
+            for field in fields.keys() - known:
+                has = ", ".join(known) or "none"
+                raise TypeError(f"{name}() has no field '{field}'; it has {has}.{nearest(field, known)}")
+        return module.build(**fields)
 
     build.__name__ = build.__qualname__ = name
     build.__module__ = __name__

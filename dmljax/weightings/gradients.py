@@ -16,13 +16,26 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from dmljax.weightings import micro_batches, products, sharing
-from dmljax.weightings.interface import Signals, Weighting
+from dmljax.weightings.interface import Signals, Weighting, check_strategy
 from dmljax.weightings.losses import like
 from dmljax.weightings.passes import Pass
 
 HEADS = ("weighted", "unit")
+
+
+def check_params(params) -> None:
+    """Raises TypeError unless every leaf is a float array."""
+    for path, leaf in jax.tree.leaves_with_path(params):
+        kind = getattr(leaf, "dtype", type(leaf))
+        if kind is not float and not (hasattr(leaf, "dtype") and jnp.issubdtype(kind, jnp.floating)):
+            name = jax.tree_util.keystr(path) or "params"
+            raise TypeError(
+                f"parameters must be float arrays, which have a gradient; {name} is {kind}. Give what is not"
+                " trained as another argument"
+            )
 
 
 class Aux(NamedTuple):
@@ -98,7 +111,8 @@ class ValueAndGrad:
 
         Args:
           params: a pytree of float arrays.
-          state: the strategy's, from its `init` or the last call.
+          state: the strategy's, from its `init` or the last call. Losses are those of its tasks by their
+            order, which has to stay the same.
           args: given to the function of losses; with micro-batches every leaf has a leading axis of them.
           carry: a pytree that runs through the micro-batches in turn, such as BatchNorm's statistics.
           active: bool [K], tasks that are trained at this step; all of them if left out.
@@ -109,14 +123,16 @@ class ValueAndGrad:
           which the function returns its losses: a dict of scalars, or a vector [K].
 
         Raises:
-          ValueError: something that the strategy needs is not given, or `post` was not called after a step.
-          TypeError: the function returns no losses.
+          ValueError: something that the strategy needs is not given, the state is not one of this strategy
+            for so many losses, or `post` was not called after a step.
+          TypeError: the function returns no losses, or a parameter is not float.
         """
         if isinstance(state, Pending):
             raise ValueError(
                 "this strategy learns from the losses after a step: after the parameters have changed, call "
                 "state = value_and_grad.post(new_params, state, ...) with the same batch"
             )
+        check_params(params)
         own = products.varying((params, carry), self.axis_name)
         run = Pass(self, own[0], sharing.places(params, self.where), state, active, step, rng)
         carry, seen, halves = micro_batches.average(
@@ -183,7 +199,7 @@ def value_and_grad(
       representation: (params, *args) -> an array or its shape. Inner products are then taken of the gradients
         on it instead of on the shared parameters, which costs one pull-back through the trunk instead of K;
         `losses_fn` has a keyword `offset=None`; where it is given, zeros of that shape, it has to be added
-        to the representation.
+        to the representation; if it is not, the Gram matrix is zero.
       heads: what reaches the parameters that are not shared: 'weighted', their part of the weighted sum, or
         'unit', every active loss in full.
       has_aux: `losses_fn` returns something beside the losses.
@@ -212,11 +228,14 @@ def value_and_grad(
       >>> sorted(gradients)
       ['head', 'trunk']
     """
+    if not callable(losses_fn):
+        raise TypeError(f"losses_fn must be a function of (params, ...); got {type(losses_fn).__name__}")
+    check_strategy(strategy)
     needs = strategy.needs
     if heads not in HEADS:
         raise ValueError(f"heads must be one of {', '.join(HEADS)}; got {heads!r}")
-    if micro_batches is not None and micro_batches < 1:
-        raise ValueError(f"micro_batches must be at least 1, or None; got {micro_batches}")
+    if micro_batches is not None and (not isinstance(micro_batches, int) or micro_batches < 1):
+        raise ValueError(f"micro_batches must be a whole number, at least 1, or None; got {micro_batches!r}")
     if representation is not None and needs & {"jacobian", "cross_gram"}:
         raise ValueError(
             "this strategy needs the gradients of the shared parameters themselves; leave representation out"

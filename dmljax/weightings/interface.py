@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -120,13 +120,22 @@ class Weighting:
             object.__setattr__(self, "transform", _checked(self.transform, early))
 
 
+def check_strategy(strategy) -> None:
+    """Raises TypeError unless it is a strategy; a name or a strategy's maker is not one yet."""
+    if not isinstance(strategy, Weighting):
+        name = strategy if isinstance(strategy, str) else getattr(strategy, "__name__", "upgrad")
+        raise TypeError(
+            f"a strategy is needed, such as weightings.{name}(); got {type(strategy).__name__} {strategy!r}"
+        )
+
+
 def _checked_init(init: Callable, needs: frozenset[str]) -> Callable:
     """`init` that refuses names which are none, and says when the shared parameters are missing."""
     init = getattr(init, "unchecked", init)  # of a strategy that was made from another by dataclasses.replace
 
     def checked(tasks, params=None):
-        names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
-        if isinstance(tasks, str) or not names or len(set(names)) < len(names):
+        names = tuple(tasks) if isinstance(tasks, Iterable) and not isinstance(tasks, str) else ()
+        if not names or len(set(names)) < len(names):
             raise ValueError(f"tasks must be different names such as ('depth', 'normals'); got {tasks!r}")
         if "jacobian" not in needs:
             return init(names)

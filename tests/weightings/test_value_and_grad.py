@@ -303,6 +303,66 @@ def test_heads_outside_the_shared_part_may_be_trained_in_full(problem):
         np.testing.assert_allclose(gradients["trunk"].ravel(), w @ jacobian, rtol=1e-3, atol=1e-5)
 
 
+def test_what_was_missing_is_known_by_name():
+    """Whatever the order of the two dicts; `valid` of other names is refused."""
+    given = lambda w, valid: weightings.Losses({"a": w**2, "b": (w - 1) ** 2}, valid)
+    f = value_and_grad(given, weightings.equal())
+    state = weightings.equal().init(("a", "b"))
+    (_, _, aux), _, _ = f(jnp.array(2.0), state, {"b": False, "a": True})
+    assert {task: bool(known) for task, known in aux.valid.items()} == {"a": True, "b": False}
+    for wrong in ({"a": True, "c": False}, {"a": True}):
+        with pytest.raises(TypeError, match="valid must name the tasks of the losses, a, b; got a"):
+            f(jnp.array(2.0), state, wrong)
+    with pytest.raises(TypeError, match="valid must be bool"):
+        f(jnp.array(2.0), state, {"a": 1.0, "b": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("losses", "told"),
+    [
+        (lambda w: {"a": w**2, "b": None}, "losses, 'b': expected a scalar, got NoneType"),
+        (lambda w: {"a": w**2, "b": jnp.ones((64,)) * w}, "'b': expected a scalar, got an array float32"),
+        (lambda w: ([w, w], {"extra": w}), "has_aux=True"),
+        (lambda w: w, r"a vector \[K\]; got an array float32 \[\]"),
+        (lambda w: None, "got NoneType"),
+        (lambda w: {}, "there are none"),
+        (lambda w: {"a": jnp.complex64(1j) * w}, "real numbers with a gradient, float; got complex64"),
+    ],
+)
+def test_what_are_no_losses(losses, told):
+    with pytest.raises(TypeError, match=told):
+        value_and_grad(losses, weightings.equal())(jnp.array(1.0), ())
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: value_and_grad(lambda w: [w], "upgrad"), r"such as weightings.upgrad\(\); got str"),
+        (lambda: value_and_grad(lambda w: [w], weightings.dwa), r"such as weightings.dwa\(\); got function"),
+        (lambda: value_and_grad(None, weightings.dwa()), "losses_fn must be a function"),
+        (lambda: weightings.ema("dwa"), r"such as weightings.dwa\(\)"),
+        (lambda: weightings.log_losses(weightings.upgrad), r"such as weightings.upgrad\(\)"),
+        (lambda: weightings.dwa(temprature=1.0), r"dwa\(\) has no field 'temprature'.*'temperature'"),
+        (lambda: weightings.dwa(2.0), r"dwa.*takes 0 positional arguments"),
+        (
+            lambda: value_and_grad(lambda w: [w["a"]], weightings.equal())(
+                {"a": 1.0, "n": jnp.arange(2)}, ()
+            ),
+            r"\['n'\] is int32",
+        ),
+    ],
+)
+def test_what_is_no_strategy_and_no_parameter(make, told):
+    with pytest.raises(TypeError, match=told):
+        make()
+
+
+def test_tasks_are_names():
+    for wrong in (3, "depth", (), ("a", "a")):
+        with pytest.raises(ValueError, match="tasks must be different names"):
+            weightings.equal().init(wrong)
+
+
 @pytest.mark.parametrize("name", ["dwa", "famo", "db_mtl", "upgrad"])
 def test_a_state_of_other_tasks_or_of_another_strategy_is_refused(name):
     strategy = getattr(weightings, name)()
@@ -422,7 +482,7 @@ def test_in_a_scan_with_optax_nothing_is_traced_twice():
         (
             lambda: value_and_grad(lambda w: {"a": w}, weightings.equal())(jnp.ones(2), ()),
             TypeError,
-            "must be scalars, one a task",
+            "expected a scalar",
         ),
         (
             lambda: value_and_grad(lambda w: [w["x"]], weightings.equal(), shared="trunk")(

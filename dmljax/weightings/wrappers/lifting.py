@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from dmljax.weightings.interface import Signals, Weighting
+from dmljax.weightings.interface import Signals, Weighting, check_strategy
 
 TINY = 1e-12
 
@@ -32,6 +32,7 @@ def lift(base: Weighting, init, update, *, needs=frozenset(), see=lambda signals
 
     `see` changes the signals.
     """
+    check_strategy(base)
     transform = post = None
     if (inner_transform := base.transform) is not None:
 
