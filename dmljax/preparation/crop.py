@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dmljax import plugins
+from dmljax import plugins, tables
 from dmljax.data.images import decode, raw
 from dmljax.types import Samples, Skipped, UserError
 
@@ -188,12 +188,16 @@ def _of_views(samples: Samples, table: str) -> np.ndarray:
         pose for pose, (left, top, right, bottom) in boxes.items() if left == right or top == bottom
     ]:
         raise UserError(f"'{table}': the box of the pose {empty[0]} has no area")
+    same = {tables.same(pose, numeric=True): box for pose, box in boxes.items()}
+    boxes = {
+        name: same[key] for name in samples.pose_names if (key := tables.same(name, numeric=True)) in same
+    }
     lacking = [
         name for k, name in enumerate(samples.pose_names) if name not in boxes and (samples.pose == k).any()
     ]
     if lacking or (samples.pose < 0).any():
         what = lacking[0] if lacking else "of images whose pose is not known"
-        raise UserError(f"'{table}' has no box for the pose {what}; its poses are {', '.join(boxes)}")
+        raise UserError(f"'{table}' has no box for the pose {what}; its poses are {', '.join(same)}")
     order = [boxes.get(name, (0, 0, 1, 1)) for name in samples.pose_names]
     return np.array(order).round().astype(np.int32)[samples.pose]
 
@@ -279,8 +283,9 @@ def _rows(path: str, field: str) -> list[dict]:
             f"{field} reads its boxes from crop.table, and '{path}' cannot be read: {error}"
         ) from None
     rows = [
-        {key.strip(): value.strip() for key, value in line.items() if isinstance(value, str)}
+        {key.strip(): tables.unquoted(value.strip()) for key, value in line.items() if isinstance(value, str)}
         for line in lines
+        if any(value for value in line.values() if isinstance(value, str))
     ]
     if not rows:
         raise UserError(f"{field}: crop.table '{path}' has no lines")
