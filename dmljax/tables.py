@@ -13,7 +13,9 @@ NOTHING = frozenset(("", "nan", "-nan", "none", "null", "na", "n/a", "#n/a", "#n
 
 # What a spreadsheet takes for a formula, and the quotation marks that may stand before it already.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~])")
+_NUMBERS = re.compile(r"[+-][\d\s.,%±()e–-]*")  # a sign and numbers compute nothing
+# Inside of a word an underscore is none.
+_MARKUP = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
 
 
 def is_missing(cell: str) -> bool:
@@ -66,7 +68,7 @@ def spellings(cells: Iterable[str], *, numeric: bool = False) -> tuple[dict[str,
 
 def quoted(cell: str) -> str:
     """A cell as it is written, so that no spreadsheet takes it for a formula; numbers stay as they are."""
-    return f"'{cell}" if _FORMULA.match(cell) and math.isnan(number(cell)) else cell
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBERS.fullmatch(cell) else cell
 
 
 def unquoted(cell: str) -> str:

@@ -10,14 +10,16 @@ def test_formulas_are_quoted_and_read_back(cell):
     assert tables.quoted(cell) == f"'{cell}" and tables.unquoted(tables.quoted(cell)) == cell
 
 
-@pytest.mark.parametrize("cell", ["", "a=b", "-45", "+30.5", "-1e3", "'quoted'", "a-b", "happy"])
+@pytest.mark.parametrize(
+    "cell", ["", "a=b", "-45", "+30.5", "-1e3", "-", "-0.3 ± 0.1 %", "'quoted'", "a-b", "happy"]
+)
 def test_all_else_stays(cell):
     assert tables.quoted(cell) == cell and tables.unquoted(cell) == cell
 
 
 def test_markup_is_none():
     assert tables.markdown("a|b *c* <d>\n`e`") == r"a\|b \*c\* \<d\> \`e\`"
-    assert tables.markdown("-45") == "-45"
+    assert tables.markdown("-45") == "-45" and tables.markdown("a_b _c_") == r"a_b \_c\_"
 
 
 def test_spellings():
