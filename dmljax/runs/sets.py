@@ -64,7 +64,8 @@ def open_set(config, *, progress: bool = True) -> Set:
     chosen = config.split.to_dict() | {"kind": _kind(config)}
     split = splits.make(feed.samples, seed=config.seed, **chosen)
     apart = np.concatenate([split.validation, split.test])
-    return Set(feed, split, duplicates.across(feed.samples, split.train, apart, images.load))
+    pairs = duplicates.across(feed.samples, split.train, apart, images.load, progress=progress)
+    return Set(feed, split, pairs)
 
 
 def _kind(config) -> str:
@@ -140,8 +141,9 @@ def describe(data: Set, config) -> str:
         lines.append("near-duplicates across the split were not looked for: too many pairs of images")
     elif data.duplicates:
         one, other = (samples.references[k] for k in data.duplicates[0])
+        least = "at least " if len(data.duplicates) >= duplicates.MOST_PAIRS else ""
         lines.append(
-            f"near-duplicates across the split: {len(data.duplicates)} pairs (near_duplicates.csv), e.g."
-            f" '{one}' and '{other}'"
+            f"near-duplicates across the split: {least}{len(data.duplicates)} pairs (near_duplicates.csv),"
+            f" e.g. '{one}' and '{other}'"
         )
     return "\n".join(lines)
