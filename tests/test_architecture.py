@@ -9,11 +9,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
-EVERYONE = {"types", "extras", "workers"}  # words and helpers that everyone shares
+EVERYONE = {"types", "tables", "extras", "workers"}  # words and helpers that everyone shares
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
     "types": set(),
+    "tables": {"types"},
     "extras": {"types"},
     "plugins": {"types"},
     "workers": {"types", "plugins"},

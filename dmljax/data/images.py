@@ -1,20 +1,30 @@
-"""Reading: a reference of a dataset -> one uint8 RGB image; the only place that decodes."""
+"""Reading: a reference of a dataset -> one uint8 RGB image."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from dmljax.data.decoding import Box, decode
 from dmljax.data.duplicates import perceptual_hash
 from dmljax.types import Samples, Skipped, Unreadable, UserError
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+__all__ = ["decode", "fit", "load", "raw", "read_all"]
+
+
+def raw(samples: Samples, number: int) -> bytes | np.ndarray:
+    """Image `number` as the set gives it: a file's bytes, or uint8 [H, W, 3].
+
+    Raises:
+      Unreadable: it is no longer where the set found it, or cannot be opened; or what `samples.read` raises.
+    """
+    try:
+        return samples.read(samples.references[number])
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({error.strerror or error})", "cannot be read") from None
 
 
 def load(samples: Samples, number: int, size: int) -> np.ndarray:
@@ -25,20 +35,20 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
     cosine transform gives directly.
 
     Raises:
-      Unreadable: it cannot be decoded, the box lies outside it, or it is a black placeholder; the text says
-      which. Or what `samples.read` raises.
+      Unreadable: it cannot be read or decoded, the box lies outside it, or it is a black placeholder; the
+      text says which. Or what `samples.read` raises.
     """
-    box = None if samples.boxes is None else _whole(samples.boxes[number])
-    if box is not None and box[2] <= box[0]:
+    box = None if samples.boxes is None else _ordered(_whole(samples.boxes[number]))
+    if box is not None and (box[2] == box[0] or box[3] == box[1]):
         box = None
     darkest = samples.darkest[number] if isinstance(samples.darkest, np.ndarray) else samples.darkest
-    pixels = fit(samples.read(samples.references[number]), box, size)
+    pixels = fit(raw(samples, number), box, size)
     if darkest > 0 and pixels.mean() < darkest:
         raise Unreadable(f"is black (mean grey level {pixels.mean():.1f} of 255, a placeholder)", "is black")
     return pixels
 
 
-def fit(raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None, size: int) -> np.ndarray:
+def fit(content: bytes | np.ndarray, box: tuple[int, int, int, int] | None, size: int) -> np.ndarray:
     """A file's bytes, or an image uint8 [H, W, 3] or [H, W], cut to a box and resized: uint8 [size, size, 3].
 
     Args:
@@ -47,53 +57,18 @@ def fit(raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None, size: in
     Raises:
       ValueError: it cannot be decoded, or the box lies outside it.
     """
-    return _cut(decode(raw, box, size), size)
+    return _cut(decode(content, box, size), size)
 
 
-def decode(
-    raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None = None, least: int = 0
-) -> tuple[Image.Image, Box]:
-    """(RGB image, box within it). With `least`, a JPEG may come smaller, as long as the box keeps that many
-    pixels on each side.
-
-    Raises:
-      Unreadable: it cannot be decoded, or the box lies outside it.
-    """
-    with _undecodable():
-        image = Image.open(io.BytesIO(raw)) if isinstance(raw, bytes) else Image.fromarray(raw)
-    width, height = image.size
-    box = (0, 0, width, height) if box is None else box
-    if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
-        raise Unreadable(
-            f"is {width} x {height} pixels, too small for the box {box}", "too small for its box"
-        )
-    fewer = min(box[2] - box[0], box[3] - box[1]) // max(least, 1)
-    with _undecodable():
-        if least and fewer >= 2:
-            image.draft("RGB", (width // fewer, height // fewer))  # only JPEG knows how; others ignore it
-        if image.mode.startswith("I;16"):  # 16-bit grey: Pillow would clip it instead of scaling
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        if image.mode == "RGB":
-            image.load()  # converting would copy it
-        else:
-            image = image.convert("RGB")
-    shrunk = round(width / image.width)  # 1, 2, 4 or 8; sides that it does not divide are rounded up
-    left, top, right, bottom = (edge / shrunk for edge in box)
-    return image, (left, top, right, bottom)
+def _ordered(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """The same box with its corners in their order."""
+    left, top, right, bottom = box
+    return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
 
 
 def _whole(box) -> tuple[int, int, int, int]:
     left, top, right, bottom = (int(edge) for edge in box)
     return left, top, right, bottom
-
-
-@contextlib.contextmanager
-def _undecodable():
-    try:
-        yield
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        text = re.sub(r" <_io\.BytesIO[^>]*>", "", str(error))  # an address, another one each time
-        raise Unreadable(f"cannot be decoded ({text})", "cannot be decoded") from None
 
 
 def _cut(decoded: tuple[Image.Image, Box], size: int) -> np.ndarray:

@@ -160,11 +160,18 @@ def make(
     return Split(train, held, out)
 
 
+def uses_partition(samples: Samples, kind: str) -> bool:
+    """Whether a split of this kind is the set's official one."""
+    return kind == "given" or (
+        kind == "paper" and samples.protocol is not None and not samples.protocol.test_people
+    )
+
+
 def _as_in_the_paper(samples: Samples, seed: int, strata) -> tuple[np.ndarray, np.ndarray]:
     """The paper names sizes, not people; which people test is drawn."""
     if samples.protocol is None:
         raise UserError(f"split.kind=paper: the paper did not use {samples.name}; use folds or fraction")
-    if not samples.protocol.test_people:
+    if uses_partition(samples, "paper"):
         return _given(samples)
     return _holdout(samples.identity, samples.protocol.test_people, seed, "split.kind=paper", strata)
 

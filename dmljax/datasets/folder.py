@@ -1,26 +1,36 @@
 """One's own images: a CSV manifest of path, expression, pose, identity.
 
 The file has a header line with the columns `path` and `expression`, and as far as known `pose`, `identity`
-and `split` ('train' or 'test'). Paths are relative to the manifest. An empty cell is a missing label. A pose
-whose name is a number is a yaw in degrees (positive: the nose points to the right of the image), so that
-flips know its mirror image.
+and `split` ('train' or 'test'). Paths are relative to the manifest. A cell that is empty, or `nan`, `None` or
+`N/A`, is a missing label. A pose whose name is a number is a yaw in degrees (positive: the nose points to the
+right of the image), so that flips know its mirror image; those of other poses are named by the field
+`mirrors`.
 """
 
 from __future__ import annotations
 
-import csv
+import math
 from pathlib import Path
 
 import numpy as np
 
-from dmljax.types import MISSING, Samples, Skipped, UserError
+from dmljax import tables
+from dmljax.datasets import _manifest
+from dmljax.types import MISSING, Samples, UserError
 
-REQUIRED = ("path", "expression")
-OPTIONAL = ("pose", "identity", "split")
 SPLITS = ("train", "test")
+LINKS = ("follow", "inside")
 
 
-def samples(root: str, *, manifest: str = "manifest.csv", expressions: str = "", poses: str = "") -> Samples:
+def samples(
+    root: str,
+    *,
+    manifest: str = "manifest.csv",
+    expressions: str = "",
+    poses: str = "",
+    mirrors: str = "",
+    links: str = "follow",
+) -> Samples:
     """The samples of a manifest.
 
     Args:
@@ -28,115 +38,121 @@ def samples(root: str, *, manifest: str = "manifest.csv", expressions: str = "",
       manifest: the CSV file's name below the root.
       expressions: allowed class names in order, comma-separated; empty: those of the file, sorted.
       poses: the same of the poses.
+      mirrors: poses that a horizontal flip swaps, where they are words: 'left:right,frontal'.
+      links: 'follow' links of images and folders wherever they lead, or leave out what leads outside the
+        manifest's folder ('inside').
 
     Raises:
       UserError: no manifest, a missing column, an unknown label, a path outside the folder, no usable line.
     """
+    if links not in LINKS:
+        raise UserError(f"folder: links must be one of {', '.join(LINKS)}, got '{links}'")
     path = Path(root) if Path(root).is_file() else Path(root) / manifest
-    rows, skipped = _rows(path)
-    expression_names = _classes(rows, "expression", expressions, path)
-    pose_names = _classes(rows, "pose", poses, path)
-    identity_names = tuple(sorted({row["identity"] for row in rows} - {""}))
-    yaw = tuple(_yaw(name) for name in pose_names)
+    rows, skipped, beside = _manifest.rows(path, inside=links == "inside")
+    notes = _missing(rows)
+    expression, expression_names = _labels(rows, "expression", expressions, path, notes)
+    pose, pose_names = _labels(rows, "pose", poses, path, notes)
+    identity, identity_names = _labels(rows, "identity", "", path, notes)
+    if beside:
+        notes.append(f"folder: no line names {len(beside):,} other images there (e.g. '{beside[0]}')")
+    files = {row["path"]: str(path.parent / row[_manifest.FILE]) for row in rows}
     return Samples(
         name="folder",
-        references=tuple(row["path"] for row in rows),
-        expression=_codes(rows, "expression", expression_names),
-        pose=_codes(rows, "pose", pose_names),
-        identity=_codes(rows, "identity", identity_names),
+        references=tuple(files),
+        expression=expression,
+        pose=pose,
+        identity=identity,
         expression_names=expression_names,
         pose_names=pose_names,
         identity_names=identity_names,
-        pose_yaw=yaw,
-        pose_mirror=tuple(
-            next((k for k, other in enumerate(yaw) if other == -angle), MISSING) for angle in yaw
-        ),
-        read=lambda name: (path.parent / name).read_bytes(),
+        pose_yaw=tuple(tables.number(name) for name in pose_names),
+        pose_mirror=_mirror(pose_names, mirrors),
+        read=lambda name: Path(files[name]).read_bytes(),
         skipped=tuple(skipped),
+        notes=tuple(notes),
         partition=_partition(rows, path),
         place=str(path.resolve()),
     )
 
 
-def _rows(path: Path) -> tuple[list[dict], list[Skipped]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            table = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError:
-        raise UserError(
-            f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}"
-        ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"folder: '{path}' cannot be read as CSV in UTF-8: {error}") from None
-    missing = [c for c in REQUIRED if c not in columns]
-    if missing:
-        raise UserError(
-            f"folder: '{path}' lacks the column {', '.join(missing)}; its header has"
-            f" {', '.join(columns) or 'nothing'}"
-        )
-    base, rows, skipped, seen = path.parent.resolve(), [], [], {}
-    for line, raw in table:
-        row = {c: (raw.get(c) or "").strip() for c in REQUIRED + OPTIONAL}
-        name = row["path"]
-        if not name:
-            raise UserError(f"folder: '{path}' line {line} has no path")
-        target = (base / name).resolve()
-        if not target.is_relative_to(base):
-            raise UserError(f"folder: '{path}' line {line}: '{name}' lies outside the manifest's folder")
-        if name in seen:
-            raise UserError(f"folder: '{path}' line {line}: '{name}' stands already in line {seen[name]}")
-        seen[name] = line
-        if target.is_file():
-            rows.append({**row, "line": line})
-        else:
-            skipped.append(Skipped(name, "no such file"))
-    if not rows:
-        raise UserError(f"folder: none of the {len(table)} lines of '{path}' names a file that exists")
-    return rows, skipped
+def _missing(rows: list[dict]) -> list[str]:
+    """Empties cells that say in a word that there is no label; what to tell of them."""
+    notes = []
+    for column in ("expression", "pose", "identity", "split"):
+        words: dict[str, int] = {}
+        for row in rows:
+            if (cell := row[column]) and tables.is_missing(cell):
+                words[cell] = words.get(cell, 0) + 1
+                row[column] = ""
+        if words:
+            told = ", ".join(f"{count:,} x '{word}'" for word, count in words.items())
+            notes.append(f"folder: taken as no {column}: {told}")
+    return notes
 
 
-def _classes(rows: list[dict], column: str, allowed: str, path: Path) -> tuple[str, ...]:
-    found = {row[column] for row in rows} - {""}
-    if not allowed:
-        return tuple(
-            sorted(
-                found,
-                key=lambda name: (np.isnan(_yaw(name)), _yaw(name) if not np.isnan(_yaw(name)) else 0, name),
-            )
-        )
-    names = tuple(name.strip() for name in allowed.split(","))
-    for row in rows:
-        if row[column] and row[column] not in names:
+def _labels(
+    rows: list[dict], column: str, allowed: str, path: Path, notes: list[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(codes int32 [S], class names); several spellings of one name are told and are one class."""
+    numeric = column == "pose"
+    name_of, several = tables.spellings((row[column] for row in rows), numeric=numeric)
+    for cells in several:
+        notes.append(f"folder: taken as one {column}: {', '.join(map(repr, cells))}")
+    if allowed:
+        names = tuple(name.strip() for name in allowed.split(","))
+        known = {tables.same(name, numeric=numeric): name for name in names} | {name: name for name in names}
+        for row in rows:
+            if (cell := row[column]) and not known.keys() & {cell, tables.same(cell, numeric=numeric)}:
+                raise UserError(
+                    f"folder: '{path}' line {row[_manifest.LINE]}: unknown {column} '{cell}'; the allowed"
+                    f" ones are {', '.join(names)}"
+                )
+        name_of = {
+            cell: cell if cell in names else known[tables.same(cell, numeric=numeric)] for cell in name_of
+        }
+    elif column == "identity":
+        names = tuple(sorted(set(name_of.values())))
+    else:
+        names = tuple(sorted(set(name_of.values()), key=_by_number_and_name))
+    number = {name: k for k, name in enumerate(names)}
+    code = {cell: number[name] for cell, name in name_of.items()}
+    return np.array([code.get(row[column], MISSING) for row in rows], np.int32), names
+
+
+def _by_number_and_name(name: str) -> tuple:
+    value = tables.number(name)
+    return (math.isnan(value), 0 if math.isnan(value) else value, name)
+
+
+def _mirror(names: tuple[str, ...], mirrors: str) -> tuple[int, ...]:
+    """The pose class after a flip: that of the opposite yaw, or as the field says."""
+    yaw = [tables.number(name) for name in names]
+    number = {tables.same(name, numeric=True): k for k, name in enumerate(names)}
+    mirror = [next((k for k, other in enumerate(yaw) if other == -angle), MISSING) for angle in yaw]
+    for pair in filter(None, (pair.strip() for pair in mirrors.split(","))):
+        one, _, other = pair.partition(":")
+        sides = [tables.same(side, numeric=True) for side in (one, other or one)]
+        if unknown := [side for side in sides if side not in number]:
             raise UserError(
-                f"folder: '{path}' line {row['line']}: unknown {column} '{row[column]}'; the allowed ones are"
-                f" {', '.join(names)}"
+                f"folder: mirrors has '{unknown[0]}', which is no pose; there are {', '.join(names)}"
             )
-    return names
-
-
-def _codes(rows: list[dict], column: str, names: tuple[str, ...]) -> np.ndarray:
-    code = {name: k for k, name in enumerate(names)}
-    return np.array([code.get(row[column], MISSING) for row in rows], np.int32)
-
-
-def _yaw(name: str) -> float:
-    try:
-        return float(name)
-    except ValueError:
-        return float("nan")
+        a, b = (number[side] for side in sides)
+        mirror[a], mirror[b] = b, a
+    if broken := [name for k, name in enumerate(names) if mirror[k] >= 0 and mirror[mirror[k]] != k]:
+        raise UserError(f"folder: mirrors names the pose '{broken[0]}' in two pairs: '{mirrors}'")
+    return tuple(mirror)
 
 
 def _partition(rows: list[dict], path: Path) -> np.ndarray | None:
     if not any(row["split"] for row in rows):
         return None
     for row in rows:
-        if row["split"] not in SPLITS:
+        if row["split"].lower() not in SPLITS:
             raise UserError(
-                f"folder: '{path}' line {row['line']}: split must be train or test, got '{row['split']}'"
+                f"folder: '{path}' line {row[_manifest.LINE]}: split must be train or test, got"
+                f" '{row['split']}'"
             )
-    return np.array([SPLITS.index(row["split"]) for row in rows], np.int8)
+    return np.array([SPLITS.index(row["split"].lower()) for row in rows], np.int8)
 
 
 def write_fixture(root: str) -> None:

@@ -1,7 +1,8 @@
 """Labels added to a set: pose and identity from a CSV, estimated and corrected by hand.
 
-Columns: reference, pose, identity; `pose_confidence`, `identity_confidence` and others are for people. An
-empty cell leaves the label as the set has it. A pose whose name is a number is a yaw in degrees.
+Columns: reference, pose, identity; `pose_confidence`, `identity_confidence` and others are for people. A cell
+that is empty, or `nan`, `None` or `N/A`, leaves the label as the set has it. A pose whose name is a number is
+a yaw in degrees; several spellings of one name are one class.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax import tables
 from dmljax.types import MISSING, Samples, UserError
 
 REQUIRED = ("reference", "pose", "identity")
@@ -22,7 +24,7 @@ def write(path: Path, rows: list[dict]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: tables.quoted(str(cell)) for key, cell in row.items()} for row in rows)
 
 
 def apply(samples: Samples, path: str) -> Samples:
@@ -41,12 +43,14 @@ def apply(samples: Samples, path: str) -> Samples:
             f" '{unknown[0]}'"
         )
     rows = {number[name]: row for name, row in rows.items() if name in number}
-    pose, pose_names = _relabel(samples.pose, samples.pose_names, {k: row["pose"] for k, row in rows.items()})
+    pose, pose_names = _relabel(
+        samples.pose, samples.pose_names, {k: row["pose"] for k, row in rows.items()}, numeric=True
+    )
     identity, identity_names = _relabel(
         samples.identity, samples.identity_names, {k: row["identity"] for k, row in rows.items()}
     )
     known = dict(zip(samples.pose_names, samples.pose_yaw))
-    yaw = tuple(known[name] if name in known else _yaw(name) for name in pose_names)
+    yaw = tuple(known[name] if name in known else tables.number(name) for name in pose_names)
     mirror = tuple(
         (
             samples.pose_mirror[k]
@@ -66,29 +70,25 @@ def apply(samples: Samples, path: str) -> Samples:
 
 
 def _relabel(
-    codes: np.ndarray, names: tuple[str, ...], given: dict[int, str]
+    codes: np.ndarray, names: tuple[str, ...], given: dict[int, str], *, numeric: bool = False
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """(codes, names) with the given names; new ones come after those that are there, by number and then by
     name.
     """
+    there = {tables.same(name, numeric=numeric): name for name in names}
+    name_of, _ = tables.spellings(given.values(), numeric=numeric)
+    name_of = {cell: there.get(tables.same(cell, numeric=numeric), name) for cell, name in name_of.items()}
     new = sorted(
-        {name for name in given.values() if name} - set(names),
-        key=lambda name: (np.isnan(_yaw(name)), np.nan_to_num(_yaw(name)), name),
+        set(name_of.values()) - set(names),
+        key=lambda name: (np.isnan(tables.number(name)), np.nan_to_num(tables.number(name)), name),
     )
     names = names + tuple(new)
     number = {name: k for k, name in enumerate(names)}
     codes = codes.copy()
-    for k, name in given.items():
-        if name:
-            codes[k] = number[name]
+    for k, cell in given.items():
+        if cell in name_of:
+            codes[k] = number[name_of[cell]]
     return codes, names
-
-
-def _yaw(name: str) -> float:
-    try:
-        return float(name)
-    except ValueError:
-        return float("nan")
 
 
 def _rows(path: str) -> dict[str, dict]:
@@ -102,12 +102,15 @@ def _rows(path: str) -> dict[str, dict]:
                     f" {', '.join(columns) or 'nothing'}"
                 )
             rows = [
-                {key: value.strip() for key, value in row.items() if isinstance(value, str)} for row in reader
+                {key: tables.unquoted(value.strip()) for key, value in row.items() if isinstance(value, str)}
+                for row in reader
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"dataset.labels: '{path}' cannot be read as CSV: {error}") from None
     found: dict[str, dict] = {}
     for row in rows:
+        if not any(row.values()):
+            continue  # a spreadsheet's empty line
         if row["reference"] in found:
             raise UserError(f"dataset.labels: '{path}' names '{row['reference']}' twice")
         found[row["reference"]] = row

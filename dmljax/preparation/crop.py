@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dmljax import plugins
-from dmljax.data.images import decode
+from dmljax import plugins, tables
+from dmljax.data.images import decode, raw
 from dmljax.types import Samples, Skipped, UserError, nearest
 
 NO_FACE = "no face found"  # the kind of what is skipped here
@@ -69,7 +69,7 @@ def apply(
     for k, (face, (width, height)) in enumerate(zip(faces, sizes)):
         if not width:
             continue  # reading it will say why
-        if np.isnan(face).any():
+        if np.isnan(face).any() or _outside(face, width, height):
             lost.append(k)
             boxes[k] = 0, 0, width, height
         else:
@@ -81,7 +81,8 @@ def apply(
     skipped = []
     for k in lost:
         pose = pose_of(samples, k)
-        reason = f"{NO_FACE} by {rule} (pose {pose or 'unknown'})"
+        what = NO_FACE if np.isnan(faces[k]).any() else f"{NO_FACE} inside the image"
+        reason = f"{what} by {rule} (pose {pose or 'unknown'})"
         skipped.append(Skipped(samples.references[k], reason, NO_FACE, pose))
     return boxed.take(kept, tuple(skipped))
 
@@ -121,7 +122,7 @@ def find(
         if name in kept:
             continue
         try:
-            size = decode(samples.read(name))[0].size
+            size = decode(raw(samples, k))[0].size
             face = face_of(k)
         except UserError:
             raise  # of the set or the detector, not of this image
@@ -152,6 +153,12 @@ def pose_of(samples: Samples, k: int) -> str:
     return samples.pose_names[samples.pose[k]] if samples.pose[k] >= 0 else ""
 
 
+def _outside(face, width: int, height: int) -> bool:
+    """Whether the box shows nothing of the image, as one of another size of it does."""
+    left, top, right, bottom = face
+    return min(right, width) <= max(left, 0) or min(bottom, height) <= max(top, 0)
+
+
 def square(face, margin: float, width: int, height: int) -> tuple[int, int, int, int]:
     """A square around a face box with a margin, moved into the image, and no larger than it."""
     left, top, right, bottom = face
@@ -164,7 +171,7 @@ def square(face, margin: float, width: int, height: int) -> tuple[int, int, int,
 
 def _by_detector(samples: Samples, name: str, side: int):
     detect = plugins.load("detectors", name).build(side=side)
-    return lambda k: detect(np.asarray(decode(samples.read(samples.references[k]))[0]))
+    return lambda k: detect(np.asarray(decode(raw(samples, k))[0]))
 
 
 def _of_views(samples: Samples, table: str) -> np.ndarray:
@@ -174,13 +181,21 @@ def _of_views(samples: Samples, table: str) -> np.ndarray:
         raise UserError(
             f"'{table}' must have the columns pose, {', '.join(EDGES)}; its header has {', '.join(columns)}"
         )
-    boxes = {row["pose"]: _numbers(row, EDGES, table) for row in rows}
+    boxes = {row["pose"]: _corners(row, table) for row in rows}
+    if empty := [
+        pose for pose, (left, top, right, bottom) in boxes.items() if left == right or top == bottom
+    ]:
+        raise UserError(f"'{table}': the box of the pose {empty[0]} has no area")
+    same = {tables.same(pose, numeric=True): box for pose, box in boxes.items()}
+    boxes = {
+        name: same[key] for name in samples.pose_names if (key := tables.same(name, numeric=True)) in same
+    }
     lacking = [
         name for k, name in enumerate(samples.pose_names) if name not in boxes and (samples.pose == k).any()
     ]
     if lacking or (samples.pose < 0).any():
         what = lacking[0] if lacking else "of images whose pose is not known"
-        raise UserError(f"'{table}' has no box for the pose {what}; its poses are {', '.join(boxes)}")
+        raise UserError(f"'{table}' has no box for the pose {what}; its poses are {', '.join(same)}")
     order = [boxes.get(name, (0, 0, 1, 1)) for name in samples.pose_names]
     return np.array(order).round().astype(np.int32)[samples.pose]
 
@@ -239,7 +254,7 @@ def _faces(table: str) -> dict[str, tuple[float, ...]]:
 def _box(row: dict, path: str) -> tuple[float, ...] | None:
     """The box of one line of any of the three kinds of table; None for a line in which no face was found."""
     if set(EDGES) <= row.keys():
-        return _numbers(row, EDGES, path) if row["left"] else None
+        return _corners(row, path) if row["left"] else None
     if set(PYFEAT) <= row.keys():
         if not row[PYFEAT[0]] or row[PYFEAT[0]].lower() == "nan":
             return None
@@ -266,12 +281,19 @@ def _rows(path: str, field: str) -> list[dict]:
             f"{field} reads its boxes from crop.table, and '{path}' cannot be read: {error}"
         ) from None
     rows = [
-        {key.strip(): value.strip() for key, value in line.items() if isinstance(value, str)}
+        {key.strip(): tables.unquoted(value.strip()) for key, value in line.items() if isinstance(value, str)}
         for line in lines
+        if any(value for value in line.values() if isinstance(value, str))
     ]
     if not rows:
         raise UserError(f"{field}: crop.table '{path}' has no lines")
     return rows
+
+
+def _corners(row: dict, path: str) -> tuple[float, ...]:
+    """The edges of a line, whichever two opposite corners it names."""
+    left, top, right, bottom = _numbers(row, EDGES, path)
+    return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
 
 
 def _numbers(row: dict, columns, path: str) -> tuple[float, ...]:
@@ -280,6 +302,9 @@ def _numbers(row: dict, columns, path: str) -> tuple[float, ...]:
 
 def _number(text: str, path: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise UserError(f"'{path}': '{text}' is no number") from None
+        number = float("inf")
+    if np.isinf(number):
+        raise UserError(f"'{path}': '{text}' is no number")
+    return number

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax import tables
 from dmljax.preparation import crop
 from dmljax.types import LABELS, Samples, Skipped
 
@@ -34,7 +35,7 @@ def report(samples: Samples) -> str:
             f"The method's paper: {p.train_images} images{people[0]} train, {p.test_images}{people[1]} test."
         ]
     lines += [f"Licence: {samples.licence}. {samples.obtain}." if samples.licence else ""]
-    lines += [line for note in samples.notes for line in ("", f"{note}.")]
+    lines += [line for note in samples.notes for line in ("", f"{tables.markdown(note)}.")]
     lines += [
         "",
         "## Images by expression and pose",
@@ -77,7 +78,7 @@ def by_pose(counts: Counter) -> str:
 def write_skipped(skipped: Iterable[Skipped], path: Path) -> None:
     """CSV with the fields of `Skipped`, one line a file."""
     with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([Skipped._fields, *skipped])
+        csv.writer(file).writerows([Skipped._fields, *(map(tables.quoted, one) for one in skipped)])
 
 
 def read_skipped(path: Path) -> tuple[Skipped, ...]:
@@ -87,7 +88,7 @@ def read_skipped(path: Path) -> tuple[Skipped, ...]:
       OSError, TypeError: the file cannot be read, or is another one.
     """
     with open(path, newline="", encoding="utf-8") as file:
-        return tuple(Skipped(*row) for row in list(csv.reader(file))[1:])
+        return tuple(Skipped(*map(tables.unquoted, row)) for row in list(csv.reader(file))[1:])
 
 
 def _counted(title: str, what: str, counts: Counter) -> list[str]:
@@ -99,7 +100,7 @@ def _counted(title: str, what: str, counts: Counter) -> list[str]:
         "",
         f"| {what} | files |",
         "| --- | ---: |",
-        *(f"| {name} | {count} |" for name, count in counts.most_common()),
+        *(f"| {tables.markdown(name)} | {count} |" for name, count in counts.most_common()),
     ]
 
 
@@ -110,10 +111,10 @@ def _grid(samples: Samples) -> list[str]:
     # -1 is the last row or column
     np.add.at(counts, (samples.expression % len(rows), samples.pose % len(poses)), 1)
     return [
-        "| | " + " | ".join(poses) + " | all |",
+        "| | " + " | ".join(map(tables.markdown, poses)) + " | all |",
         "| --- |" + " ---: |" * (len(poses) + 1),
         *(
-            f"| {name} | " + " | ".join(map(str, row)) + f" | {row.sum()} |"
+            f"| {tables.markdown(name)} | " + " | ".join(map(str, row)) + f" | {row.sum()} |"
             for name, row in zip(rows, counts)
         ),
     ]
@@ -141,9 +142,9 @@ def write_counts(samples: Samples, path: Path) -> None:
         for (e, p, i), count in sorted(cells.items()):
             writer.writerow(
                 (
-                    name(samples.expression_names, e),
-                    name(samples.pose_names, p),
-                    name(samples.identity_names, i),
+                    tables.quoted(name(samples.expression_names, e)),
+                    tables.quoted(name(samples.pose_names, p)),
+                    tables.quoted(name(samples.identity_names, i)),
                     count,
                 )
             )

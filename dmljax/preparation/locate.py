@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dmljax import tables
 from dmljax.preparation import crop
 from dmljax.types import Samples, UserError
 
@@ -126,7 +127,9 @@ def write(path: str | Path, samples: Samples, boxes: Boxes, rule: str) -> Path:
             table.writerow(["path", *crop.EDGES, "found_by"])
             replaced = boxes.missed | boxes.doubtful
             for name, edges, other in zip(samples.references, boxes.edges, replaced):
-                table.writerow([name, *(f"{edge:.1f}" for edge in edges), "median" if other else rule])
+                table.writerow(
+                    [tables.quoted(name), *(f"{edge:.1f}" for edge in edges), "median" if other else rule]
+                )
     except OSError as error:
         raise UserError(f"the boxes cannot be written to '{path}': {error.strerror or error}") from None
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dmljax.data.images import decode, load
+from dmljax.data.images import decode, load, raw
 from dmljax.types import Samples, UserError
 
 _COLUMNS, _GAP, _INK, _PAPER = 8, 4, (30, 30, 30), (245, 245, 242)
@@ -77,7 +77,7 @@ def located(
     """
 
     def picture(k: int) -> np.ndarray:
-        image = decode(samples.read(samples.references[k]))[0]
+        image = decode(raw(samples, k))[0]
         scale = side / max(image.size)
         image = image.resize([max(1, round(edge * scale)) for edge in image.size])
         ImageDraw.Draw(image).rectangle(

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 from dmljax.report import parts, tables
+from dmljax.tables import quoted, unquoted
 from dmljax.types import LABELS, UserError
 
 FOLDER = "audit"  # in a run folder
@@ -46,7 +47,7 @@ def write(folder: Path, runs: dict, *, maps: bool = True) -> list[dict]:
     with open(folder / FILE, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: quoted(str(cell)) for key, cell in row.items()} for row in rows)
     data = ", ".join(f"{name}: {features.dataset}, step {features.step}" for name, features in runs.items())
     blocks = [
         "# What the features tell",
@@ -71,7 +72,7 @@ def read(folder: Path) -> list[dict]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = [
-                {key: value if key in _WORDS else float(value) for key, value in row.items()}
+                {key: unquoted(value) if key in _WORDS else float(value) for key, value in row.items()}
                 for row in csv.DictReader(file)
             ]
         table(rows)  # lacks no column

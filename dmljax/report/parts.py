@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dmljax.report import page, tables
+from dmljax.tables import quoted
 
 
 class Heading(NamedTuple):
@@ -107,4 +108,5 @@ def write_csv(parts: list[Part], path: Path) -> None:
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             for k, lines in enumerate(found):
-                writer.writerows(([[]] if k else []) + lines)
+                cells = [[quoted(str(cell)) for cell in line] for line in lines]
+                writer.writerows(([[]] if k else []) + cells)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax.tables import markdown as plain
+from dmljax.tables import quoted
+
 
 def percent(share: float | None) -> str:
     """'83.5', or '-' where there is nothing to count."""
@@ -59,7 +62,7 @@ def classes(score: dict) -> list[list[str]]:
 
 def markdown(rows: list[list[str]]) -> str:
     """A Markdown table; the first row is the header."""
-    clean = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    clean = [[plain(str(cell)) for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in clean]
     rule = "|" + "|".join(["---"] + ["---:"] * (len(rows[0]) - 1)) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
@@ -74,8 +77,8 @@ def write(folder: Path, score: dict) -> str:
     title = f"# {score['dataset']}, {score['run']}: {score['people']} people, never seen in training"
     text = [title if score["people"] else f"# {score['dataset']}, {score['run']}"]
     for name, rows in tables.items():
-        with open(folder / f"{name}.csv", "w", newline="") as file:
-            csv.writer(file).writerows(rows)
+        with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([quoted(str(cell)) for cell in row] for row in rows)
         text.append(f"## {name.replace('_', ' ').capitalize()}\n\n{markdown(rows)}")
-    (folder / "tables.md").write_text("\n\n".join(text) + "\n")
+    (folder / "tables.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
     return "\n\n".join(text)

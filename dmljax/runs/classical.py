@@ -50,7 +50,7 @@ def fit(
     config = config.copy_and_resolve_references()
     config.data.memory = "host"
     data = sets.open_set(config, progress=progress)
-    say(sets.describe(data))
+    say(sets.describe(data, config))
     samples, split = data.samples, data.split
     train = np.concatenate([split.train, split.validation])
     gram = _gram(_features(data.feed, np.concatenate([train, split.test]), describe, progress))

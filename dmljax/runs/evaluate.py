@@ -14,6 +14,7 @@ import numpy as np
 from dmljax.metrics.scores import pool, predictions, summarise
 from dmljax.runs import sets
 from dmljax.runs.trained import Opened, folders, open_runs, spaces
+from dmljax.tables import quoted
 from dmljax.types import INDEX, Samples, UserError
 
 FOLDER = "evaluation"
@@ -160,9 +161,9 @@ def _write_features(path: Path, outputs: dict[str, np.ndarray], samples: Samples
 def write(folder: Path, score: dict, rows: list[dict]) -> Evaluation:
     """Writes metrics.json and predictions.csv."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(score, indent=1) + "\n")
-    with open(folder / "predictions.csv", "w", newline="") as file:
+    (folder / "metrics.json").write_text(json.dumps(score, indent=1) + "\n", encoding="utf-8")
+    with open(folder / "predictions.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: quoted(str(cell)) for key, cell in row.items()} for row in rows)
     return Evaluation(folder, score, rows)

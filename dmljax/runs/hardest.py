@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from dmljax.data.images import load
+from dmljax.tables import unquoted
 from dmljax.types import Samples, UserError
 
 FILE = "hardest.json"
@@ -32,7 +33,8 @@ def collect(evaluation: Path, samples: Samples, *, count: int = 12, pairs: int =
     """
     try:
         with open(evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["expression"]]
+            lines = ({key: unquoted(cell) for key, cell in row.items()} for row in csv.DictReader(file))
+            rows = [row for row in lines if row["expression"]]
     except (OSError, KeyError) as error:
         raise UserError(f"'{evaluation}' has no predictions ({error}); evaluate the run first") from None
     number = {reference: k for k, reference in enumerate(samples.references)}

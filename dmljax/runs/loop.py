@@ -109,7 +109,7 @@ def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None])
     main = jax.process_index() == 0
     resume.check_same(run, config)
     data = sets.open_set(config, progress=progress and main)
-    say(sets.describe(data, flip=config.augment.flip))
+    say(sets.describe(data, config))
     tuples, report = _epoch(config, data, 0)
     say(f"first epoch: {report}")
     per_step = config.data.tuples_per_step * config.data.accumulate

@@ -14,6 +14,7 @@ import jax
 from dmljax import config as configuration
 from dmljax.preparation import inventory
 from dmljax.runs.sets import Set
+from dmljax.tables import quoted
 from dmljax.types import UserError
 
 CLASSES = "classes.json"
@@ -85,5 +86,5 @@ def write_record(run: Path, config, data: Set) -> None:
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
     inventory.write_skipped(samples.skipped, run / "skipped.csv")
     with open(run / "near_duplicates.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("train", "apart"), *pairs])
+        csv.writer(file).writerows([("train", "apart"), *(map(quoted, pair) for pair in pairs)])
     dump("config.json", configuration.trimmed(config))

@@ -61,10 +61,16 @@ def open_set(config, *, progress: bool = True) -> Set:
       UserError: a field out of its range, or a set that cannot be read or split so.
     """
     feed = open_feed(config, progress=progress)
-    chosen = config.split.to_dict() | ({"kind": "given"} if config.dataset.test else {})
+    chosen = config.split.to_dict() | {"kind": _kind(config)}
     split = splits.make(feed.samples, seed=config.seed, **chosen)
     apart = np.concatenate([split.validation, split.test])
-    return Set(feed, split, duplicates.across(feed.samples, split.train, apart, images.load))
+    pairs = duplicates.across(feed.samples, split.train, apart, images.load, progress=progress)
+    return Set(feed, split, pairs)
+
+
+def _kind(config) -> str:
+    """How the set is split: a set to test on is the official test side."""
+    return "given" if config.dataset.test else config.split.kind
 
 
 def folds(config, run: Path) -> list[tuple[Any, Path]]:
@@ -103,12 +109,8 @@ def without_mirror(samples: Samples) -> str:
     return f"{samples.name} has no mirror image of the pose {names}; name poses by their yaw in degrees"
 
 
-def describe(data: Set, *, flip: float = 0.0) -> str:
-    """What is there, beside what the set's authors state, and what is to be told about it; a line each.
-
-    Args:
-      flip: the probability with which training flips five-tuples.
-    """
+def describe(data: Set, config) -> str:
+    """What is there, beside what the set's authors state, and what is to be told about it; a line each."""
     samples, split = data.samples, data.split
     people = [len(np.unique(samples.identity[part][samples.identity[part] >= 0])) for part in split]
     sides = ", ".join(
@@ -126,7 +128,12 @@ def describe(data: Set, *, flip: float = 0.0) -> str:
         ),
         *samples.notes,
     ]
-    if flip and (lacking := unmirrored(samples)):
+    if samples.partition is not None and not splits.uses_partition(samples, _kind(config)):
+        lines.append(
+            f"split.kind={config.split.kind}: the official split of {samples.name} (a manifest's column"
+            " split) is not used; set split.kind=given to use it"
+        )
+    if (flip := config.augment.flip) and (lacking := unmirrored(samples)):
         all_lack = len(lacking) == len(samples.pose_names)
         which = "nothing is flipped" if all_lack else "five-tuples with these poses are not flipped"
         lines.append(f"augment.flip={flip:g}: {which}; {without_mirror(samples)}")
@@ -134,8 +141,9 @@ def describe(data: Set, *, flip: float = 0.0) -> str:
         lines.append("near-duplicates across the split were not looked for: too many pairs of images")
     elif data.duplicates:
         one, other = (samples.references[k] for k in data.duplicates[0])
+        least = "at least " if len(data.duplicates) >= duplicates.MOST_PAIRS else ""
         lines.append(
-            f"near-duplicates across the split: {len(data.duplicates)} pairs (near_duplicates.csv), e.g."
-            f" '{one}' and '{other}'"
+            f"near-duplicates across the split: {least}{len(data.duplicates)} pairs (near_duplicates.csv),"
+            f" e.g. '{one}' and '{other}'"
         )
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from PIL import Image
 from dmljax.data import duplicates
 from dmljax.data.images import load, read_all
 from dmljax.datasets import synthetic
+from dmljax.types import Unreadable
 
 
 def test_a_recompressed_copy_is_found_and_nothing_else():
@@ -43,5 +44,55 @@ def test_the_hash_against_loops(rng):
 
 
 def test_too_many_pairs_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(duplicates, "MOST_PAIRS", 10)
-    assert duplicates.across(synthetic.samples(identities=1), np.arange(5), np.arange(5), load) is None
+    monkeypatch.setattr(duplicates, "MOST_COMPARED", 10)
+    samples = synthetic.samples(identities=1).replace(hashes=np.zeros(35, np.uint64))
+    assert duplicates.across(samples, np.arange(5), np.arange(5), load) is None
+
+
+def test_alike_hashes_against_loops(rng):
+    """Random hashes, and such as differ in 0 to 8 bits of another one, wherever the bits are."""
+    bits = rng.integers(0, 2, (300, 64))
+    bits[:, 0] = 0
+    for k in range(1, 300):
+        if k % 3:
+            bits[k] = bits[rng.integers(k)]
+            bits[k, 1 + rng.choice(63, k % 9, replace=False)] ^= 1
+    hashes = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
+    one, other = hashes[:140], hashes[140:]
+    expected = [
+        a * 160 + b
+        for a in range(140)
+        for b in range(160)
+        if sum(bits[a] != bits[140 + b]) <= duplicates.BITS_APART
+    ]
+    found = duplicates._alike_hashes(one, other, list(duplicates._groups(one, other)))
+    assert len(expected) > 50 and found.tolist() == expected
+
+
+def test_many_alike_images_are_each_read_once():
+    """432 copies: 46,656 pairs, 432 readings."""
+    samples = synthetic.samples(identities=13, size=16).take(np.arange(432))
+    samples = samples.replace(hashes=np.full(432, 7, np.uint64))
+    read, picture = [], np.full((64, 64, 3), 90, np.uint8)
+    gone = lambda k: k == 431  # it was there when the set was read
+
+    def reading(samples, k, side):
+        read.append(k)
+        if gone(k):
+            raise Unreadable("cannot be read", "cannot be read")
+        return picture
+
+    found = duplicates.across(samples, np.arange(216), np.arange(216, 432), reading)
+    assert sorted(read) == list(range(432))
+    assert found == [(a, b) for a in range(216) for b in range(216, 431)]
+
+
+def test_a_hundred_thousand_hashes_are_compared_in_seconds(rng):
+    """As good as random, as those of faces nearly are; a whole table would have 2.5 x 10^9 cells."""
+    hashes = rng.integers(0, 2**63, 100_000, dtype=np.uint64)
+    hashes[99_999] = hashes[5] ^ np.uint64(0b10101)
+    groups = list(duplicates._groups(hashes[:50_000], hashes[50_000:]))
+    assert sum(len(a) * len(b) for a, b in groups) < 2e7
+    assert duplicates._alike_hashes(hashes[:50_000], hashes[50_000:], groups).tolist() == [
+        5 * 50_000 + 49_999
+    ]

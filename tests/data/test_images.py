@@ -53,6 +53,21 @@ def test_unreadable_images_are_skipped_counted_and_named(samples):
     assert "too small for the box" in reasons[base.references[3]] and "black" in reasons[base.references[4]]
 
 
+def test_files_that_went_away_after_the_scan_are_skipped_and_listed(samples):
+    """Gone, turned into a folder, no longer allowed: each is one image less."""
+    base, _ = samples
+    errors = dict(zip(base.references[1:4], (FileNotFoundError, IsADirectoryError, PermissionError)))
+
+    def read(name):
+        if name in errors:
+            raise errors[name](1, "went away")
+        return base.read(base.references[0])
+
+    kept, pixels = read_all(dataclasses.replace(base, read=read), 16, progress=False)
+    assert len(pixels) == 3 and [s.reference for s in kept.skipped] == list(errors)
+    assert {(s.reason, s.kind) for s in kept.skipped} == {("cannot be read (went away)", "cannot be read")}
+
+
 def test_nothing_readable_is_an_error(samples):
     base, _ = samples
     with pytest.raises(UserError, match="none of the 2 images can be read"):

@@ -1,3 +1,6 @@
+import os
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -57,3 +60,145 @@ def test_an_unknown_label_names_line_and_what_is_allowed(tmp_path):
     write(tmp_path, "path,expression\na.ppm,joy\nb.ppm,glee\n")
     with pytest.raises(UserError, match="line 3: unknown expression 'glee'; the allowed ones are joy, anger"):
         folder.samples(str(tmp_path), expressions="joy,anger")
+
+
+def names(codes, classes):
+    return [classes[k] if k >= 0 else None for k in codes]
+
+
+def test_words_for_no_value_are_missing_labels_and_told(tmp_path):
+    """As pandas and Excel write them: no class, and above all no person of that name."""
+    words = ("nan", "None", "N/A", "", "NaN", "#N/A", "<NA>")
+    images = [f"{k}.ppm" for k in range(len(words) + 1)]
+    lines = [f"{name},{word},{word},{word}" for name, word in zip(images, words)]
+    text = "path,expression,pose,identity\n" + "\n".join([*lines, f"{images[-1]},joy,0,ann"]) + "\n"
+    samples = write(tmp_path, text, images)
+    for codes, classes in (
+        (samples.expression, samples.expression_names),
+        (samples.pose, samples.pose_names),
+        (samples.identity, samples.identity_names),
+    ):
+        assert codes.tolist() == [-1] * len(words) + [0] and len(classes) == 1
+    assert "folder: taken as no identity: 1 x 'nan', 1 x 'None', 1 x 'N/A'" in " ".join(samples.notes)
+
+
+def test_spellings_of_one_pose_and_of_one_name(tmp_path):
+    images = [f"{k}.ppm" for k in range(6)]
+    composed, decomposed = (unicodedata.normalize(form, "zoë") for form in ("NFC", "NFD"))
+    poses, faces = ("-45", "-45.0", " -45", "45", "+45", "0"), ("joy", "Joy", "joy", "JOY", "fear", "fear")
+    people = (composed, decomposed, composed, "bob", "Bob", "bob")
+    lines = [",".join(row) for row in zip(images, faces, poses, people)]
+    samples = write(tmp_path, "path,expression,pose,identity\n" + "\n".join(lines) + "\n", images)
+    assert samples.pose_names == ("-45", "0", "45") and samples.pose.tolist() == [0, 0, 0, 2, 2, 1]
+    assert samples.pose_mirror == (2, 1, 0) and samples.pose_yaw == (-45, 0, 45)
+    assert samples.expression_names == ("fear", "joy") and samples.expression.tolist() == [1, 1, 1, 1, 0, 0]
+    assert samples.identity_names == ("bob", composed) and samples.identity.tolist() == [1, 1, 1, 0, 0, 0]
+    told = " ".join(samples.notes)
+    assert (
+        "taken as one expression: 'JOY', 'Joy', 'joy'" in told and "taken as one pose: '-45', '-45.0'" in told
+    )
+    assert "taken as one identity: 'Bob', 'bob'" in told
+    allowed = folder.samples(str(tmp_path), expressions="Joy,fear", poses="0.0,45,-45")
+    assert allowed.expression_names == ("Joy", "fear") and allowed.expression.tolist() == [0, 0, 0, 0, 1, 1]
+    assert allowed.pose.tolist() == [2, 2, 2, 1, 1, 0]
+
+
+def test_one_spelling_stays_as_it_is(tmp_path):
+    samples = write(tmp_path, "path,expression,pose,identity\na.ppm,Joy,-45.0,Ann\nb.ppm,Joy,45.0,01\n")
+    assert samples.pose_names == ("-45.0", "45.0") and samples.expression_names == ("Joy",)
+    assert samples.identity_names == ("01", "Ann")
+    assert samples.notes == ("folder: no line names 1 other images there (e.g. 'c.ppm')",)
+
+
+def test_words_have_the_mirror_images_that_the_field_names(tmp_path):
+    text = "path,expression,pose\na.ppm,joy,left\nb.ppm,joy,Frontal\nc.ppm,joy,right\n"
+    assert write(tmp_path, text).pose_mirror == (-1, -1, -1)
+    samples = folder.samples(str(tmp_path), mirrors="right:left, frontal")
+    assert samples.pose_names == ("Frontal", "left", "right") and samples.pose_mirror == (0, 2, 1)
+    for wrong, told in (("left:up", "'up', which is no pose"), ("left:right,left", "'right' in two pairs")):
+        with pytest.raises(UserError, match=told):
+            folder.samples(str(tmp_path), mirrors=wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,expression,pose\na.ppm,joy,0\n,,\n,,\n\n",  # Excel's empty rows
+        "path;expression;pose\na.ppm;joy;0\n",  # Excel's list separator of other countries
+        "Path, Expression,POSE,,\na.ppm,joy,0,,\n",
+        "path,expression,pose\na.ppm,joy\n",  # a row that is cut short
+    ],
+)
+def test_what_spreadsheets_write(tmp_path, text):
+    samples = write(tmp_path, text)
+    assert samples.references == ("a.ppm",) and samples.expression_names == ("joy",)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("path,expression\na,b.ppm,joy\n", "line 2 has 3 cells, and the header has 2"),
+        ("path,pose,expression,pose\na.ppm,0,joy,1\n", "has the column pose twice"),
+        ("path,expression\n/etc/a.ppm,joy\n", "outside the manifest's folder"),
+        ("path,expression\nx/../../a.ppm,joy\n", "outside the manifest's folder"),
+        ("path,expression\n..\\\\a.ppm,joy\n", "outside the manifest's folder"),
+        ("path,expression\nx\0.ppm,joy\n", "none of the 1 lines .* cannot be printed"),
+    ],
+)
+def test_more_bad_manifests(tmp_path, text, word):
+    with pytest.raises(UserError, match=word):
+        write(tmp_path, text.replace("\\\\", "\\"))
+
+
+def test_what_is_no_file_is_listed_with_what_it_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe.ppm")
+    (tmp_path / "dir.ppm").mkdir()
+    (tmp_path / "dangling.ppm").symlink_to("nowhere")
+    (tmp_path / "loop.ppm").symlink_to("loop.ppm")
+    listed = (
+        "pipe.ppm",
+        "dir.ppm",
+        "dangling.ppm",
+        "loop.ppm",
+        "A.PPM",
+        "x\0.ppm",
+        "sub/a.ppm",
+        "a.ppm/b.ppm",
+    )
+    samples = write(tmp_path, "path,expression\na.ppm,joy\n" + "".join(f"{name},joy\n" for name in listed))
+    told = {skipped.reference: skipped.reason for skipped in samples.skipped}
+    assert told.pop("loop.ppm").startswith("a link")
+    assert told == {
+        "pipe.ppm": "is a pipe, socket or device",
+        "dir.ppm": "is a folder",
+        "dangling.ppm": "a link to nothing",
+        "A.PPM": "no such file (there is 'a.ppm')",
+        "x\\x00.ppm": "its path has characters that cannot be printed",
+        "sub/a.ppm": "no such file",
+        "a.ppm/b.ppm": "no such file",
+    }
+
+
+def test_names_in_another_unicode_form_or_with_backslashes_are_found(tmp_path):
+    (tmp_path / "faces").mkdir()
+    composed, decomposed = (unicodedata.normalize(form, "faces/zoë.ppm") for form in ("NFC", "NFD"))
+    text = f"path,expression\n{composed},joy\nfaces\\b.ppm,joy\n"
+    samples = write(tmp_path, text, (decomposed, "faces/b.ppm"))
+    assert [samples.read(name)[:2] for name in samples.references] == [b"P6", b"P6"]
+    with pytest.raises(UserError, match="stands already in line 2"):
+        write(tmp_path, f"path,expression\n{composed},joy\n{decomposed},joy\n", (decomposed,))
+
+
+def test_links_are_followed_and_kept_inside_by_a_field(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "set").mkdir()
+    for name in ("a.ppm", "b.ppm"):
+        (tmp_path / "store" / name).write_bytes(b"P6\n1 1\n255\nabc")
+    (tmp_path / "set" / "a.ppm").symlink_to(tmp_path / "store" / "a.ppm")
+    (tmp_path / "set" / "linked").symlink_to(tmp_path / "store")
+    samples = write(tmp_path / "set", "path,expression\na.ppm,joy\nlinked/b.ppm,joy\nc.ppm,joy\n", ("c.ppm",))
+    assert len(samples) == 3 and samples.read("linked/b.ppm")[:2] == b"P6"
+    inside = folder.samples(str(tmp_path / "set"), links="inside")
+    assert inside.references == ("c.ppm",) and all("leads outside" in s.reason for s in inside.skipped)
+    with pytest.raises(UserError, match="links must be one of follow, inside"):
+        folder.samples(str(tmp_path / "set"), links="none")

@@ -52,6 +52,31 @@ def test_whole_images_and_boxes_a_view(samples, tmp_path):
     )
 
 
+def test_boxes_with_swapped_corners_and_boxes_that_show_nothing(samples, tmp_path):
+    """The same rectangle whichever corners are named; no area, or all of it outside, is no face."""
+    few = samples.take(np.arange(5))
+    rows = [(24, 26, 4, 6), (4, 26, 24, 6), (4, 6, 4, 6), (40, 0, 60, 20), (-9, -9, 21, 21)]
+    boxes = table(
+        tmp_path / "b.csv",
+        "path,left,top,right,bottom",
+        *((name, *row) for name, row in zip(few.references, rows)),
+    )
+    boxed = crop.apply(few, rule="boxes", table=boxes, margin=0, progress=False)
+    assert boxed.boxes.tolist() == [[4, 6, 24, 26], [4, 6, 24, 26], [0, 0, 30, 30]]
+    reasons = [skipped.reason for skipped in boxed.skipped if skipped.kind == crop.NO_FACE]
+    assert len(reasons) == 2 and all("inside the image" in reason for reason in reasons)
+    swapped = few.replace(boxes=np.tile([24, 26, 4, 6], (5, 1)))
+    np.testing.assert_array_equal(load(swapped, 0, 20), load(boxed, 0, 20))
+    views = table(
+        tmp_path / "v.csv", "pose,left,top,right,bottom", (-45, 9, 9, 1, 1), (0, 0, 0, 9, 0), (45, 0, 0, 9, 9)
+    )
+    with pytest.raises(UserError, match="the box of the pose 0 has no area"):
+        crop.apply(samples, rule="views", table=views)
+    infinite = table(tmp_path / "i.csv", "path,left,top,right,bottom", (few.references[0], 0, 0, "inf", 9))
+    with pytest.raises(UserError, match="'inf' is no number"):
+        crop.apply(few, rule="boxes", table=infinite, progress=False)
+
+
 def test_an_image_takes_no_box_of_another_of_its_name(samples, tmp_path):
     """By the whole name alone, or by a last part that no other image and no other line has."""
     few = samples.take(np.arange(4)).replace(references=("x/a.ppm", "y/a.ppm", "a.ppm", "z/b.ppm"))

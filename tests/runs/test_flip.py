@@ -66,9 +66,26 @@ def test_a_pose_without_partner_is_told_and_complete_poses_are_not(tmp_path):
     feed = Feed()
     feed.samples = samples
     data = sets.Set(feed, sets.splits.Split(np.arange(48), np.arange(0), np.arange(48, 96)), [])
-    told = sets.describe(data, flip=0.5)
+    config = dmljax.get_config("quick", {"augment.flip": 0.5})
+    told = sets.describe(data, config)
     assert "five-tuples with these poses are not flipped" in told and "the pose '-45', '30';" in told
-    assert "flip" not in sets.describe(data)
+    assert "flip" not in sets.describe(data, dmljax.get_config("quick", {"augment.flip": 0.0}))
     cmu_faces.write_fixture(str(tmp_path / "cmu"))
     feed.samples = cmu_faces.samples(str(tmp_path / "cmu"))
-    assert "flip" not in sets.describe(data, flip=0.5)
+    assert "flip" not in sets.describe(data, config)
+
+
+def test_an_official_split_is_used_or_its_being_ignored_is_told(tmp_path):
+    write(tmp_path, (-45, 0, 45))
+    manifest = tmp_path / "manifest.csv"
+    head, *lines = manifest.read_text().split()
+    sides = [f"{line},{'test' if line.endswith(('p0', 'p1')) else 'train'}" for line in lines]
+    manifest.write_text("\n".join([f"{head},split", *sides]) + "\n")
+    few = {"dataset.name": "folder", "dataset.root": str(tmp_path), "data.image_size": 24}
+    config = dmljax.get_config("quick", few)
+    told = sets.describe(sets.open_set(config, progress=False), config)
+    assert "split.kind=folds: the official split of folder (a manifest's column split) is not used" in told
+    config = dmljax.get_config("quick", few | {"split.kind": "given", "split.validation": 0.0})
+    data = sets.open_set(config, progress=False)
+    assert "official" not in sets.describe(data, config)
+    assert len(data.split.train) == 90 and set(data.samples.identity[data.split.test]) == {0, 1}

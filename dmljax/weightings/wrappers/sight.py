@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from dmljax.weightings.interface import Signals, Weighting
+from dmljax.weightings.interface import Signals, Weighting, check_strategy
 from dmljax.weightings.wrappers.lifting import TINY, State, lift, nothing, require, scaled
 
 NORMALISE = ("unit", "loss", "max")
@@ -30,6 +30,7 @@ def log_losses(base: Weighting) -> Weighting:
       >>> [round(float(w), 3) for w in weights]
       [0.5, 0.25]
     """
+    check_strategy(base)
     require(
         "log_losses", "jacobian" not in base.needs, "strategies that use inner products at most", "a Jacobian"
     )
@@ -67,6 +68,7 @@ def normalise(base: Weighting, how: str = "unit") -> Weighting:
       [0.25, 0.5]
     """
     require("normalise", how in NORMALISE, f"one of {', '.join(NORMALISE)}", how)
+    check_strategy(base)
     gram_alone = "gram" in base.needs and "jacobian" not in base.needs
     require("normalise", gram_alone, "strategies that use a Gram matrix and no Jacobian", sorted(base.needs))
 

@@ -34,6 +34,7 @@ def every(base: Weighting, steps: int) -> Weighting:
       [0.5, 0.2]
     """
     require("every", steps >= 1, "a number of steps of at least 1", steps)
+    check_strategy(base)
     plain = base.post is None and base.transform is None
     require("every", plain, "strategies that do not learn from their own update", sorted(base.needs))
 
