@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from dmljax.weightings.interface import Weighting
+from dmljax.weightings.interface import Weighting, check_strategy
 from dmljax.weightings.wrappers.lifting import State, lift, require
 
 
