@@ -8,7 +8,6 @@ from pathlib import Path
 from dmljax.report import parts, tables
 from dmljax.types import LABELS, UserError
 
-FOLDER = "audit"  # in a run folder
 FILE = "audit.csv"
 HEADER = (
     "run",

@@ -74,8 +74,8 @@ def write(folder: Path, score: dict) -> str:
     title = f"# {score['dataset']}, {score['run']}: {score['people']} people, never seen in training"
     text = [title if score["people"] else f"# {score['dataset']}, {score['run']}"]
     for name, rows in tables.items():
-        with open(folder / f"{name}.csv", "w", newline="") as file:
+        with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(rows)
         text.append(f"## {name.replace('_', ' ').capitalize()}\n\n{markdown(rows)}")
-    (folder / "tables.md").write_text("\n\n".join(text) + "\n")
+    (folder / "tables.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
     return "\n\n".join(text)
