@@ -55,7 +55,8 @@ def spellings(cells: Iterable[str], *, numeric: bool = False) -> tuple[dict[str,
     for cell, count in Counter(cells).items():
         if not is_missing(cell):
             groups.setdefault(same(cell, numeric=numeric), Counter())[cell] = count
-    names, several = {}, []
+    names: dict[str, str] = {}
+    several: list[list[str]] = []
     for key, counts in groups.items():
         name = min(counts, key=lambda cell: (-counts[cell], cell))
         if len(counts) > 1:

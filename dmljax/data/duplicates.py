@@ -74,7 +74,7 @@ def _groups(one: np.ndarray, other: np.ndarray) -> Iterator[tuple[np.ndarray, np
         columns = range(part, 63, _PARTS)
         values = [side[:, columns] @ (1 << np.arange(len(columns))) for side in bits]
         order = [np.argsort(side, kind="stable") for side in values]
-        both = np.intersect1d(*values)
+        both = np.intersect1d(values[0], values[1])
         starts, ends = (
             [np.searchsorted(side[by], edge) for side, by in zip(values, order)] for edge in (both, both + 1)
         )

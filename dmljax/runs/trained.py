@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dmljax import config as configuration
+from dmljax import run_folder
 from dmljax.data.labels import unmirrored
 from dmljax.runs import assemble, sets
 from dmljax.runs.predict import Predictor
-from dmljax.training import state as states
-from dmljax.training.checkpoint import Checkpoints
+from dmljax.training.checkpoint import Checkpoints, Saved
 from dmljax.training.devices import set_up_compiler
 from dmljax.types import Samples, UserError
 
@@ -62,12 +59,6 @@ class Opened:
         return self.predict(self.variables, self.test)
 
 
-def folders(run: Path) -> list[Path]:
-    """The run folders that a folder stands for: itself, or its folds in order."""
-    folds = sorted(run.glob("fold_*"), key=lambda path: (len(path.name), path.name))
-    return folds or [run]
-
-
 def open_runs(
     runs: Iterable[Path],
     *,
@@ -83,7 +74,7 @@ def open_runs(
     """
     shared: tuple[dict, Any] = ({}, None)
     for run in runs:
-        images = sets.images_of(_configuration(run, root))
+        images = sets.images_of(read_configuration(run, root))
         opened = open_run(
             run,
             checkpoint=checkpoint,
@@ -119,26 +110,40 @@ def open_run(
       UserError: it is none, or its set has changed since.
     """
     set_up_compiler()
-    config = _configuration(run, root)
+    config = read_configuration(run, root)
     feed = sets.open_feed(config, progress=progress) if feed is None else feed
     samples = feed.samples
     test = _test_side(run, samples)
     net = assemble.network(config, samples)
-    checkpoints = Checkpoints(run)
-    saved = checkpoints.position(checkpoint)
-    if saved["set"] != sets.fingerprint(samples):
+    saved = read_checkpoint(run, checkpoint, config)
+    if saved.position["set"] != sets.fingerprint(samples):
         raise UserError(
             f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since"
         )
-    state = checkpoints.restore(checkpoint, _template(config, samples, net))
-    checkpoints.close()
-    step = saved["position"]["step"]
     flip = flip and not unmirrored(samples)
     predict = Predictor(net, feed, flip=flip)
-    return Opened(run, config, feed, net, state.ema, predict, test, checkpoint, step, flip)
+    return Opened(run, config, feed, net, saved.averages, predict, test, checkpoint, saved.step, flip)
 
 
-def _configuration(run: Path, root: str):
+def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
+    """The newest checkpoint of a run whose configuration is `config`.
+
+    Raises:
+      UserError: there is none, it is damaged, or config.json is not that of the run any more.
+    """
+    saved = Checkpoints(run).newest(checkpoint)
+    there = configuration.trimmed(configuration.with_defaults(saved.position["config"]))
+    different = configuration.differences(there, configuration.trimmed(config))
+    if different:
+        raise UserError(
+            f"'{run / run_folder.CONFIG}' is not that of the run's checkpoint of step {saved.step}:"
+            f" {'; '.join(different)}"
+        )
+    return saved
+
+
+def read_configuration(run: Path, root: str = ""):
+    """A run's configuration; `root`: where the dataset lies now, if it was moved."""
     config = configuration.read(run)
     if root:
         with config.unlocked():
@@ -156,27 +161,12 @@ def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
     return {FUSED: found["fused"], EMBEDDING: embedding}
 
 
-def _template(config, samples: Samples, net):
-    """The shapes of a run's state, without computing anything."""
-    times = assemble.schedule(config, 1)
-    program = assemble.program(config, samples, net, times)
-    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3))
-
-    def create(key):
-        variables = partial(net.init, train=False)(key, image)
-        return states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
-
-    return jax.eval_shape(create, jax.random.key(0))
-
-
 def _test_side(run: Path, samples: Samples) -> np.ndarray:
     """The samples that the run's own split put aside, so that evaluation never sees a training image."""
     try:
-        names = json.loads((run / "split.json").read_text())["test"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"'{run / 'split.json'}' cannot be read ({error}); it says which samples test"
-        ) from None
+        names = run_folder.read(run / run_folder.SPLIT)["test"]
+    except (UserError, KeyError) as error:
+        raise UserError(f"{error}; '{run_folder.SPLIT}' says which samples test") from None
     number = {reference: k for k, reference in enumerate(samples.references)}
     lost = [name for name in names if name not in number]
     if lost:
