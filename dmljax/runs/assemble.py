@@ -127,17 +127,26 @@ class Schedule(NamedTuple):
     warmup: int
 
 
-def schedule(config, epoch: int) -> Schedule:
-    """All durations of the configuration, for epochs of `epoch` steps."""
+def schedule(config, epoch: int, *, began: str = "") -> Schedule:
+    """All durations of the configuration.
+
+    Args:
+      epoch: steps in an epoch.
+      began: the duration that the run began with, where it is another now; what decides on results, rates and
+        phases, is a part of it, so that a longer run goes on as the shorter one did.
+
+    Raises:
+      UserError: a field is no duration.
+    """
     whole = durations.steps(config.train.duration, field="train.duration", epoch=epoch)
     if whole < 1:
         raise UserError(f"train.duration is shorter than one step: '{config.train.duration}'")
+    first = durations.steps(began, field="train.duration", epoch=epoch) if began else whole
 
     def part(section: str, field: str, least: int = 0) -> int:
-        return max(
-            least,
-            durations.steps(config[section][field], field=f"{section}.{field}", epoch=epoch, whole=whole),
-        )
+        of = whole if section == "train" else first
+        found = durations.steps(config[section][field], field=f"{section}.{field}", epoch=epoch, whole=of)
+        return max(least, found)
 
     return Schedule(
         epoch,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import signal
 from collections.abc import Callable
@@ -13,53 +12,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import multihost_utils
 
 from dmljax import config as configuration
 from dmljax.data import order
 from dmljax.metrics.scores import validation_scores
-from dmljax.runs import assemble, record, resume, sets
+from dmljax.runs import assemble, lock, record, resume, sets
 from dmljax.runs.predict import Predictor
+from dmljax.runs.stop import Stop
+from dmljax.training import digests
 from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.training.devices import replicate, set_up_compiler, unreplicate
 from dmljax.training.log import Log
 from dmljax.training.step import SEED, TABLE, conflict_step, train_step
 from dmljax.types import AXIS
-
-
-class _Stop:
-    """Turns SIGTERM, SIGINT and SIGUSR2 (how clusters announce the end of a job) into a wish to stop, and
-    several processes' wishes into one decision at the same step.
-    """
-
-    def __init__(self):
-        self._wish = 0
-        self.signal = 0  # the decision: 0, or the signal's number
-
-    def decide(self, *, logged: bool) -> bool:
-        """Whether to stop after the present step. Processes ask each other at logged steps only."""
-        if jax.process_count() == 1:
-            self.signal = self._wish
-        elif logged:
-            self.signal = int(np.max(multihost_utils.process_allgather(np.int32(self._wish))))
-        return bool(self.signal)
-
-    @contextlib.contextmanager
-    def listening(self):
-        def note(number, frame):
-            del frame
-            self._wish = number
-
-        before = {}
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
-            with contextlib.suppress(ValueError):  # not in the main thread
-                before[number] = signal.signal(number, note)
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 class Trained(NamedTuple):
@@ -106,8 +72,18 @@ def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str]
 def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None]) -> int:
     """Trains the run of one split; returns the number of the signal that stopped it, or 0."""
     set_up_compiler(training=True)
+    with lock.held_by_all(run, say):
+        resume.check_same(run, config)
+        checkpoints = Checkpoints(run)
+        checkpoints.check_name()
+        try:
+            return _in_its_folder(config, run, checkpoints, progress=progress, say=say)
+        finally:
+            checkpoints.close()
+
+
+def _in_its_folder(config, run: Path, checkpoints: Checkpoints, *, progress: bool, say) -> int:
     main = jax.process_index() == 0
-    resume.check_same(run, config)
     data = sets.open_set(config, progress=progress and main)
     say(sets.describe(data, config))
     tuples, report = _epoch(config, data, 0)
@@ -115,22 +91,16 @@ def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None])
     per_step = config.data.tuples_per_step * config.data.accumulate
     order.check_divides(config.data.tuples_per_step, jax.device_count())
     order.check_tuples(data.samples, data.split.train, tuples, report, per_step)
-    times = assemble.schedule(config, len(tuples) // per_step)
-    net = assemble.network(config, data.samples)
-    program = assemble.program(config, data.samples, net, times)
-
-    size = config.data.image_size
-    variables = jax.jit(partial(net.init, train=False))(
-        jax.random.key(config.seed), jnp.zeros((1, size, size, 3))
-    )
-    checkpoints = Checkpoints(run)
-    if config.init.run and checkpoints.latest() is None:
-        variables = resume.from_another(config, variables, say)
-    state = states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
-    position, state = resume.from_checkpoint(checkpoints, config, data, state, say)
+    position, arrays = resume.from_checkpoint(checkpoints, config, data, say)
+    times = assemble.schedule(config, len(tuples) // per_step, began=position.began)
+    if position.began != config.train.duration:
+        say(f"rates and phases stay those of the {position.began} with which the run began")
     if position.finished or position.step >= times.whole:
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
         return 0
+    net = assemble.network(config, data.samples)
+    program = assemble.program(config, data.samples, net, times)
+    state = _state(config, net, program, arrays, say)
     if main:
         record.write_record(run, config, data)
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
@@ -139,6 +109,7 @@ def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None])
         run,
         step=position.step,
         whole=times.whole,
+        window=position.window,
         normalised=config.losses.normalise,
         progress=progress and main,
         write=main,
@@ -150,13 +121,26 @@ def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None])
         )
     finally:
         log.close()
-        checkpoints.close()
     if signalled:
         say(
             f"stopped by {signal.Signals(signalled).name} at step {position.step}, saved; run the same"
             " command to continue"
         )
+    elif position.finished:
+        say(f"finished at step {position.step} of {times.whole}: {position.finished}")
     return signalled
+
+
+def _state(config, net, program, arrays, say):
+    """The state before the first step, or with the arrays of a checkpoint."""
+    size = config.data.image_size
+    variables = jax.jit(partial(net.init, train=False))(
+        jax.random.key(config.seed), jnp.zeros((1, size, size, 3))
+    )
+    if config.init.run and arrays is None:
+        variables = resume.from_another(config, variables, say)
+    state = states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
+    return state if arrays is None else digests.filled(state, arrays)
 
 
 def _epoch(config, data, epoch: int):
@@ -179,7 +163,7 @@ class _Loop:
     def run(self, step, state) -> int:
         """Epoch after epoch until the duration, early stop or a signal; returns the signal's number or 0."""
         at = self.position
-        with _Stop().listening() as stop:
+        with Stop().listening() as stop:
             while not at.finished and at.step < self.times.whole and not stop.signal:
                 state = self._one_epoch(step, state, stop)
             self._save("last", state)
@@ -252,6 +236,8 @@ class _Loop:
 
     def _save(self, kind: str, state) -> None:
         self._fetch()  # a loss that is not finite must not reach a checkpoint
+        self.log.flush()  # what was logged before a checkpoint is not logged again after it
+        self.position.window = self.log.window
         position = {
             "position": dataclasses.asdict(self.position),
             "config": configuration.trimmed(self.config),

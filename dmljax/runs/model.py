@@ -16,8 +16,7 @@ from dmljax.data import images as reading
 from dmljax.preparation import crop
 from dmljax.runs import assemble
 from dmljax.runs.record import Classes, read_classes
-from dmljax.runs.trained import EMBEDDING, spaces
-from dmljax.training.checkpoint import Checkpoints
+from dmljax.runs.trained import EMBEDDING, read_checkpoint, spaces
 from dmljax.types import UserError
 
 BATCH = 32  # images that go through the network at a time; the last ones are padded, so that it compiles once
@@ -151,12 +150,7 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
     run = Path(run)
     config = configuration.read(run)
     classes = read_classes(run)
-    saved = Checkpoints(run)
-    try:
-        variables = saved.averages(checkpoint)
-    finally:
-        saved.close()
-    return Model(config, classes, variables)
+    return Model(config, classes, read_checkpoint(run, checkpoint, config).averages)
 
 
 def _raw(image) -> bytes | np.ndarray:

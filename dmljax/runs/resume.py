@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+
 from dmljax import config as configuration
 from dmljax.models import pretrained
-from dmljax.runs import sets
+from dmljax.runs import sets, together
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 
@@ -26,6 +28,8 @@ class Position:
     best: float | None = None  # the smallest criterion so far
     stale: int = 0  # epochs since it fell
     finished: str = ""  # why the run is over before its duration
+    began: str = ""  # the duration that the run began with; rates and phases are parts of it
+    window: list[dict[str, float]] = dataclasses.field(default_factory=list)  # not yet in a line of the log
 
 
 def check_same(run: Path, config) -> None:
@@ -44,12 +48,10 @@ def check_same(run: Path, config) -> None:
 def from_another(config, variables, say: Callable[[str], None]):
     """The variables with parts of another run's; `say` is told which."""
     chosen = config.init
-    before = Checkpoints(Path(chosen.run))
-    saved = before.position(chosen.checkpoint)
-    variables, modules = pretrained.take(variables, before.averages(chosen.checkpoint), tuple(chosen.parts))
-    before.close()
+    saved = Checkpoints(Path(chosen.run)).newest(chosen.checkpoint)
+    variables, modules = pretrained.take(variables, saved.averages, tuple(chosen.parts))
     lines = [_in_words(module) for module in modules]
-    say("\n  ".join([f"starting from '{chosen.run}', step {saved['position']['step']}", *lines]))
+    say("\n  ".join([f"starting from '{chosen.run}', step {saved.step}", *lines]))
     if not any(module.taken for module in modules):
         raise UserError(
             f"nothing of '{chosen.run}' fits this network ({'; '.join(lines)}); make the networks alike, or"
@@ -64,21 +66,36 @@ def _in_words(module: pretrained.Module) -> str:
     return f"left {module.name}: {module.reason}"
 
 
-def from_checkpoint(checkpoints: Checkpoints, config, data, state, say: Callable[[str], None]):
-    """The position and state to go on from, of the last checkpoint if there is one that fits."""
-    if checkpoints.latest() is None:
-        return Position(), state
-    saved = checkpoints.position()
+def from_checkpoint(
+    checkpoints: Checkpoints, config, data, say: Callable[[str], None]
+) -> tuple[Position, dict | None]:
+    """Where to go on: the position and the state's arrays by name, of the last checkpoint that is whole.
+
+    Newer ones that are damaged are set aside. Where nothing was saved yet: the beginning, and None.
+
+    Raises:
+      UserError: none of the checkpoints is whole, or the last one is of another configuration or set.
+    """
+    saved, damaged = checkpoints.whole()
+    if saved is None:
+        return Position(began=config.train.duration), None
     mark = sets.fingerprint(data.samples)
-    different = configuration.differences(saved["config"], configuration.trimmed(config))
-    if saved["set"] != mark:
-        different.append(f"images and labels of {data.samples.name}: {saved['set']} there, {mark} here")
+    different = configuration.differences(saved.position["config"], configuration.trimmed(config))
+    if saved.position["set"] != mark:
+        there = saved.position["set"]
+        different.append(f"images and labels of {data.samples.name}: {there} there, {mark} here")
     if different:
         raise UserError(
             f"the checkpoint in '{checkpoints.folder}' does not fit: {'; '.join(different)}. Change them"
             " back, or give another folder",
             parameter="run",
         )
-    position = Position(**saved["position"])
+    together.wait("checkpoints are read")  # all have read before anything is moved
+    for one in damaged:
+        aside = checkpoints.set_aside(one.step) if jax.process_index() == 0 else checkpoints.folder
+        say(f"{one}; it lies in '{aside}' now, and the one before it is taken")
+    # an older version did not save it
+    began = {"began": saved.position["config"]["train"]["duration"]}
+    position = Position(**began | saved.position["position"])
     say(f"continuing at step {position.step} of '{checkpoints.folder.parent}'")
-    return position, checkpoints.restore("last", state)
+    return position, saved.arrays

@@ -5,20 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dmljax import config as configuration
 from dmljax.data.labels import unmirrored
 from dmljax.runs import assemble, sets
 from dmljax.runs.predict import Predictor
-from dmljax.training import state as states
-from dmljax.training.checkpoint import Checkpoints
+from dmljax.training.checkpoint import Checkpoints, Saved
 from dmljax.training.devices import set_up_compiler
 from dmljax.types import Samples, UserError
 
@@ -124,18 +121,31 @@ def open_run(
     samples = feed.samples
     test = _test_side(run, samples)
     net = assemble.network(config, samples)
-    checkpoints = Checkpoints(run)
-    saved = checkpoints.position(checkpoint)
-    if saved["set"] != sets.fingerprint(samples):
+    saved = read_checkpoint(run, checkpoint, config)
+    if saved.position["set"] != sets.fingerprint(samples):
         raise UserError(
             f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since"
         )
-    state = checkpoints.restore(checkpoint, _template(config, samples, net))
-    checkpoints.close()
-    step = saved["position"]["step"]
     flip = flip and not unmirrored(samples)
     predict = Predictor(net, feed, flip=flip)
-    return Opened(run, config, feed, net, state.ema, predict, test, checkpoint, step, flip)
+    return Opened(run, config, feed, net, saved.averages, predict, test, checkpoint, saved.step, flip)
+
+
+def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
+    """The newest checkpoint of a run whose configuration is `config`.
+
+    Raises:
+      UserError: there is none, it is damaged, or config.json is not that of the run any more.
+    """
+    saved = Checkpoints(run).newest(checkpoint)
+    there = configuration.trimmed(configuration.with_defaults(saved.position["config"]))
+    different = configuration.differences(there, configuration.trimmed(config))
+    if different:
+        raise UserError(
+            f"'{run / 'config.json'}' is not that of the run's checkpoint of step {saved.step}:"
+            f" {'; '.join(different)}"
+        )
+    return saved
 
 
 def _configuration(run: Path, root: str):
@@ -154,19 +164,6 @@ def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
     if config.losses.normalise:
         embedding = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
     return {FUSED: found["fused"], EMBEDDING: embedding}
-
-
-def _template(config, samples: Samples, net):
-    """The shapes of a run's state, without computing anything."""
-    times = assemble.schedule(config, 1)
-    program = assemble.program(config, samples, net, times)
-    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3))
-
-    def create(key):
-        variables = partial(net.init, train=False)(key, image)
-        return states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
-
-    return jax.eval_shape(create, jax.random.key(0))
 
 
 def _test_side(run: Path, samples: Samples) -> np.ndarray:

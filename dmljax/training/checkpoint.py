@@ -1,41 +1,116 @@
 """Checkpoints by orbax: `last` to continue from, `best` to evaluate.
 
 A checkpoint appears under its final name only when it is complete, so a run killed while saving continues
-from the one before. Beside the state it holds where the run stands and the configuration it belongs to.
+from the one before. Beside the state it holds where the run stands, the configuration it belongs to, and a
+digest of all of it, by which it is checked when it is read. Who reads never writes: a training may be saving
+into the same folder.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import gc
-import logging
+import glob
+import itertools
 import shutil
-import sys
-import threading
-import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from dmljax import extras
+from dmljax.training import digests
+from dmljax.training.quiet import quiet
 from dmljax.types import CHECKPOINTS, UserError
 
-extras.require("checkpoints", "orbax.checkpoint", purpose="the checkpoints of a run")
-import orbax.checkpoint as ocp  # noqa: E402  (asked for first)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-SETTLE_S = 1.0  # after a failed save: silence for so long means that no write is under way any more
+
+class Saved(NamedTuple):
+    """A checkpoint that was read and is whole.
+
+    Attributes:
+      step: optimizer steps taken.
+      position: what was saved beside the state.
+      arrays: the state's arrays by name, see `digests.named`.
+    """
+
+    step: int
+    position: dict
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def averages(self) -> dict:
+        """{'params', 'batch_stats'}: the moving averages of the weights."""
+        return {"params": {}, "batch_stats": {}} | digests.branch(self.arrays, "ema")
+
+
+class Damaged(UserError):
+    """A checkpoint that is not what was saved.
+
+    Attributes:
+      step: its step.
+    """
+
+    def __init__(self, text: str, step: int):
+        super().__init__(text)
+        self.step = step
 
 
 class Checkpoints:
-    """The checkpoints of one run folder."""
+    """The checkpoints of one run folder.
+
+    Raises:
+      UserError: orbax is not installed, or it cannot work in a folder of this name.
+    """
 
     def __init__(self, run: Path):
+        extras.require("checkpoints", "orbax.checkpoint", purpose="the checkpoints of a run")
         self.folder = Path(run).resolve() / "checkpoints"
-        self._managers: dict[str, ocp.CheckpointManager] = {}
+        if "\\" in str(self.folder):
+            raise UserError(f"checkpoints cannot lie below a folder with a \\ in its name: '{self.folder}'")
+        self._managers: dict[str, Any] = {}
+        self._read_back = False
 
-    def _manager(self, kind: str) -> ocp.CheckpointManager:
+    def check_name(self) -> None:
+        """Raises UserError where what is saved could not be read: orbax takes the path for a pattern."""
+        if glob.has_magic(str(self.folder)):
+            raise UserError(
+                f"a run cannot be saved in '{self.folder.parent}': its path has one of * ? [, and its"
+                " checkpoints could not be read back; give another --run"
+            )
+
+    def save(self, kind: str, step: int, state, position: dict) -> None:
+        """Saves a state of NumPy arrays and a JSON-able position; the first checkpoint is read back once.
+
+        Raises:
+          UserError: it cannot be written, or not be read back; the checkpoint before stays.
+        """
+        if not self.folder.parent.is_dir() or (kind in self._managers and not (self.folder / kind).is_dir()):
+            raise UserError(
+                f"'{self.folder / kind}' was removed while the run was training; step {step} is not saved."
+                " Start it again, in this folder or another --run"
+            )
+        arrays = digests.named(state)
+        try:
+            with quiet():
+                self._write(kind, step, state, position, arrays)
+        except (OSError, ValueError, RuntimeError) as error:
+            text = _why_not_written(error, self.folder, sum(array.nbytes for array in arrays.values()))
+            self._managers.pop(kind, None)
+            self._remove_unfinished(kind)
+            before = self.latest()
+            kept = "there is none before it" if before is None else f"that of step {before} is kept"
+            raise UserError(
+                f"the checkpoint of step {step} cannot be written to '{self.folder / kind}': {text}; {kept}."
+                " Then run the same command to continue"
+            ) from error
+        if not self._read_back:
+            self.read(kind, step)
+            self._read_back = True
+
+    def _write(self, kind: str, step: int, state, position: dict, arrays: dict[str, np.ndarray]) -> None:
+        import orbax.checkpoint as ocp
+
         if kind not in self._managers:
             options = ocp.CheckpointManagerOptions(
                 max_to_keep=2 if kind == "last" else 1,
@@ -43,75 +118,111 @@ class Checkpoints:
                 cleanup_tmp_directories=True,
             )
             self._managers[kind] = ocp.CheckpointManager(self.folder / kind, options=options)
-        return self._managers[kind]
-
-    def save(self, kind: str, step: int, state, position: dict) -> None:
-        """Saves a state of NumPy arrays and a JSON-able position.
-
-        Raises:
-          UserError: it cannot be written; the checkpoint before stays.
-        """
-        try:
-            with _quiet():
-                self._write(kind, step, state, position)
-        except (OSError, ValueError, RuntimeError) as error:
-            self._managers.pop(kind, None)
-            self._remove_unfinished(kind)
-            raise UserError(
-                f"the checkpoint of step {step} cannot be written to '{self.folder / kind}':"
-                f" {_reason(error)}; the checkpoint before it is whole: make room there and run the same"
-                " command to continue"
-            ) from error
-
-    def _write(self, kind: str, step: int, state, position: dict) -> None:
-        manager = self._manager(kind)
+        manager = self._managers[kind]
         if step in manager.all_steps():
             return
-        args = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(position))
-        manager.save(step, args=args, force=True)
+        marks = {
+            "position": digests.of_json([step, position]),
+            "arrays": {name: digests.of_array(array) for name, array in arrays.items()},
+        }
+        items = {"position": ocp.args.JsonSave(position), "digests": ocp.args.JsonSave(marks)}
+        manager.save(step, args=ocp.args.Composite(state=ocp.args.StandardSave(state), **items), force=True)
         manager.wait_until_finished()
 
     def _remove_unfinished(self, kind: str) -> None:
         for part in (self.folder / kind).glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(part, ignore_errors=True)
 
-    def latest(self, kind: str = "last") -> int | None:
-        """The newest complete checkpoint's step, or None.
+    def steps(self, kind: str = "last") -> list[int]:
+        """Steps of the complete checkpoints, the newest first.
 
         Raises:
           UserError: there is no such kind.
         """
         if kind not in CHECKPOINTS:
             raise UserError(f"checkpoint must be one of {', '.join(CHECKPOINTS)}; got '{kind}'")
-        if not (self.folder / kind).is_dir():
-            return None
-        return self._manager(kind).latest_step()
+        folder = self.folder / kind
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return sorted((int(name) for name in names if name.isascii() and name.isdecimal()), reverse=True)
 
-    def position(self, kind: str = "last") -> dict:
-        """The position saved with the newest checkpoint."""
-        return dict(self._restore(kind, position=ocp.args.JsonRestore())["position"])
+    def latest(self, kind: str = "last") -> int | None:
+        """The newest complete checkpoint's step, or None."""
+        return next(iter(self.steps(kind)), None)
 
-    def restore(self, kind: str, like):
-        """The newest state, with the structure, shapes and dtypes of `like`."""
-        template = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), like)
-        return self._restore(kind, state=ocp.args.StandardRestore(template))["state"]
+    def newest(self, kind: str = "last") -> Saved:
+        """The newest checkpoint, also of a run that goes on and replaces it meanwhile.
 
-    def averages(self, kind: str) -> dict:
-        """{'params', 'batch_stats'}: the newest moving averages, of whatever network it was."""
-        return self._restore(kind, state=ocp.args.StandardRestore())["state"]["ema"]
+        Raises:
+          UserError: there is none.
+          Damaged: it is not what was saved.
+        """
+        damaged: Damaged | None = None
+        while (step := self.latest(kind)) is not None:
+            if damaged is not None and damaged.step == step:
+                raise damaged
+            try:
+                return self.read(kind, step)
+            except Damaged as error:
+                damaged = error
+        raise UserError(f"no checkpoint in '{self.folder / kind}'; train first, or give another run folder")
 
-    def _restore(self, kind: str, **items):
-        step = self.latest(kind)
-        if step is None:
+    def whole(self) -> tuple[Saved | None, list[Damaged]]:
+        """The newest of `last` that is whole, None where nothing was saved yet, and what is newer and is not.
+
+        Raises:
+          UserError: there are checkpoints, and none is whole.
+        """
+        damaged: list[Damaged] = []
+        for step in self.steps():
+            try:
+                return self.read("last", step), damaged
+            except Damaged as error:
+                damaged.append(error)
+        if damaged:
             raise UserError(
-                f"no checkpoint in '{self.folder / kind}'; train first, or give another run folder"
+                f"no checkpoint of '{self.folder.parent}' is whole: {'; '.join(map(str, damaged))}. Give"
+                f" another --run, or remove '{self.folder}' to begin anew"
             )
+        return None, damaged
+
+    def set_aside(self, step: int) -> Path:
+        """Moves a damaged checkpoint of `last` out of the way; returns where it lies now."""
+        aside = self.folder / f"damaged_{step}"
+        for number in itertools.count(2):
+            if not aside.exists():
+                break
+            aside = self.folder / f"damaged_{step}_{number}"
+        (self.folder / "last" / str(step)).rename(aside)
+        return aside
+
+    def read(self, kind: str, step: int) -> Saved:
+        """Reads a checkpoint and checks it by its digests; one of an older version may have none.
+
+        Raises:
+          UserError: a file may not be read.
+          Damaged: it is not what was saved.
+        """
+        import orbax.checkpoint as ocp
+
+        folder = self.folder / kind / str(step)
+        _check_readable(folder)
+        items = {"state": ocp.args.StandardRestore(), "position": ocp.args.JsonRestore()}
+        if (folder / "digests").exists():
+            items["digests"] = ocp.args.JsonRestore()
         try:
-            return self._manager(kind).restore(step, args=ocp.args.Composite(**items))
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(
-                f"the checkpoint '{self.folder / kind / str(step)}' cannot be read: {_reason(error)}"
-            ) from error
+            with quiet(), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
+                found = reader.restore(folder, args=ocp.args.Composite(**items))
+            saved = Saved(step, dict(found["position"]), digests.named(found["state"]))
+            different = _differences(saved, found["digests"]) if "digests" in items else []
+        except MemoryError:
+            raise
+        except Exception as error:  # damaged files make the libraries fail in any way
+            raise Damaged(f"the checkpoint '{folder}' cannot be read: {_first_line(error)}", step) from error
+        if different:
+            more = f" and {len(different) - 3} more" if len(different) > 3 else ""
+            named = f"{', '.join(different[:3])}{more}"
+            raise Damaged(f"the checkpoint '{folder}' is damaged: {named} differ from what was saved", step)
+        return saved
 
     def close(self) -> None:
         """Ends the managers' threads."""
@@ -120,34 +231,46 @@ class Checkpoints:
         self._managers.clear()
 
 
-@contextlib.contextmanager
-def _quiet():
-    """Silence for one save. Orbax reports every save at length, and after a failed one the writes that are
-    still under way print their own tracebacks. What matters of either is raised and told once.
+def _differences(saved: Saved, marks: dict) -> list[str]:
+    """What is not as its digest says, by name."""
+    now = {name: digests.of_array(array) for name, array in saved.arrays.items()}
+    then = marks["arrays"]
+    arrays = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+    same = digests.of_json([saved.step, saved.position]) == marks["position"]
+    return ([] if same else ["its position"]) + arrays
+
+
+def _check_readable(folder: Path) -> None:
+    """A file that may not be read is no damage. What vanishes meanwhile is told by reading it."""
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                path.open("rb").close()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UserError(f"'{path}' cannot be read: {error.strerror or error}") from None
+
+
+def _why_not_written(error: BaseException, folder: Path, size: int) -> str:
+    """Why a checkpoint of `size` bytes could not be written, and what to do.
+
+    Not every library's error says that the disk is full; so the disk is asked as well.
     """
-    heard = [time.monotonic()]
-    note = lambda _: heard.append(time.monotonic())
-    loggers = [logging.getLogger(name) for name in ("absl", "asyncio", "concurrent.futures")]
-    levels = [logger.level for logger in loggers]
-    hooks = threading.excepthook, sys.unraisablehook
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    threading.excepthook = sys.unraisablehook = note
-    try:
-        yield
-    except Exception:
-        gc.collect()  # tasks that failed speak when they are collected
-        while time.monotonic() < heard[-1] + SETTLE_S:
-            time.sleep(0.05)
-        raise
-    finally:
-        threading.excepthook, sys.unraisablehook = hooks
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
+    there = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
+    free = shutil.disk_usage(there).free
+    chain, full = error, free < size
+    while chain is not None:
+        full = full or getattr(chain, "errno", None) in NO_ROOM
+        chain = chain.__cause__ or chain.__context__
+    if full:
+        return (
+            f"there is no room for it ({free / 1e6:.0f} MB are free on that disk, a checkpoint takes"
+            f" {size / 1e6:.0f} MB); make room there"
+        )
+    return f"{_first_line(error)}; see to it"
 
 
-def _reason(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     text = str(error)
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text:
-        return "no space left on the device"
     return text.splitlines()[0][:200] if text else type(error).__name__

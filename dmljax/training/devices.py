@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -47,8 +48,14 @@ def replicate(tree, devices=None):
     It lies where the pmapped step leaves its results, so the step is traced once for the first call and all
     others.
     """
-    copy = jax.pmap(lambda _, x: x, axis_name=AXIS, in_axes=(0, None), out_axes=0, devices=devices)
-    return copy(np.arange(jax.local_device_count() if devices is None else len(devices)), tree)
+    chosen = None if devices is None else tuple(devices)
+    return _copy(chosen)(np.arange(jax.local_device_count() if chosen is None else len(chosen)), tree)
+
+
+@cache
+def _copy(devices: tuple | None):
+    """The one program for these devices: JAX keeps what it compiled for every new one."""
+    return jax.pmap(lambda _, x: x, axis_name=AXIS, in_axes=(0, None), out_axes=0, devices=devices)
 
 
 def unreplicate(tree):

@@ -30,13 +30,14 @@ class Log:
         step: int,
         whole: int,
         normalised: bool,
+        window: list[dict[str, float]] | None = None,
         progress: bool = True,
         write: bool = True,
         say: Callable[[str], None] = print,
     ):
         self._path, self._write, self._normalised, self._say = run / FILE, write, normalised, say
         self._pending: list[tuple[int, dict]] = []
-        self._window: list[dict[str, float]] = []
+        self.window: list[dict[str, float]] = list(window or [])  # scalars since the last line, a dict a step
         self._collapsed = False
         self._board = None
         if write:
@@ -96,15 +97,15 @@ class Log:
                 raise UserError(_non_finite(bad, step, scalars))
             fetched.append(scalars)
         self._pending.clear()
-        self._window += fetched
+        self.window += fetched
         return fetched
 
     def line(self, step: int, epoch: int) -> None:
         """Writes the means over the steps fetched since the last line."""
-        if not self._window:
+        if not self.window:
             return
-        means = {key: float(np.mean([scalars[key] for scalars in self._window])) for key in self._window[0]}
-        self._window.clear()
+        means = {key: float(np.mean([scalars[key] for scalars in self.window])) for key in self.window[0]}
+        self.window.clear()
         seconds = time.monotonic() - self._started
         record = {
             "step": step,
@@ -127,6 +128,11 @@ class Log:
         for key, value in record.items() if self._board else ():
             if key not in ("step", "epoch") and isinstance(value, float):
                 self._board.add_scalar(key, value, record["step"])
+
+    def flush(self) -> None:
+        """What was recorded is on the disk afterwards, TensorBoard's scalars too."""
+        if self._board is not None:
+            self._board.flush()
 
     def _name_collapse(self, step: int, means: dict[str, float]) -> None:
         if "embedding/spread" not in means:

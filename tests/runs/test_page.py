@@ -78,7 +78,7 @@ def counted(monkeypatch):
 
     count(sets, "open_samples")
     count(page, "open_samples")
-    count(Checkpoints, "restore")
+    count(Checkpoints, "newest")
     count(predict.Predictor, "__call__")
     return calls
 
@@ -87,7 +87,7 @@ def test_a_page_opens_its_set_and_checkpoint_once(folds, counted):
     run = folds / "fold_0"
     text = page.write(run, progress=False).read_text()
     assert "Hardest images" in text and "What the features tell" in text
-    assert counted == {"open_samples": 1, "restore": 1, "__call__": 1}
+    assert counted == {"open_samples": 1, "newest": 1, "__call__": 1}
     counted.clear()
     page.write(run, features=False, progress=False)  # evaluated before
     assert counted == {"open_samples": 1}
@@ -96,7 +96,7 @@ def test_a_page_opens_its_set_and_checkpoint_once(folds, counted):
 def test_folds_share_the_images_of_their_set(folds, counted):
     text = page.write(folds, progress=False).read_text()
     assert "Folds" in text and "What the features tell" not in text
-    assert counted == {"open_samples": 1, "restore": 2, "__call__": 2}
+    assert counted == {"open_samples": 1, "newest": 2, "__call__": 2}
 
 
 def test_runs_of_other_images_share_nothing(folds, tmp_path, counted):

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dmljax import get_config
+from dmljax.runs import assemble
+
 ROOT = Path(__file__).parent.parent.parent
 SMALL = [
     "--config=quick",
@@ -59,8 +62,14 @@ def parameters(run):
     }
 
 
+def lines(run):
+    """The log, without what depends on the machine."""
+    found = [json.loads(line) for line in (run / "train.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "steps_per_second"} for line in found]
+
+
 def steps_logged(run):
-    return [json.loads(line)["step"] for line in (run / "train.jsonl").read_text().splitlines()]
+    return [line["step"] for line in lines(run)]
 
 
 def wait_for(condition, process, seconds=240):
@@ -76,7 +85,7 @@ def whole(tmp_path_factory):
     run = tmp_path_factory.mktemp("whole") / "run"
     code, out = finish(run)
     assert code == 0, out
-    return parameters(run), steps_logged(run)
+    return parameters(run), lines(run)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -98,7 +107,7 @@ def test_a_stopped_run_ends_bit_identical(whole, tmp_path, number):
     assert stopped < 40
     code, out = finish(run)
     assert code == 0 and f"continuing at step {stopped}" in out, out
-    assert parameters(run) == whole[0] and steps_logged(run) == whole[1]
+    assert parameters(run) == whole[0] and lines(run) == whole[1]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -119,6 +128,54 @@ def test_killed_while_saving_it_continues_from_the_checkpoint_before(whole, tmp_
     code, out = finish(run)
     assert code == 0 and "continuing at step" in out, out
     assert parameters(run) == whole[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_ends_alike(whole, tmp_path):
+    """The newest one of a run that was stopped has wrong bits in its arrays."""
+    run = tmp_path / "run"
+    process = start(run)
+    wait_for(lambda: (run / "checkpoints" / "last" / "8").is_dir(), process)
+    process.kill()
+    process.communicate()
+    last = run / "checkpoints" / "last"
+    newest, before = sorted((int(p.name) for p in last.iterdir() if p.name.isdecimal()), reverse=True)[:2]
+    data = max((last / str(newest) / "state").rglob("d/*"), key=lambda path: path.stat().st_size)
+    found = bytearray(data.read_bytes())
+    found[::100] = bytes(byte ^ 1 for byte in found[::100])
+    data.write_bytes(found)
+    code, out = finish(run)
+    assert code == 0 and "Traceback" not in out, out
+    assert f"{newest}' is damaged: " in out or f"{newest}' cannot be read" in out, out
+    assert f"damaged_{newest}' now" in out and f"continuing at step {before} " in out, out
+    assert (run / "checkpoints" / f"damaged_{newest}" / "state").is_dir()
+    assert parameters(run) == whole[0] and lines(run) == whole[1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_longer_duration_goes_on_with_the_rates_and_phases_it_began_with(tmp_path):
+    run = tmp_path / "run"
+    stairs = ["--config.optimizer.decay_every=10%", "--config.optimizer.warmup=0 steps"]
+    assert finish(run, *stairs, "--config.train.duration=12 steps")[0] == 0
+    code, out = finish(run, *stairs, "--config.train.duration=36 steps")
+    assert code == 0 and "rates and phases stay those of the 12 steps with which the run began" in out, out
+    rates = [line["learning_rate"] for line in lines(run) if "learning_rate" in line]
+    assert len(rates) == 12 and rates == sorted(rates, reverse=True) and rates[-1] < rates[3]
+    code, out = finish(run, *stairs, "--config.train.duration=39 steps")  # a second time
+    assert code == 0 and "those of the 12 steps" in out, out
+
+
+def test_a_longer_run_has_the_schedule_it_began_with():
+    changes = {"optimizer.decay_every": "10%", "optimizer.warmup": "5%", "phases.first": "10%"}
+    longer = get_config("quick", changes | {"train.duration": "300 steps", "train.save_every": "10%"})
+    before = assemble.schedule(get_config("quick", changes | {"train.duration": "100 steps"}), 7)
+    after = assemble.schedule(longer, 7, began="100 steps")
+    assert (after.whole, after.save) == (300, 30)
+    assert (
+        (after.first, after.stair, after.warmup) == (before.first, before.stair, before.warmup) == (10, 10, 5)
+    )
+    assert assemble.schedule(longer, 7).first == 30
 
 
 @pytest.mark.slow

@@ -1,0 +1,45 @@
+"""The signals that end a training: SIGTERM, SIGINT, and SIGUSR2, by which clusters announce an end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+from dmljax.runs import together
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+
+
+class Stop:
+    """Turns a signal into a wish to stop, and all processes' wishes into one decision at the same step."""
+
+    def __init__(self):
+        self._wish = 0
+        self.signal = 0  # the decision: 0, or the signal's number
+
+    def decide(self, *, logged: bool) -> bool:
+        """Whether to stop after the present step. Processes ask each other at logged steps only."""
+        if together.alone():
+            self.signal = self._wish
+        elif logged:
+            self.signal = together.largest(self._wish)
+        return bool(self.signal)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Stop]:
+        """Until the end of the block the signals are wishes."""
+
+        def note(number, frame):
+            del frame
+            self._wish = number
+
+        before = {}
+        for number in SIGNALS:
+            with contextlib.suppress(ValueError):  # not in the main thread
+                before[number] = signal.signal(number, note)
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
