@@ -14,8 +14,10 @@ def main() -> None:
         extras.require("cli", "absl", purpose="the command line")
     except UserError as error:
         sys.exit(f"dmljax: {error}")
-    from dmljax.launch import cli
-
+    try:
+        from dmljax.launch import cli
+    except KeyboardInterrupt:
+        sys.exit(130)
     cli.main()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dmljax import fields, plugins
+from dmljax import fields, plugins, run_folder, writing
 from dmljax.changes import changed
 from dmljax.fields import flatten
 from dmljax.types import UserError, nearest
@@ -66,7 +66,7 @@ def get_config(
     name, colon, asked = (str(name), "", "") if Path(name).is_file() else str(name).partition(":")
     path, preset = find(name), asked if colon else preset
     if path.suffix == ".json":
-        saved = _read_object(path)
+        saved = run_folder.read(path)
         own = saved.get("preset", DEFAULT_PRESET)
         if colon or preset not in (DEFAULT_PRESET, own):
             raise UserError(f"'{path}' is a resolved configuration of preset '{own}'; it takes no preset")
@@ -143,9 +143,7 @@ def write(config: ConfigDict, path: Path) -> None:
     """Writes a resolved configuration as JSON, which `get_config(path)` reads back; whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".{path.name}.part"
-    part.write_text(json.dumps(trimmed(config), indent=1) + "\n")
-    part.replace(path)
+    writing.as_json(path, trimmed(config))
 
 
 def trimmed(config: ConfigDict) -> dict:
@@ -227,7 +225,15 @@ def read(run: Path) -> ConfigDict:
     Raises:
       UserError: the folder holds no readable run.
     """
-    return ConfigDict(trimmed(with_defaults(read_saved(run)))).lock()
+    saved, path = read_saved(run), Path(run) / run_folder.CONFIG
+    try:
+        config = with_defaults(saved)
+        check(config)
+        return ConfigDict(trimmed(config)).lock()
+    except UserError as error:
+        raise UserError(f"'{path}' cannot be used: {error}") from None
+    except (TypeError, ValueError, KeyError, AttributeError) as error:  # a value of another kind
+        raise UserError(f"'{path}' is damaged: {str(error).splitlines()[0]}") from None
 
 
 def with_defaults(saved: dict) -> ConfigDict:
@@ -255,19 +261,9 @@ def read_saved(run: Path) -> dict:
     Raises:
       UserError: the folder holds no readable run.
     """
-    path = Path(run) / "config.json"
+    path = Path(run) / run_folder.CONFIG
     if not path.is_file():
         raise UserError(
-            f"'{run}' is no run folder: it has no config.json; give the folder of a training", parameter="run"
+            f"'{run}' is no run folder: it has no {path.name}; give the folder of a training", parameter="run"
         )
-    return _read_object(path)
-
-
-def _read_object(path: Path) -> dict:
-    try:
-        saved = json.loads(path.read_text())
-        if not isinstance(saved, dict):
-            raise ValueError("it is no object")
-        return saved
-    except (OSError, ValueError) as error:
-        raise UserError(f"'{path}' cannot be read: {error}") from None
+    return run_folder.read(path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import os
 import pkgutil
+import re
 import sys
 import textwrap
 import traceback
@@ -15,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from absl import flags
+from dmljax.launch import _signals
 
 from dmljax import plugins
 from dmljax.types import UserError, nearest
@@ -34,6 +37,11 @@ def commands() -> tuple[str, ...]:
 
 def main() -> None:
     """The `dmljax` command: its first argument names a launch program, the rest are that program's flags."""
+    with _signals.told("dmljax"):
+        _main()
+
+
+def _main() -> None:
     known, arguments = commands(), sys.argv[1:]
     if not arguments or arguments[0] in HELP:
         lines = [f"  {name:<11}{_program(name).SUMMARY}" for name in known]
@@ -72,7 +80,7 @@ def run(
       arguments: of the command line, without the program's name; None: those of this process.
     """
     title = f"dmljax {name}"
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = [_at_home(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
     values = flags.FlagValues()
     warnings.showwarning = functools.partial(_warn, title, warnings.showwarning)
     try:
@@ -99,15 +107,16 @@ def run(
         text = ". ".join(text.splitlines())
         _fail(title, f"unknown or wrong configuration field: {text} (dmljax fields lists them)")
     try:
-        sys.exit(body(values) or 0)
+        with _signals.told(title):
+            sys.exit(body(values) or 0)
     except UserError as error:
         _fail(title, _in_flags(error, values))
-    except KeyboardInterrupt:
-        _fail(title, "interrupted", 130)
     except BrokenPipeError:
         sys.exit(141)
     except OSError as error:  # a folder that cannot be made, a file that may not be written
-        _fail(title, str(error))
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "; the disk is full: make room there and give the same command again" if full else ""
+        _fail(title, f"{error}{advice}")
     except (ValueError, TypeError) as error:  # what a library refuses
         text = textwrap.shorten(str(error), 600, placeholder=" ...")
         _fail(title, f"{text} ({type(error).__name__}; {TRACEBACK}=1 shows where)")
@@ -119,6 +128,13 @@ def _warn(title: str, otherwise: Callable, message, category, *where, **more) ->
         print(f"{title}: warning: {' '.join(str(message).split())}", file=sys.stderr)
     else:
         otherwise(message, category, *where, **more)
+
+
+def _at_home(argument: str) -> str:
+    """`--run=~/runs`, `--set=kdef:~/kdef`: a shell takes `~` for the home folder only where a word begins."""
+    flag, equals, value = argument.partition("=")
+    home = os.path.expanduser("~")
+    return flag + equals + re.sub(r"(^|[,:])~(?=/|,|$)", lambda found: found[1] + home, value)
 
 
 def _first_mistake(error: BaseException) -> BaseException:

@@ -1,5 +1,8 @@
 """`dmljax train`: flags, and one call of `runs.loop`."""
 
+import atexit
+import os
+
 from absl import flags
 from dmljax.launch import cli
 
@@ -31,6 +34,9 @@ def define(values):
     flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for several machines", flag_values=values)
     flags.DEFINE_integer("processes", 1, "how many processes there are", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("process", 0, "number of this process", lower_bound=0, flag_values=values)
+    flags.DEFINE_integer(
+        "start_limit", 300, "seconds to wait for the other processes", lower_bound=1, flag_values=values
+    )
 
 
 def main(values):
@@ -39,8 +45,14 @@ def main(values):
 
     values.config.dataset.train = values.train or values.config.dataset.train
     values.config.dataset.test = values.test or values.config.dataset.test
-    devices.connect(values.coordinator, values.processes, values.process)
-    done = loop.train(values.config, values.run, progress=values.progress)
+    where = values.coordinator, values.processes, values.process
+    try:
+        with devices.connected(*where, limit_s=values.start_limit):
+            done = loop.train(values.config, values.run, progress=values.progress)
+    except ValueError:
+        if values.processes > 1:  # JAX would wait at its exit for the others, who end too
+            atexit.register(os._exit, cli.MISTAKE)
+        raise
     if done.signal:
         return 128 + done.signal
     if values.process == 0:

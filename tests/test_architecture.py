@@ -9,13 +9,16 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
-EVERYONE = {"types", "tables", "extras", "workers"}  # words and helpers that everyone shares
+# words and helpers that everyone shares
+EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing"}
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
     "types": set(),
     "tables": {"types"},
     "extras": {"types"},
+    "run_folder": {"types"},
+    "writing": set(),
     "plugins": {"types"},
     "workers": {"types", "plugins"},
     "durations": {"types"},
@@ -170,3 +173,24 @@ def test_the_library_does_not_start_its_own_command_line():
     for path in [*FILES, *(ROOT / "configs").glob("*.py")]:
         texts = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
         assert path.name == "__main__.py" or not [t for t in texts if "dmljax.launch" in str(t)], path
+
+
+def without_encoding(path):
+    """Lines that read or write text in whatever encoding the machine has."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        owner = getattr(getattr(node.func, "value", None), "id", "")
+        given = {word.arg for word in node.keywords}
+        mode = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        binary = any("b" in text and len(text) <= 3 for text in mode)
+        is_text = name in ("read_text", "write_text") or (name == "open" and not owner[:1].isupper())
+        if is_text and owner not in ("os", "tarfile", "zipfile") and not binary and "encoding" not in given:
+            yield f"{path.name}:{node.lineno}"
+
+
+def test_text_is_read_and_written_in_a_named_encoding():
+    """In the machine's own, names of people and folders break where it is Latin-1."""
+    files = [*FILES, *(ROOT / "launch").glob("*.py"), *(ROOT / "configs").glob("*.py")]
+    assert [line for path in files for line in without_encoding(path)] == []

@@ -126,3 +126,28 @@ def test_other_differences_may_be_between_runs_that_are_compared_than_within_one
     assert configuration.differences(before, now, configuration.MAY_DIFFER) == [
         "train.duration: '40 epochs' there, '1 epochs' here"
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("data.image_size", -5, "cannot be used: data.image_size must be"),
+        ("model.fused", 1e308, "is damaged: .*'fused'"),
+        ("model", "text", "is damaged: .*'model'"),
+        ("seed", {"a": 1}, "is damaged: .*'seed'"),
+        ("plugins", 5, "is damaged"),
+        ("dataset.name", "nix", "cannot be used: dataset.name must be one of bu3dfe"),
+        ("train.duration", "soon", "cannot be used: train.duration must be a duration"),
+    ],
+)
+def test_a_damaged_config_json_of_a_run_is_one_line(field, value, said, tmp_path):
+    saved = configuration.trimmed(configuration.get_config("quick"))
+    *sections, name = field.split(".")
+    level = saved
+    for section in sections:
+        level = level[section]
+    level[name] = value
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    with pytest.raises(UserError, match=f"config.json' {said}") as raised:
+        configuration.read(tmp_path)
+    assert "\n" not in str(raised.value)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from dmljax import config as configuration
+from dmljax import run_folder, writing
 from dmljax.metrics.scores import read_off
 from dmljax.studies import members
 from dmljax.studies.members import COST
@@ -46,13 +47,13 @@ def score(right):
 
 def finish(member, right=10, seed=0, versions=VERSIONS, base=None):
     """Writes what a finished run of a study leaves; `base`: the study's configuration, by default brief."""
-    folder = member.folder / "evaluation"
+    folder = member.folder / run_folder.EVALUATION
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(score(right)))
+    writing.as_json(folder / run_folder.METRICS, score(right))
     rng = np.random.default_rng([seed, member.seed, len(member.label)])
     grid = np.array([(e, p, i) for e in range(3) for p in range(2) for i in range(PEOPLE) for _ in range(2)])
     np.savez(
-        folder / "features.npz",
+        folder / run_folder.FEATURES,
         embedding=rng.normal(size=(len(grid), 5)),
         f2=rng.normal(size=(len(grid), 4)),
         expression=grid[:, 0],
@@ -71,10 +72,9 @@ def finish(member, right=10, seed=0, versions=VERSIONS, base=None):
         }
         for k in range(1, 21)
     ]
-    (member.folder / "train.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
-    (member.folder / "versions.json").write_text(json.dumps(versions))
+    writing.text(member.folder / run_folder.LOG, "\n".join(map(json.dumps, lines)) + "\n")
+    writing.as_json(member.folder / run_folder.VERSIONS, versions)
     made = members.resolved(base or configuration.get_config("brief"), member)
-    configuration.write(made, member.folder / "config.json")
-    (member.folder / COST).write_text(
-        json.dumps({"train_s": 1.0, "peak_bytes": 5, "step_s": 0.1, "images_s": 100.0 + member.seed})
-    )
+    configuration.write(made, member.folder / run_folder.CONFIG)
+    cost = {"train_s": 1.0, "peak_bytes": 5, "step_s": 0.1, "images_s": 100.0 + member.seed}
+    writing.as_json(member.folder / COST, cost)

@@ -187,7 +187,8 @@ def write_fixture(root: str) -> None:
                 _write_scan(folder / f"{person}_{code}{level}WH_F3D.wrl", tilt + 0.1 * int(level))
     broken = Path(root) / "F0001/F0001_SU04WH_F3D.wrl"
     _write_scan(broken, 0.0)
-    broken.write_text(broken.read_text().replace("coordIndex [ 0,", "coordIndex [ 9999,", 1))
+    text = broken.read_text(encoding="utf-8").replace("coordIndex [ 0,", "coordIndex [ 9999,", 1)
+    broken.write_text(text, encoding="utf-8")
     _write_scan(Path(root) / "M0002/M0002_SU04WH_F3D.wrl", 0.0)
     (Path(root) / "M0002/M0002_SU04WH_F3D.bmp").unlink()
     _write_scan(Path(root) / "F0001/F0001_XX01WH_F3D.wrl", 0.0)
@@ -214,7 +215,8 @@ def _write_scan(path: Path, bulge: float) -> None:
         + lines(uv)
         + " ] }\n  texCoordIndex [ "
         + index
-        + " ]\n }\n}\n"
+        + " ]\n }\n}\n",
+        encoding="utf-8",
     )
     ramp = np.linspace(60, 230, 32).astype(np.uint8)
     colours = np.stack(

@@ -151,5 +151,6 @@ def _write_pgm(path: Path, rng: np.random.Generator, size=(128, 120)) -> None:
     pixels = rng.integers(0, top + 1, size[1] * size[0])
     path.write_text(
         f"P2\n{size[0]} {size[1]}\n{top}\n"
-        + "\n".join(" ".join(map(str, row)) for row in pixels.reshape(-1, 16))
+        + "\n".join(" ".join(map(str, row)) for row in pixels.reshape(-1, 16)),
+        encoding="ascii",
     )

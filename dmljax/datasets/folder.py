@@ -171,4 +171,4 @@ def write_fixture(root: str) -> None:
                 (base / name).write_bytes(b"P6\n30 36\n255\n" + pixels.tobytes())
                 lines.append(f"{name},{expression},{yaw},p{person}")
     lines.append("lost.ppm,joy,0,p0")
-    (base / "manifest.csv").write_text("\n".join(lines) + "\n")
+    (base / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax import run_folder
 from dmljax.report import statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
 from dmljax.studies import measures, networks
@@ -14,7 +15,7 @@ from dmljax.types import TASKS
 
 TITLE = "The three losses and their weights over the training, with equal and with dynamic weights"
 ITEMS = ("fig15",)
-NEEDS = ("train.jsonl",)
+NEEDS = (run_folder.LOG,)
 NETWORKS = {"jefl": "equal weights", "dynamic": "dynamic weights"}
 LAST = 0.1  # share of the training that counts as its end
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dmljax import writing
 from dmljax.types import UserError
 from dmljax.workers import each
 
@@ -24,12 +25,17 @@ _FEW = 32  # so many are not worth keeping
 
 
 def default_folder() -> Path:
-    """Where albums lie: $DMLJAX_CACHE, or the user's cache folder."""
-    root = (
-        os.environ.get("DMLJAX_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmljax"
-    )
-    return Path(root)
+    """Where albums lie: $DMLJAX_CACHE, or the user's cache folder.
+
+    Raises:
+      UserError: it is not said where the user's home is.
+    """
+    if given := os.environ.get("DMLJAX_CACHE"):
+        return Path(given)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    if not cache.is_absolute():
+        raise UserError("this user has no home folder; set DMLJAX_CACHE to a folder for rendered pictures")
+    return cache / "dmljax"
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +95,7 @@ class Album:
             return self.folder
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "album.json").write_text(json.dumps(self._key, indent=1) + "\n")
+            writing.as_json(self.folder / "album.json", self._key)
         except OSError as error:
             raise UserError(
                 f"pictures cannot be kept in '{self.folder}': {error.strerror}; set DMLJAX_CACHE to a folder"
@@ -130,17 +136,13 @@ class Album:
             except ValueError as error:
                 failed[str(number)] = str(error)
             report(1)
-        part = self.folder / f".{_name(shard)}.{os.getpid()}.part"
         try:
-            with open(part, "wb") as file:
+            with writing.whole(self.folder / _name(shard)) as part, open(part, "wb") as file:
                 np.savez(file, pictures=pictures, failed=json.dumps(failed))
-            part.replace(self.folder / _name(shard))
         except OSError as error:
             raise UserError(
                 f"'{self.folder}' cannot be written: {error.strerror}; set DMLJAX_CACHE to a folder with room"
             ) from None
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _name(shard: int) -> str:

@@ -219,7 +219,7 @@ def read_obj(path: Path, *, faces: bool = False) -> tuple[np.ndarray, np.ndarray
       UserError: it cannot be read.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
         vertices = np.array(
             [line.split()[1:4] for line in lines if line.startswith("v ")], np.float32
         ).reshape(-1, 3)

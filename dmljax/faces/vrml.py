@@ -23,7 +23,7 @@ def read(scan: Path, texture: Path) -> Mesh:
       ValueError: a file is missing or broken; the text says which and how.
     """
     try:
-        text = _COMMENT.sub("", scan.read_text(errors="replace"))
+        text = _COMMENT.sub("", scan.read_text(encoding="utf-8", errors="replace"))
         with Image.open(texture) as image:
             picture = np.asarray(image.convert("RGB"))
     except FileNotFoundError as error:

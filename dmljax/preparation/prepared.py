@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dmljax import extras
+from dmljax import extras, writing
 from dmljax.preparation import inventory
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, POSE, Protocol, Samples, UserError
 
@@ -69,13 +69,6 @@ def find(root: str | Path, name: str) -> Path | None:
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")], default=None)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file aside and renames it: it is whole or not there."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
-    part.replace(path)
-
-
 def write_shard(
     folder: Path,
     samples: Samples,
@@ -89,9 +82,9 @@ def write_shard(
     3].
     """
     paths = [_shard_path(folder, samples.name, name, shard, shards) for name in formats]
-    parts = [path.with_name(f".{path.name}.{os.getpid()}.part") for path in paths]
     serialise = _examples(samples, size) if set(formats) & set(_RECORDS) else None
-    try:
+    with ExitStack() as whole:
+        parts = [whole.enter_context(writing.whole(path)) for path in paths]
         with ExitStack() as stack:
             records = [_RECORDS[name](part, stack) for name, part in zip(formats, parts) if name in _RECORDS]
             arrays = [
@@ -105,11 +98,6 @@ def write_shard(
                     write(example)
                 for write in arrays:
                     write(pixels)
-        for part, path in zip(parts, paths):
-            part.replace(path)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
 
 
 def _shard_path(folder: Path, name: str, kind: str, shard: int, shards: int) -> Path:
@@ -241,10 +229,8 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
     if samples.partition is not None:
         columns["partition"] = samples.partition
     references = np.frombuffer("\n".join(samples.references).encode(), np.uint8)
-    part = folder / f".{_TABLE}.part"
-    with open(part, "wb") as file:
+    with writing.whole(folder / _TABLE) as part, open(part, "wb") as file:
         np.savez_compressed(file, references=references, **columns)
-    part.replace(folder / _TABLE)
     inventory.write_skipped(samples.skipped, folder / SKIPPED)
     if set(formats) - {"array"}:
         _describe_to_tfds(folder, samples, size, formats, lengths)
@@ -254,7 +240,7 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
         "formats": list(formats),
     }
     about |= {"size": size, "lengths": lengths, "options": options, "own": bool(samples.place)}
-    write_text(folder / _ABOUT, json.dumps(about, indent=1) + "\n")
+    writing.as_json(folder / _ABOUT, about)
 
 
 def _describe_to_tfds(folder: Path, samples: Samples, size: int, formats, lengths: list[int]) -> None:
@@ -300,7 +286,7 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
     """
     folder = Path(folder)
     try:
-        about = json.loads((folder / _ABOUT).read_text())
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         with np.load(folder / _TABLE) as content:
             columns = {key: content[key] for key in content.files}
         skipped = inventory.read_skipped(folder / SKIPPED)

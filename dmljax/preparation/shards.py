@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dmljax import workers as processes
+from dmljax import writing
 from dmljax.data.duplicates import perceptual_hash
 from dmljax.data.images import load
 from dmljax.preparation import crop, prepared
@@ -113,7 +114,7 @@ def _claim(folder: Path, mark: dict) -> None:
     path = folder / prepared.PLAN
     try:
         if path.exists():
-            before = json.loads(path.read_text())
+            before = json.loads(path.read_text(encoding="utf-8"))
             changed = [
                 f"{key}: {before.get(key)} there, {value} here"
                 for key, value in mark.items()
@@ -127,7 +128,7 @@ def _claim(folder: Path, mark: dict) -> None:
                 )
             return
         (folder / _PARTS).mkdir(parents=True, exist_ok=True)
-        prepared.write_text(path, json.dumps(mark, indent=1) + "\n")
+        writing.as_json(path, mark)
     except OSError as error:
         raise UserError(f"'{folder}' cannot be written: {error.strerror}") from None
 
@@ -145,7 +146,7 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
     """
     if prepared.is_prepared(made.folder):
         return
-    for cut in made.folder.rglob(".*.part"):  # what a kill left
+    for cut in made.folder.rglob(writing.PARTS):  # what a kill left
         cut.unlink()
     missing = [shard for shard in range(made.shards) if not made.part(shard).exists()]
     if beam is not None:
@@ -162,7 +163,7 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
             disable=not progress,
         ) as bar:
             processes.each(Shard(made), missing, bar, workers=workers, doing=f"preparing '{made.folder}'")
-    parts = [json.loads(made.part(shard).read_text()) for shard in range(made.shards)]
+    parts = [json.loads(made.part(shard).read_text(encoding="utf-8")) for shard in range(made.shards)]
     kept = np.array([row for part in parts for row in part["kept"]], np.int64)
     skipped = tuple(Skipped(*row) for part in parts for row in part["skipped"])
     if not len(kept):
@@ -221,9 +222,7 @@ class Shard:
 
         try:
             prepared.write_shard(made.folder, samples, images(), made.formats, made.size, shard, made.shards)
-            prepared.write_text(
-                made.part(shard),
-                json.dumps({"kept": list(kept), "hashes": list(kept.values()), "skipped": skipped}) + "\n",
-            )
+            done = {"kept": list(kept), "hashes": list(kept.values()), "skipped": skipped}
+            writing.as_json(made.part(shard), done, indent=None)
         except OSError as error:
             raise UserError(f"'{made.folder}' cannot be written: {error.strerror or error}") from None

@@ -9,7 +9,6 @@ from dmljax.report import parts, tables
 from dmljax.tables import quoted, unquoted
 from dmljax.types import LABELS, UserError
 
-FOLDER = "audit"  # in a run folder
 FILE = "audit.csv"
 HEADER = (
     "run",

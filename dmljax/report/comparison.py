@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
+from dmljax import run_folder
 from dmljax.report import page, parts, statistics
 from dmljax.types import EXPRESSION, POSE
 
@@ -116,12 +116,7 @@ def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:
 
     series = {}
     for row in rows:
-        lines = [
-            line
-            for line in map(json.loads, (Path(row["folder"]) / "train.jsonl").read_text().splitlines())
-            if "loss/total" in line
-        ]
-        series.setdefault(row["label"], []).append(lines)
+        series.setdefault(row["label"], []).append(run_folder.steps(Path(row["folder"])))
     shown = [entry["label"] for entry in entries]
     wanted = {"loss": folder / "losses.png", "weight": folder / "weights.png"}
     return [

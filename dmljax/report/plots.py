@@ -5,13 +5,14 @@ By Matplotlib's objects, not pyplot: whoever calls this from a notebook keeps hi
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+
+from dmljax.run_folder import STEP
 
 STYLE = {
     "figure.dpi": 130,
@@ -88,12 +89,11 @@ def _series(lines: list[dict], prefix: str) -> dict[str, tuple[list, list]]:
     }
 
 
-def curves(log: Path, path: Path, *, title: str) -> bool:
+def curves(log: list[dict], path: Path, *, title: str) -> bool:
     """Losses, their weights, accuracies and the state of the embedding over the steps; False if the log is
     empty.
     """
-    everything = list(map(json.loads, log.read_text().splitlines())) if log.exists() else []
-    lines = [d for d in everything if "loss/total" in d]
+    lines = [line for line in log if STEP in line]
     if not lines:
         return False
     panels = {
@@ -101,7 +101,7 @@ def curves(log: Path, path: Path, *, title: str) -> bool:
         "weight": _series(lines, "weight/"),
         "accuracy on training batches": _series(lines, "accuracy/"),
         "embedding": _embedding(lines),
-        CONFLICT: _series([d for d in everything if "conflict/norm_expression" in d], "conflict/cosine_"),
+        CONFLICT: _series([d for d in log if "conflict/norm_expression" in d], "conflict/cosine_"),
     }
     panels = {name: series for name, series in panels.items() if series}
     with matplotlib.rc_context(STYLE):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax import plugins
+from dmljax import plugins, run_folder
 from dmljax.report import audit, page, tables
 from dmljax.types import UserError
 
@@ -25,19 +25,19 @@ def write(run: Path, evaluation: Path) -> Path:
     Raises:
       UserError: the run was not evaluated.
     """
-    score = _read(evaluation / "metrics.json")
+    score = _read(evaluation / run_folder.METRICS)
     if score is None:
         raise UserError(
             f"'{evaluation}' holds no evaluation that can be read; evaluate the run first", parameter="run"
         )
-    first = run if (run / "config.json").exists() else run / "fold_0"
-    config, versions = _read(first / "config.json"), _read(first / "versions.json")
+    first = run_folder.parts(run)[0]
+    config, versions = _read(first / run_folder.CONFIG), _read(first / run_folder.VERSIONS)
     title = f"{score['dataset']}, {run.resolve().name}"
     people = (
         f"{score['people']} people who were never seen in training" if score["people"] else "the test images"
     )
     parts = [
-        page.paragraph(f"{_what(config)} Tested on {people}; {_pace(first / 'train.jsonl')}."),
+        page.paragraph(f"{_what(config)} Tested on {people}; {_pace(first)}."),
         page.table(tables.summary(score)),
     ]
     if "folds" in score:
@@ -49,9 +49,9 @@ def write(run: Path, evaluation: Path) -> Path:
     ]
     parts += [page.heading("Confusion")]
     parts += [_plot(evaluation, f"confusion_{head}.png") for head in score["confusion"]]
-    if (first / "train.jsonl").exists() and "folds" not in score:
+    if (first / run_folder.LOG).exists() and "folds" not in score:
         parts += [page.heading("Training"), _plot(evaluation, "curves.png")]
-    parts += _hardest(evaluation) + _features(run / audit.FOLDER)
+    parts += _hardest(evaluation) + _features(run / run_folder.AUDIT)
     parts += [page.heading("What was run")]
     parts += [
         (
@@ -61,7 +61,7 @@ def write(run: Path, evaluation: Path) -> Path:
         )
         for name, content in (("Configuration", config), ("Versions", versions))
     ]
-    return page.write(run / "report.html", title, *parts)
+    return page.write(run / run_folder.PAGE, title, *parts)
 
 
 def side_by_side(runs: list[Path], out: Path) -> Path:
@@ -70,7 +70,7 @@ def side_by_side(runs: list[Path], out: Path) -> Path:
     """
     scores, lost = {}, []
     for run in runs:
-        score = _read(run / "evaluation" / "metrics.json")
+        score = _read(run / run_folder.EVALUATION / run_folder.METRICS)
         if score is None:
             lost.append(page.paragraph(f"{run}: not evaluated, or its evaluation cannot be read", lost=True))
         else:
@@ -88,7 +88,7 @@ def side_by_side(runs: list[Path], out: Path) -> Path:
     )
     parts = [page.table(rows), page.paragraph(note)]
     for run in scores:
-        parts += [page.heading(run.name), _plot(run / "evaluation", "expression_by_pose.png")]
+        parts += [page.heading(run.name), _plot(run / run_folder.EVALUATION, "expression_by_pose.png")]
     out.mkdir(parents=True, exist_ok=True)
     return page.write(out / "runs.html", f"{len(scores)} runs", *lost, *parts)
 
@@ -103,10 +103,9 @@ def _interval(bounds) -> str:
 
 def _read(path: Path) -> dict | None:
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return run_folder.read(path) or None
+    except UserError:
         return None
-    return content if isinstance(content, dict) and content else None
 
 
 def _what(config: dict | None) -> str:
@@ -139,18 +138,18 @@ def _is_rendered(dataset: str) -> bool:
     return known and getattr(plugins.load("datasets", dataset), "RENDERED", False)
 
 
-def _pace(log: Path) -> str:
+def _pace(run: Path) -> str:
     """Steps and their rate, from the log."""
     try:
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        lines = run_folder.log(run)
         rates = [line["steps_per_second"] for line in lines if "steps_per_second" in line]
         return f"{lines[-1]['step']:,} steps, {np.median(rates):.1f} a second"
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+    except (OSError, ValueError, IndexError, TypeError):
         return "its log cannot be read"
 
 
 def _hardest(evaluation: Path) -> list[str]:
-    found = _read(evaluation / "hardest.json")
+    found = _read(evaluation / run_folder.HARDEST)
     if found is None:
         return []
     told = f"{found['wrong']} of {found['images']} images are taken for another expression; the surest first."

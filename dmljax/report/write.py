@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from dmljax import extras
+from dmljax import extras, run_folder
 from dmljax.report import tables
 from dmljax.types import UserError
 
@@ -20,11 +19,9 @@ def report(folder: Path) -> str:
       UserError: metrics.json is missing or unreadable.
     """
     try:
-        score = json.loads((folder / "metrics.json").read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"'{folder / 'metrics.json'}' cannot be read: {error}; evaluate the run first"
-        ) from None
+        score = run_folder.read(folder / run_folder.METRICS)
+    except UserError as error:
+        raise UserError(f"{error}; evaluate the run first") from None
     tables.write(folder, score)
     title = f"{score['dataset']}, {score['run']}"
     pictures = _pictures(folder, score, title)
@@ -51,5 +48,5 @@ def _pictures(folder: Path, score: dict, title: str) -> str:
         folder / "expression_by_pose.png",
         title=f"{title}: expression accuracy, %",
     )
-    plots.curves(folder.parent / "train.jsonl", folder / "curves.png", title=title)
+    plots.curves(run_folder.log(folder.parent), folder / "curves.png", title=title)
     return " and pictures"

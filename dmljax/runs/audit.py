@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dmljax import extras
+from dmljax import extras, run_folder
 from dmljax.report import audit as report
 from dmljax.runs import features, trained
 from dmljax.types import UserError
@@ -53,7 +53,7 @@ def audit(
     if len({_name(run) for run in folders}) < len(folders):
         raise UserError("the folders must have different names; they name the rows", parameter="runs")
     opened = trained.open_runs(folders, checkpoint=checkpoint, root=root, progress=progress)
-    return audit_opened(opened, Path(out or folders[0] / report.FOLDER), maps=maps)
+    return audit_opened(opened, Path(out or folders[0] / run_folder.AUDIT), maps=maps)
 
 
 def audit_opened(opened: Iterable[trained.Opened], folder: Path, *, maps: bool = True) -> Audited:

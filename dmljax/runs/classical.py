@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from dmljax import extras, plugins
+from dmljax import extras, plugins, run_folder, writing
 from dmljax.metrics import scores
 from dmljax.runs import evaluate as evaluation
-from dmljax.runs import record, resume, sets
+from dmljax.runs import record, resume, sets, together
 from dmljax.types import EXPRESSION, GREY, IMAGE, INDEX, POSE, UserError
 
 COSTS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # C of the machine, chosen on the training people
@@ -28,9 +27,10 @@ def fit_folds(
     Args:
       say: is told what each set holds.
     """
-    runs = sets.folds(config, Path(run))
+    run = run_folder.named(run)
+    runs = sets.folds(config, run)
     evaluations = [fit(each, folder, descriptor, progress=progress, say=say) for each, folder in runs]
-    return evaluation.whole(Path(run), evaluations) if len(runs) > 1 else evaluations[0]
+    return evaluation.whole(run, evaluations) if len(runs) > 1 else evaluations[0]
 
 
 def fit(
@@ -46,7 +46,12 @@ def fit(
     """
     extras.require("report", "sklearn", purpose="support vector machines")
     describe = plugins.load("descriptors", descriptor).build()
-    resume.check_same(run, config)
+    with together.holding(run, say):
+        resume.check_same(run, config)
+        return _fit_here(config, run, descriptor, describe, progress=progress, say=say)
+
+
+def _fit_here(config, run: Path, descriptor: str, describe, *, progress: bool, say) -> evaluation.Evaluation:
     config = config.copy_and_resolve_references()
     config.data.memory = "host"
     data = sets.open_set(config, progress=progress)
@@ -65,9 +70,9 @@ def fit(
             " apart"
         )
     record.write_record(run, config, data)
-    (run / "classical.json").write_text(json.dumps({"descriptor": descriptor, "C": chosen}) + "\n")
+    writing.as_json(run / run_folder.CLASSICAL, {"descriptor": descriptor, "C": chosen})
     score = {"run": run.name, "checkpoint": descriptor, "step": 0, **scores.summarise(outputs, samples)}
-    return evaluation.write(run / evaluation.FOLDER, score, scores.predictions(outputs, samples))
+    return evaluation.write(run / run_folder.EVALUATION, score, scores.predictions(outputs, samples))
 
 
 def _features(feed, indices: np.ndarray, describe, progress: bool) -> np.ndarray:

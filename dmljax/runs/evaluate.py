@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from dmljax import run_folder, writing
 from dmljax.metrics.scores import pool, predictions, summarise
-from dmljax.runs import sets
-from dmljax.runs.trained import Opened, folders, open_runs, spaces
+from dmljax.runs import features, sets
+from dmljax.runs.trained import Opened, open_runs
 from dmljax.tables import quoted
-from dmljax.types import INDEX, Samples, UserError
-
-FOLDER = "evaluation"
-FEATURES = "features.npz"
+from dmljax.types import UserError
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -76,8 +72,8 @@ def evaluate(
     Raises:
       UserError: the folder holds no run that can be read, or no test sample lies within the bounds.
     """
-    run, bounds = Path(run), _bounds(yaw)
-    parts = folders(run)
+    run, bounds = run_folder.named(run), _bounds(yaw)
+    parts = run_folder.parts(run)
     evaluations: list[Evaluation] = []
     for fold in open_runs(parts, checkpoint=checkpoint, root=root, progress=progress, flip=flip):
         if flip and not fold.flip and not evaluations:
@@ -110,9 +106,13 @@ def evaluate_opened(opened: Opened, *, yaw=()) -> Evaluation:
         "step": opened.step,
         **summarise(outputs, samples),
     }
-    name = FOLDER + (f"_yaw_{bounds[0]:g}_{bounds[1]:g}" if bounds else "") + ("_flip" if opened.flip else "")
+    name = (
+        run_folder.EVALUATION
+        + (f"_yaw_{bounds[0]:g}_{bounds[1]:g}" if bounds else "")
+        + ("_flip" if opened.flip else "")
+    )
     written = write(opened.run / name, score, predictions(outputs, samples))
-    _write_features(written.folder / FEATURES, outputs, samples, opened.config)
+    features.write(written.folder / run_folder.FEATURES, outputs, samples, opened.config)
     return written
 
 
@@ -138,31 +138,12 @@ def _bounds(yaw) -> tuple[float, float] | tuple[()]:
     return low, high
 
 
-def _write_features(path: Path, outputs: dict[str, np.ndarray], samples: Samples, config) -> None:
-    """Features of the test images with their labels (-1: not known) and the classes' names, as NumPy reads
-    them.
-    """
-    index = outputs[INDEX]
-    labels = {
-        "expression": samples.expression[index],
-        "pose": samples.pose[index],
-        "identity": samples.identity[index],
-    }
-    names = {
-        "expression_names": samples.expression_names,
-        "pose_names": samples.pose_names,
-        "identity_names": samples.identity_names,
-    }
-    texts = {key: np.array(value, str) for key, value in names.items()}
-    arrays: dict[str, Any] = {**spaces(outputs, config), **labels, **texts}
-    np.savez_compressed(path, **arrays)
-
-
 def write(folder: Path, score: dict, rows: list[dict]) -> Evaluation:
     """Writes metrics.json and predictions.csv."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(score, indent=1) + "\n", encoding="utf-8")
-    with open(folder / "predictions.csv", "w", newline="", encoding="utf-8") as file:
+    writing.as_json(folder / run_folder.METRICS, score)
+    table = folder / run_folder.PREDICTIONS
+    with writing.whole(table) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows({key: quoted(str(cell)) for key, cell in row.items()} for row in rows)

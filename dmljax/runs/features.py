@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dmljax import writing
 from dmljax.data import images
 from dmljax.data.duplicates import thumbnail
 from dmljax.runs.trained import Opened, spaces
-from dmljax.types import INDEX
+from dmljax.types import INDEX, LABELS, Samples
 
 PIXELS = "pixels"
 
@@ -36,6 +38,7 @@ def extract(opened: Opened) -> Features:
     """The features of a run's test images."""
     samples, found = opened.samples, opened.outputs
     index = found[INDEX]
+    labels, names = labelled(samples, index)
     pixels = (
         np.stack(
             [thumbnail(images.load(samples, int(k), opened.config.data.image_size)).ravel() for k in index]
@@ -44,16 +47,23 @@ def extract(opened: Opened) -> Features:
     )
     return Features(
         spaces={PIXELS: pixels, **spaces(found, opened.config)},
-        labels={
-            "expression": samples.expression[index],
-            "pose": samples.pose[index],
-            "identity": samples.identity[index],
-        },
-        names={
-            "expression": samples.expression_names,
-            "pose": samples.pose_names,
-            "identity": samples.identity_names,
-        },
+        labels=labels,
+        names=names,
         dataset=samples.name,
         step=opened.step,
     )
+
+
+def labelled(samples: Samples, index: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
+    """Labels of some samples, and the classes' names; both by 'expression', 'pose', 'identity'."""
+    labels = {name: getattr(samples, name)[index] for name in LABELS}
+    return labels, {name: getattr(samples, f"{name}_names") for name in LABELS}
+
+
+def write(path: Path, found: dict[str, np.ndarray], samples: Samples, config) -> None:
+    """Features of predicted images with their labels (-1: not known) and the classes' names, for NumPy."""
+    labels, names = labelled(samples, found[INDEX])
+    texts = {f"{name}_names": np.array(names[name], str) for name in names}
+    arrays: dict[str, Any] = {**spaces(found, config), **labels, **texts}
+    with writing.whole(path) as part, open(part, "wb") as file:
+        np.savez_compressed(file, **arrays)

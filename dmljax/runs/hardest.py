@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import Counter
 from pathlib import Path
 
 from PIL import Image
 
+from dmljax import run_folder, writing
 from dmljax.data.images import load
 from dmljax.tables import unquoted
 from dmljax.types import Samples, UserError
 
-FILE = "hardest.json"
 SIDE = 96
 
 
@@ -32,7 +31,7 @@ def collect(evaluation: Path, samples: Samples, *, count: int = 12, pairs: int =
       UserError: the run was not evaluated.
     """
     try:
-        with open(evaluation / "predictions.csv", newline="", encoding="utf-8") as file:
+        with open(evaluation / run_folder.PREDICTIONS, newline="", encoding="utf-8") as file:
             lines = ({key: unquoted(cell) for key, cell in row.items()} for row in csv.DictReader(file))
             rows = [row for row in lines if row["expression"]]
     except (OSError, KeyError) as error:
@@ -88,6 +87,6 @@ def collect(evaluation: Path, samples: Samples, *, count: int = 12, pairs: int =
             for (true, said), times in kinds.most_common(pairs)
         ],
     }
-    path = evaluation / FILE
-    path.write_text(json.dumps(found, indent=1) + "\n")
+    path = evaluation / run_folder.HARDEST
+    writing.as_json(path, found)
     return path

@@ -16,9 +16,6 @@ try:
 except ImportError:  # no POSIX system: there are no such locks
     fcntl = None  # type: ignore[assignment]
 
-import jax
-
-from dmljax.runs import together
 from dmljax.types import UserError
 
 FILE = ".lock"
@@ -52,25 +49,6 @@ def held(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
                 folder.rmdir()
 
 
-@contextlib.contextmanager
-def held_by_all(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Holds the lock for all processes of one run: the first one has it, and all end where it is refused.
-
-    Raises:
-      UserError: another run holds it.
-    """
-    with contextlib.ExitStack() as stack:
-        refused = None
-        if jax.process_index() == 0:
-            try:
-                stack.enter_context(held(folder, say))
-            except (UserError, OSError) as error:
-                refused = error
-        if together.largest(int(refused is not None)):
-            raise refused or UserError(f"'{folder}' is in use by {_holder(folder / FILE)}")
-        yield
-
-
 def _acquire(folder: Path, say: Callable[[str], None]) -> int | None:
     """The open lock file, or None where the file system has no locks."""
     path = folder / FILE
@@ -84,7 +62,7 @@ def _acquire(folder: Path, say: Callable[[str], None]) -> int | None:
             os.close(file)
             if error.errno in HELD:
                 raise UserError(
-                    f"'{folder}' is in use by {_holder(path)}; let it end first, or give another folder"
+                    f"'{folder}' is in use by {holder(folder)}; let it end first, or give another folder"
                 ) from None
             if error.errno in NO_LOCKS:
                 say(f"'{folder}' cannot be locked ({error.strerror}): see to it that no other run uses it")
@@ -110,9 +88,10 @@ def _same(file: int, path: Path) -> bool:
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
-def _holder(path: Path) -> str:
+def holder(folder: Path) -> str:
+    """Who holds a folder, in words."""
     try:
-        who = json.loads(path.read_text(encoding="utf-8"))
+        who = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return f"process {who['process']} on {who['host']}, since {who['since']}"
     except (OSError, ValueError, KeyError, TypeError):  # it is just being written
         return "another process"

@@ -14,18 +14,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from dmljax import config as configuration
+from dmljax import run_folder
 from dmljax.data import order
 from dmljax.metrics.scores import validation_scores
-from dmljax.runs import assemble, lock, record, resume, sets
+from dmljax.runs import assemble, record, resume, sets, together
 from dmljax.runs.predict import Predictor
 from dmljax.runs.stop import Stop
 from dmljax.training import digests
 from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.training.devices import replicate, set_up_compiler, unreplicate
-from dmljax.training.log import Log
+from dmljax.training.log import Log, NonFinite
 from dmljax.training.step import SEED, TABLE, conflict_step, train_step
-from dmljax.types import AXIS
+from dmljax.types import AXIS, UserError
 
 
 class Trained(NamedTuple):
@@ -59,20 +60,21 @@ def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str]
     """
     configuration.check_kind(config)
     say = say if jax.process_index() == 0 else (lambda _: None)
-    runs, signalled = sets.folds(config, Path(run)), 0
+    run = run_folder.named(run)
+    runs, signalled = sets.folds(config, run), 0
     for k, (config, folder) in enumerate(runs):
         if len(runs) > 1:
             say(f"fold {k + 1} of {len(runs)}: {folder}")
         signalled = _train_one(config, folder, progress=progress, say=say)
         if signalled:
             break
-    return Trained(Path(run), signalled)
+    return Trained(run, signalled)
 
 
 def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None]) -> int:
     """Trains the run of one split; returns the number of the signal that stopped it, or 0."""
     set_up_compiler(training=True)
-    with lock.held_by_all(run, say):
+    with together.holding(run, say):
         resume.check_same(run, config)
         checkpoints = Checkpoints(run)
         checkpoints.check_name()
@@ -119,6 +121,8 @@ def _in_its_folder(config, run: Path, checkpoints: Checkpoints, *, progress: boo
         signalled = _Loop(config, data, times, net, checkpoints, log, position, conflicts).run(
             step, replicate(state)
         )
+    except NonFinite as error:
+        raise UserError(f"{error}. {resume.after_a_failure(run, checkpoints)}") from None
     finally:
         log.close()
     if signalled:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from dmljax import config as configuration
-from dmljax import plugins
+from dmljax import plugins, run_folder
 from dmljax.data import images as reading
 from dmljax.preparation import crop
 from dmljax.runs import assemble
@@ -147,7 +147,7 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
     """
     if not isinstance(run, str | Path):
         raise TypeError(f"run must be the path of a run's folder; got {type(run).__name__}")
-    run = Path(run)
+    run = run_folder.named(run)
     config = configuration.read(run)
     classes = read_classes(run)
     return Model(config, classes, read_checkpoint(run, checkpoint, config).averages)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dmljax import config as configuration
-from dmljax import extras
+from dmljax import extras, run_folder
 from dmljax.preparation.opening import open_samples
-from dmljax.report import audit, run_page
+from dmljax.report import run_page
 from dmljax.report import write as tables
 from dmljax.runs import audit as auditing
 from dmljax.runs import evaluate as evaluation
@@ -25,8 +24,8 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
     Raises:
       UserError: the folder holds no run, or the report's libraries are not installed.
     """
-    run = Path(run)
-    folder, parts = run / evaluation.FOLDER, trained.folders(run)
+    run = run_folder.named(run)
+    folder, parts = run / run_folder.EVALUATION, run_folder.parts(run)
     wanted, opened = features and parts == [run], None
     if wanted:
         extras.require("report", "matplotlib", "sklearn", purpose="reports")
@@ -42,21 +41,17 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
         opened = trained.open_run(run, root=root, progress=progress)
     hardest.collect(folder, opened.samples if opened else _samples(parts[0], root))
     if wanted:
-        auditing.audit_opened([opened], run / audit.FOLDER)
+        auditing.audit_opened([opened], run / run_folder.AUDIT)
     return run_page.write(run, folder)
 
 
 def _evaluated(run: Path, folder: Path) -> bool:
     """Whether there is an evaluation, and it is newer than all that was trained."""
-    metrics = folder / "metrics.json"
-    logs = [log for log in (run / "train.jsonl", *run.glob("fold_*/train.jsonl")) if log.exists()]
+    metrics = folder / run_folder.METRICS
+    logs = [log for part in run_folder.parts(run) if (log := part / run_folder.LOG).exists()]
     return metrics.exists() and all(log.stat().st_mtime <= metrics.stat().st_mtime for log in logs)
 
 
 def _samples(run: Path, root: str):
     """A run's set, its images not yet read."""
-    config = configuration.read(run)
-    if root:
-        with config.unlocked():
-            config.dataset.root = root
-    return open_samples(config, progress=False)
+    return open_samples(trained.read_configuration(run, root), progress=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import NamedTuple
 import jax
 
 from dmljax import config as configuration
+from dmljax import run_folder, writing
 from dmljax.preparation import inventory
 from dmljax.runs.sets import Set
 from dmljax.tables import quoted
 from dmljax.types import UserError
 
-CLASSES = "classes.json"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
 
 
@@ -40,9 +39,9 @@ def read_classes(run: Path) -> Classes:
     Raises:
       UserError: the folder does not hold them, or they cannot be read.
     """
-    path = run / CLASSES
+    path = run / run_folder.CLASSES
     try:
-        found = {name: tuple(values) for name, values in json.loads(path.read_text()).items()}
+        found = {name: tuple(values) for name, values in run_folder.read(path).items()}
         found["pose_yaw"] = tuple(float("nan") if angle is None else angle for angle in found["pose_yaw"])
         return Classes(**found)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -64,27 +63,23 @@ def versions() -> dict[str, str]:
 
 
 def write_record(run: Path, config, data: Set) -> None:
-    """What a run is, beside its checkpoints: config.json, versions.json, split.json, skipped.csv,
-    near_duplicates.csv.
+    """What a run is, beside its checkpoints: config.json, versions.json, split.json, classes.json,
+    skipped.csv, near_duplicates.csv.
     """
     run.mkdir(parents=True, exist_ok=True)
     samples = data.samples
-
-    def dump(name: str, content) -> None:
-        part = run / f".{name}.part"
-        part.write_text(json.dumps(content, indent=1) + "\n")
-        part.replace(run / name)
-
-    dump(
-        "split.json",
-        {side: [samples.references[i] for i in part] for side, part in zip(data.split._fields, data.split)},
-    )
-    dump("versions.json", versions())
+    # first: it says that the other files are a run's
+    writing.as_json(run / run_folder.CONFIG, configuration.trimmed(config))
+    sides = zip(data.split._fields, data.split)
+    split = {side: [samples.references[i] for i in part] for side, part in sides}
+    writing.as_json(run / run_folder.SPLIT, split)
+    writing.as_json(run / run_folder.VERSIONS, versions())
     yaw = [None if angle != angle else angle for angle in samples.pose_yaw]  # JSON knows no nan
     names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
-    dump(CLASSES, {**names, "pose_yaw": yaw})
+    writing.as_json(run / run_folder.CLASSES, {**names, "pose_yaw": yaw})
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
-    inventory.write_skipped(samples.skipped, run / "skipped.csv")
-    with open(run / "near_duplicates.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("train", "apart"), *(map(quoted, pair) for pair in pairs)])
-    dump("config.json", configuration.trimmed(config))
+    with writing.whole(run / run_folder.SKIPPED) as part:
+        inventory.write_skipped(samples.skipped, part)
+    with writing.whole(run / run_folder.DUPLICATES) as part:
+        with open(part, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("train", "apart"), *(map(quoted, pair) for pair in pairs)])

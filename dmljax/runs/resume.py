@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 
 from dmljax import config as configuration
+from dmljax import run_folder
 from dmljax.models import pretrained
 from dmljax.runs import sets, together
 from dmljax.training.checkpoint import Checkpoints
@@ -33,8 +34,12 @@ class Position:
 
 
 def check_same(run: Path, config) -> None:
-    """Refuses a folder that holds a run of another configuration."""
-    if not (run / "config.json").exists():
+    """Refuses a folder that holds a run of another configuration, or somebody's own files.
+
+    A run that never saved anything, as one whose loss was not finite at once, may be begun anew otherwise.
+    """
+    run_folder.check_free(run)
+    if not (run / run_folder.CONFIG).exists() or run_folder.is_empty(run):
         return
     different = configuration.differences(configuration.read_saved(run), configuration.trimmed(config))
     if different:
@@ -43,6 +48,17 @@ def check_same(run: Path, config) -> None:
             " another folder",
             parameter="run",
         )
+
+
+def after_a_failure(run: Path, checkpoints: Checkpoints) -> str:
+    """What can be done with a run whose loss is not finite any more."""
+    step = checkpoints.latest()
+    if step is None:
+        return "Nothing was saved yet: the same --run may begin anew with other fields"
+    return (
+        f"The checkpoint of step {step} is from before it; with other fields a run needs another --run, and"
+        f" --config.init.run={run} starts it with the weights of that step"
+    )
 
 
 def from_another(config, variables, say: Callable[[str], None]):

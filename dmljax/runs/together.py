@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+
+from dmljax.runs import lock
+from dmljax.types import UserError
 
 
 def alone() -> bool:
@@ -23,3 +30,22 @@ def wait(what: str) -> None:
     """Goes on when all processes are here; `what` names the place."""
     if not alone():
         multihost_utils.sync_global_devices(what)
+
+
+@contextlib.contextmanager
+def holding(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Holds the lock for all processes of one run: the first one has it, and all end where it is refused.
+
+    Raises:
+      UserError: another run holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        refused = None
+        if jax.process_index() == 0:
+            try:
+                stack.enter_context(lock.held(folder, say))
+            except (UserError, OSError) as error:
+                refused = error
+        if largest(int(refused is not None)):
+            raise refused or UserError(f"'{folder}' is in use by {lock.holder(folder)}")
+        yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dmljax import config as configuration
+from dmljax import run_folder
 from dmljax.data.labels import unmirrored
 from dmljax.runs import assemble, sets
 from dmljax.runs.predict import Predictor
@@ -59,12 +59,6 @@ class Opened:
         return self.predict(self.variables, self.test)
 
 
-def folders(run: Path) -> list[Path]:
-    """The run folders that a folder stands for: itself, or its folds in order."""
-    folds = sorted(run.glob("fold_*"), key=lambda path: (len(path.name), path.name))
-    return folds or [run]
-
-
 def open_runs(
     runs: Iterable[Path],
     *,
@@ -80,7 +74,7 @@ def open_runs(
     """
     shared: tuple[dict, Any] = ({}, None)
     for run in runs:
-        images = sets.images_of(_configuration(run, root))
+        images = sets.images_of(read_configuration(run, root))
         opened = open_run(
             run,
             checkpoint=checkpoint,
@@ -116,7 +110,7 @@ def open_run(
       UserError: it is none, or its set has changed since.
     """
     set_up_compiler()
-    config = _configuration(run, root)
+    config = read_configuration(run, root)
     feed = sets.open_feed(config, progress=progress) if feed is None else feed
     samples = feed.samples
     test = _test_side(run, samples)
@@ -142,13 +136,14 @@ def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
     different = configuration.differences(there, configuration.trimmed(config))
     if different:
         raise UserError(
-            f"'{run / 'config.json'}' is not that of the run's checkpoint of step {saved.step}:"
+            f"'{run / run_folder.CONFIG}' is not that of the run's checkpoint of step {saved.step}:"
             f" {'; '.join(different)}"
         )
     return saved
 
 
-def _configuration(run: Path, root: str):
+def read_configuration(run: Path, root: str = ""):
+    """A run's configuration; `root`: where the dataset lies now, if it was moved."""
     config = configuration.read(run)
     if root:
         with config.unlocked():
@@ -169,11 +164,9 @@ def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
 def _test_side(run: Path, samples: Samples) -> np.ndarray:
     """The samples that the run's own split put aside, so that evaluation never sees a training image."""
     try:
-        names = json.loads((run / "split.json").read_text())["test"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"'{run / 'split.json'}' cannot be read ({error}); it says which samples test"
-        ) from None
+        names = run_folder.read(run / run_folder.SPLIT)["test"]
+    except (UserError, KeyError) as error:
+        raise UserError(f"{error}; '{run_folder.SPLIT}' says which samples test") from None
     number = {reference: k for k, reference in enumerate(samples.references)}
     lost = [name for name in names if name not in number]
     if lost:

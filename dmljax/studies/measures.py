@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from dmljax import run_folder
 from dmljax.report import statistics
 from dmljax.types import LABELS, UserError
 
@@ -64,7 +64,7 @@ def pooled(rows: list[dict]) -> dict | None:
     Raises:
       UserError: the runs know different classes.
     """
-    scores = [json.loads((Path(row["folder"]) / "evaluation" / "metrics.json").read_text()) for row in rows]
+    scores = [run_folder.metrics(Path(row["folder"])) for row in rows]
     if not scores:
         return None
     if any(score["names"] != scores[0]["names"] for score in scores):
@@ -84,7 +84,7 @@ def features(row: dict) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, tu
     Raises:
       UserError: its features cannot be read.
     """
-    path = Path(row["folder"]) / "evaluation" / "features.npz"
+    path = Path(row["folder"]) / run_folder.EVALUATION / run_folder.FEATURES
     try:
         with np.load(path) as file:
             labels = {name: file[name] for name in LABELS}
@@ -95,5 +95,4 @@ def features(row: dict) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, tu
 
 def log(row: dict) -> list[dict]:
     """Lines of a run's log that tell of steps."""
-    lines = map(json.loads, (Path(row["folder"]) / "train.jsonl").read_text().splitlines())
-    return [line for line in lines if "loss/total" in line]
+    return run_folder.steps(Path(row["folder"]))

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dmljax import run_folder, writing
 from dmljax.studies.members import COST
 from dmljax.types import TUPLE_SIZE, UserError
 
@@ -73,12 +74,12 @@ def make(order: Order) -> tuple[str, int]:
         trained = loop.train(config, run, progress=False, say=say)
         cost = _cost(run)
         if trained.signal:
-            _write(run / SO_FAR, cost)
+            writing.as_json(run / SO_FAR, cost, indent=None)
             return "stopped, and saved", 128 + trained.signal
         cost |= _pace(run)
         scores = evaluate(run, progress=False)
     write.report(scores.folder)
-    _write(run / COST, cost)
+    writing.as_json(run / COST, cost, indent=None)
     (run / SO_FAR).unlink(missing_ok=True)
     return "", 0
 
@@ -102,17 +103,10 @@ def _cost(run: Path) -> dict:
 
 def _pace(run: Path) -> dict:
     """Seconds a step and images a second of a training, at its end."""
-    lines = [json.loads(line) for line in (run / "train.jsonl").read_text(encoding="utf-8").splitlines()]
-    rate = [line["steps_per_second"] for line in lines if "steps_per_second" in line][-1]
-    data = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
+    rate = run_folder.steps(run)[-1]["steps_per_second"]
+    data = run_folder.read(run / run_folder.CONFIG)["data"]
     images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
     return {"step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
-
-
-def _write(path: Path, cost: dict) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(cost) + "\n", encoding="utf-8")
-    part.replace(path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from dmljax import config as configuration
-from dmljax import extras, plugins
+from dmljax import extras, plugins, writing
 from dmljax.report import page, parts
 from dmljax.studies import members, results
 from dmljax.studies.members import Failure, Member
@@ -188,7 +188,7 @@ def _speeds(
             wanted.setdefault(member.label, member.folder)
     path = folder / FRAMES
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         kept = {}
     if wanted.keys() <= kept.keys():
@@ -199,7 +199,7 @@ def _speeds(
         kept = frames.per_second(wanted, progress=progress)
     except UserError as error:
         return {}, [f"frames a second were not measured: {error}"]
-    path.write_text(json.dumps(kept, indent=1) + "\n")
+    writing.as_json(path, kept)
     return kept, []
 
 

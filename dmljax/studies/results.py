@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from dmljax import config as configuration
+from dmljax import run_folder
 from dmljax.studies.members import COST, Failure, Member
 
 
@@ -23,10 +22,10 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
         if not member.finished:
             continue
         try:
-            score = json.loads((member.folder / "evaluation" / "metrics.json").read_text())
-            cost = json.loads((member.folder / COST).read_text())
-            versions = json.loads((member.folder / "versions.json").read_text())
-            config = json.loads((member.folder / "config.json").read_text())
+            score = run_folder.metrics(member.folder)
+            cost = run_folder.read(member.folder / COST)
+            versions = run_folder.read(member.folder / run_folder.VERSIONS)
+            config = run_folder.read(member.folder / run_folder.CONFIG)
             if absent := [name for name in needs if not (member.folder / name).is_file()]:
                 raise ValueError(f"it has no {absent[0]}")
             made = {"jax": versions["jax"], "device": versions["device"]}

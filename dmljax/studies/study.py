@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
-from dmljax import plugins
+from dmljax import plugins, writing
 from dmljax.report.parts import Part
+from dmljax.runs import lock
 from dmljax.studies import engines, members
 from dmljax.studies.members import Failure, Member
 from dmljax.types import UserError
@@ -94,6 +95,12 @@ def run_missing(config, planned: list[Member], options: StudyOptions) -> list[Fa
     folder = Path(options.folder)
     for member in planned:
         members.resolved(base, member)  # a change that does not fit is told before anything is run
+    with lock.held(folder, print):
+        return _run_missing(base, planned, options)
+
+
+def _run_missing(base, planned: list[Member], options: StudyOptions) -> list[Failure]:
+    folder = Path(options.folder)
     record(folder, base, planned)
     other = [
         Failure(member, reason)
@@ -144,11 +151,7 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
         for member in planned
     }
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{FILE}.part"
-    part.write_text(
-        json.dumps({"config": now, "members": there.get("members", {}) | listed}, indent=1) + "\n"
-    )
-    part.replace(path)
+    writing.as_json(path, {"config": now, "members": there.get("members", {}) | listed})
 
 
 def _plain(config: ConfigDict) -> dict:
@@ -158,7 +161,7 @@ def _plain(config: ConfigDict) -> dict:
 def _read(path: Path) -> dict:
     """What an earlier start recorded; {} where there was none."""
     try:
-        there = json.loads(path.read_text())
+        there = json.loads(path.read_text(encoding="utf-8"))
         return {"config": dict(there["config"]), "members": dict(there["members"])}
     except FileNotFoundError:
         return {}

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dmljax import extras
+from dmljax import extras, run_folder
 from dmljax.training import digests
 from dmljax.training.quiet import quiet
 from dmljax.types import CHECKPOINTS, UserError
@@ -65,7 +65,7 @@ class Checkpoints:
 
     def __init__(self, run: Path):
         extras.require("checkpoints", "orbax.checkpoint", purpose="the checkpoints of a run")
-        self.folder = Path(run).resolve() / "checkpoints"
+        self.folder = Path(run).resolve() / run_folder.CHECKPOINTS
         if "\\" in str(self.folder):
             raise UserError(f"checkpoints cannot lie below a folder with a \\ in its name: '{self.folder}'")
         self._managers: dict[str, Any] = {}

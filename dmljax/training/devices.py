@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import jax
 import jaxlib
 import numpy as np
 
+from dmljax.training import rendezvous
 from dmljax.types import AXIS, UserError
 from dmljax.workers import cores
 
@@ -29,9 +32,10 @@ def set_up_compiler(*, training: bool = False) -> None:
     another, unless XLA_FLAGS has said something about it.
     """
     if not jax.config.jax_compilation_cache_dir:  # JAX fills it from the environment
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+        base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+        if base.is_absolute():  # else nobody knows where home is
+            jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
     flags = os.environ.get("XLA_FLAGS", "")
     if (
         training
@@ -63,13 +67,27 @@ def unreplicate(tree):
     return jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data[0], tree))
 
 
-def connect(coordinator: str, processes: int, process: int) -> None:
-    """Joins several processes into one run; nothing where there is only one.
+@contextlib.contextmanager
+def connected(
+    coordinator: str,
+    processes: int,
+    process: int,
+    *,
+    limit_s: float = 300,
+    say: Callable[[str], None] = print,
+) -> Iterator[None]:
+    """In this block several processes are one run; nothing is done where there is only one.
+
+    Args:
+      coordinator: HOST:PORT of process 0.
+      limit_s: how long to wait for the others.
+      say: is told of a wait that takes long.
 
     Raises:
-      UserError: the numbers do not fit together, or the coordinator cannot be reached.
+      UserError: the numbers do not fit together, the coordinator cannot be reached, or not all come in time.
     """
     if processes == 1 and not coordinator:
+        yield
         return
     if not coordinator or not process < processes:
         raise UserError(
@@ -77,10 +95,12 @@ def connect(coordinator: str, processes: int, process: int) -> None:
             f" got '{coordinator}', {process} of {processes}",
             parameter="coordinator",
         )
-    try:
-        jax.distributed.initialize(coordinator, processes, process)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(
-            f"process {process} cannot join {processes} processes at {coordinator}:"
-            f" {str(error).splitlines()[0]}"
-        ) from None
+    with rendezvous.meeting(coordinator, processes, process, limit_s=limit_s, say=say):
+        try:
+            jax.distributed.initialize(coordinator, processes, process, initialization_timeout=int(limit_s))
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"process {process} cannot join {processes} processes at {coordinator}:"
+                f" {str(error).splitlines()[0]}"
+            ) from None
+        yield

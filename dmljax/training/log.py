@@ -12,12 +12,15 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from dmljax import extras
+from dmljax import extras, run_folder, writing
 from dmljax.types import UserError
 
-FILE = "train.jsonl"
 # Mean squared distance between embeddings, relative to their squared norm, below which they are one point.
 COLLAPSED = 1e-4
+
+
+class NonFinite(UserError):
+    """A loss is not finite any more."""
 
 
 class Log:
@@ -35,7 +38,7 @@ class Log:
         write: bool = True,
         say: Callable[[str], None] = print,
     ):
-        self._path, self._write, self._normalised, self._say = run / FILE, write, normalised, say
+        self._path, self._write, self._normalised, self._say = run / run_folder.LOG, write, normalised, say
         self._pending: list[tuple[int, dict]] = []
         self.window: list[dict[str, float]] = list(window or [])  # scalars since the last line, a dict a step
         self._collapsed = False
@@ -53,7 +56,7 @@ class Log:
         )
         self._started, self._from = time.monotonic(), step
         if write:
-            self._open_board(run / "tensorboard", step)
+            self._open_board(run / run_folder.BOARD, step)
 
     def _open_board(self, folder: Path, step: int) -> None:
         """TensorBoard's event file, which a run can do without."""
@@ -69,10 +72,8 @@ class Log:
     def _forget_after(self, step: int) -> None:
         """Lines of steps that a stopped run had logged after its last checkpoint are written again."""
         if self._path.exists():
-            lines = [line for line in self._path.read_text().splitlines() if _step_of(line) <= step]
-            part = self._path.with_suffix(".part")
-            part.write_text("".join(line + "\n" for line in lines))
-            part.replace(self._path)
+            lines = [json.dumps(line) for line in run_folder.log(self._path.parent) if line["step"] <= step]
+            writing.text(self._path, "".join(line + "\n" for line in lines))
 
     def add(self, step: int, scalars: dict[str, jax.Array]) -> None:
         """Remembers the scalars of the step that led to step number `step`, without waiting for them."""
@@ -85,7 +86,7 @@ class Log:
         """Waits for the steps added since the last call, and returns their scalars.
 
         Raises:
-          UserError: a loss is not finite; the text names the loss, the step and where to look.
+          NonFinite: a loss is not finite; the text names the loss, the step and where to look.
         """
         fetched = []
         for step, device_scalars in self._pending:
@@ -94,7 +95,7 @@ class Log:
             }
             bad = [key for key, value in scalars.items() if not math.isfinite(value)]
             if bad:
-                raise UserError(_non_finite(bad, step, scalars))
+                raise NonFinite(_non_finite(bad, step, scalars))
             fetched.append(scalars)
         self._pending.clear()
         self.window += fetched
@@ -120,11 +121,23 @@ class Log:
         self._name_collapse(step, means)
 
     def record(self, record: dict) -> None:
-        """Writes one JSON line, and its numbers to TensorBoard."""
+        """Writes one JSON line, and its numbers to TensorBoard.
+
+        Raises:
+          UserError: the run folder is gone.
+          OSError: it cannot be written; the error names the file.
+        """
         if not self._write:
             return
-        with open(self._path, "a") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except FileNotFoundError:
+            gone = f"'{self._path.parent}' was removed while the run was training; start it again"
+            raise UserError(gone) from None
+        except OSError as error:
+            error.filename = error.filename or str(self._path)  # a full disk does not say for what
+            raise
         for key, value in record.items() if self._board else ():
             if key not in ("step", "epoch") and isinstance(value, float):
                 self._board.add_scalar(key, value, record["step"])
@@ -159,13 +172,6 @@ class Log:
             self._board.close()
 
 
-def _step_of(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError, TypeError):  # a line cut off by a kill
-        return math.inf
-
-
 def _non_finite(bad: list[str], step: int, scalars: dict[str, float]) -> str:
     named = next(
         (key for key in bad if key.startswith("loss/") and key not in ("loss/total", "loss/weighted")), bad[0]
@@ -174,7 +180,7 @@ def _non_finite(bad: list[str], step: int, scalars: dict[str, float]) -> str:
         f"{key}={scalars[key]:.3g}" for key in scalars if key.startswith(("loss/", "weight/", "gradient/"))
     )
     return (
-        f"step {step}: {named} is not finite ({around}). The last checkpoint is from before it. Look at"
+        f"step {step}: {named} is not finite ({around}). Look at"
         " optimizer.learning_rate, optimizer.clip, losses.link ('none' has no lower bound) and"
         " weighting.dwa.literal"
     )

@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dmljax import config as configuration
 from dmljax import get_config
-from dmljax.runs import assemble
+from dmljax.runs import assemble, resume
+from dmljax.training.checkpoint import Checkpoints
+from dmljax.types import UserError
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = [
@@ -240,3 +243,20 @@ def test_early_stop(tmp_path):
         run, "--config.train.patience=2", "--config.train.least_fall=0.9", "--config.train.duration=50 epochs"
     )
     assert code == 0 and "has not fallen for 2 epochs" in out
+
+
+def test_a_run_that_saved_nothing_may_begin_anew_and_another_may_not(tmp_path):
+    """As one whose loss was not finite before the first checkpoint."""
+    configuration.write(get_config("quick", {"optimizer.learning_rate": 1e30}), tmp_path / "config.json")
+    (tmp_path / "train.jsonl").write_text('{"step": 1}\n')
+    slower = get_config("quick", {"optimizer.learning_rate": 1e-3})
+    resume.check_same(tmp_path, slower)
+    checkpoints = Checkpoints(tmp_path)
+    assert "the same --run may begin anew" in resume.after_a_failure(tmp_path, checkpoints)
+    (tmp_path / "checkpoints" / "last" / "4").mkdir(parents=True)
+    assert "The checkpoint of step 4 is from before it" in resume.after_a_failure(tmp_path, checkpoints)
+    with pytest.raises(UserError, match=r"optimizer.learning_rate: 1e\+30 there, 0.001 here"):
+        resume.check_same(tmp_path, slower)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(UserError, match="holds train.jsonl, checkpoints, which a run would overwrite"):
+        resume.check_same(tmp_path, slower)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dmljax import config as configuration
+from dmljax import writing
 from dmljax.studies import engines, process
 from dmljax.studies.members import Member
 from dmljax.types import UserError
@@ -70,7 +71,7 @@ def test_a_study_can_be_run_from_any_thread(tmp_path):
 def test_the_cost_of_a_member_is_that_of_all_its_processes(tmp_path):
     own = process._cost(tmp_path)
     assert own["train_s"] > 0 and own["peak_bytes"] > 2**20
-    process._write(tmp_path / process.SO_FAR, {"train_s": 1000.0, "peak_bytes": 2**50})
+    writing.as_json(tmp_path / process.SO_FAR, {"train_s": 1000.0, "peak_bytes": 2**50})
     both = process._cost(tmp_path)
     assert both["train_s"] >= 1000 + own["train_s"] and both["peak_bytes"] == 2**50
 

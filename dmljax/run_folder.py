@@ -1,0 +1,118 @@
+"""A run's folder: the names of its files, and how they are read.
+
+A run that was trained by fold has a folder of this kind for each fold, fold_0 and so on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from dmljax.types import UserError
+
+# what the run is
+CONFIG, VERSIONS, SPLIT, CLASSES = "config.json", "versions.json", "split.json", "classes.json"
+SKIPPED, DUPLICATES, CLASSICAL = "skipped.csv", "near_duplicates.csv", "classical.json"
+# what its training leaves
+LOG, BOARD, CHECKPOINTS = "train.jsonl", "tensorboard", "checkpoints"
+# what is made of it; the second line lies in the folder of an evaluation
+EVALUATION, AUDIT, PAGE = "evaluation", "audit", "report.html"
+METRICS, PREDICTIONS, FEATURES, HARDEST = "metrics.json", "predictions.csv", "features.npz", "hardest.json"
+
+FOLD = "fold_"
+# A run that begins writes these; in a folder without its configuration they are somebody's own.
+OWN = (VERSIONS, SPLIT, CLASSES, SKIPPED, DUPLICATES, CLASSICAL, LOG, BOARD, CHECKPOINTS)
+STEP = "loss/total"  # what a line of the log has that tells of steps
+
+
+def named(run: str | Path) -> Path:
+    """The folder that a person names; '~' is the home folder.
+
+    Raises:
+      UserError: the name is empty.
+    """
+    if not str(run).strip():
+        raise UserError("the folder of the run has no name; give one: --run=runs/quick")
+    return Path(os.path.expanduser(run))
+
+
+def check_free(run: Path) -> None:
+    """Raises UserError where a new run would overwrite files that are not a run's."""
+    if (run / CONFIG).exists():
+        return
+    there = [name for name in OWN if (run / name).exists()]
+    if there:
+        raise UserError(
+            f"'{run}' is no run folder (it has no {CONFIG}), and holds {', '.join(there)}, which a run would"
+            " overwrite; give another --run, or move them"
+        )
+
+
+def is_empty(run: Path) -> bool:
+    """Whether nothing of worth was made in a folder: no checkpoint, no evaluation."""
+    kinds = (run / CHECKPOINTS).glob("*/*") if (run / CHECKPOINTS).is_dir() else ()
+    return not any(kinds) and not (run / EVALUATION).exists() and not (run / CLASSICAL).exists()
+
+
+def parts(run: Path) -> list[Path]:
+    """The run folders that a folder stands for: itself, or its folds in order."""
+    folds = sorted(run.glob(f"{FOLD}*"), key=lambda path: (len(path.name), path.name))
+    return folds or [run]
+
+
+def read(path: Path) -> dict:
+    """A JSON file that holds an object.
+
+    Raises:
+      UserError: it is not there, or cannot be read.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it is no object, but {type(found).__name__}")
+        return found
+    except (OSError, ValueError) as error:
+        raise UserError(f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except RecursionError:
+        raise UserError(f"'{path}' cannot be read: it is nested too deeply") from None
+
+
+def metrics(run: Path) -> dict:
+    """The scores of a run's evaluation.
+
+    Raises:
+      UserError: it was not evaluated, or they cannot be read.
+    """
+    return read(run / EVALUATION / METRICS)
+
+
+def log(run: Path) -> list[dict]:
+    """The lines of a run's log, none where there is no log; a last line that a kill has cut is left out.
+
+    Raises:
+      UserError: another line cannot be read.
+    """
+    path = run / LOG
+    if not path.exists():
+        return []
+    found, lines = [], path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(_line(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise UserError(f"'{path}', line {number}, cannot be read: {error}") from None
+    return found
+
+
+def _line(text: str) -> dict:
+    found = json.loads(text)
+    if not isinstance(found, dict) or not isinstance(found.get("step"), int):
+        raise ValueError("it is no object with a step")
+    return found
+
+
+def steps(run: Path) -> list[dict]:
+    """The lines of a run's log that tell of steps, and not of a validation or of conflicts."""
+    return [line for line in log(run) if STEP in line]
