@@ -33,7 +33,7 @@ def named(run: str | Path) -> Path:
       UserError: the name is empty.
     """
     if not str(run).strip():
-        raise UserError("the folder of the run has no name; give one: --run=runs/quick")
+        raise UserError("a folder's name is empty; give one such as runs/quick", parameter="run")
     return Path(os.path.expanduser(run))
 
 
@@ -45,7 +45,8 @@ def check_free(run: Path) -> None:
     if there:
         raise UserError(
             f"'{run}' is no run folder (it has no {CONFIG}), and holds {', '.join(there)}, which a run would"
-            " overwrite; give another --run, or move them"
+            " overwrite; give another folder, or move them",
+            parameter="run",
         )
 
 

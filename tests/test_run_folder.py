@@ -15,7 +15,7 @@ def test_files_that_are_no_runs_are_not_overwritten(tmp_path):
     run_folder.check_free(tmp_path)
     for name in run_folder.OWN:
         (tmp_path / name).write_text("mine")
-        with pytest.raises(UserError, match=f"holds {name}, which a run would overwrite; give another --run"):
+        with pytest.raises(UserError, match=f"holds {name}, which a run would overwrite"):
             run_folder.check_free(tmp_path)
         (tmp_path / name).unlink()
     (tmp_path / run_folder.LOG).write_text("")
@@ -25,7 +25,7 @@ def test_files_that_are_no_runs_are_not_overwritten(tmp_path):
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_folder_without_a_name_is_refused(name):
-    with pytest.raises(UserError, match="has no name"):
+    with pytest.raises(UserError, match="name is empty"):
         run_folder.named(name)
 
 

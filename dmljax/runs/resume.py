@@ -54,10 +54,10 @@ def after_a_failure(run: Path, checkpoints: Checkpoints) -> str:
     """What can be done with a run whose loss is not finite any more."""
     step = checkpoints.latest()
     if step is None:
-        return "Nothing was saved yet: the same --run may begin anew with other fields"
+        return "Nothing was saved yet: the same folder may begin anew with other fields"
     return (
-        f"The checkpoint of step {step} is from before it; with other fields a run needs another --run, and"
-        f" --config.init.run={run} starts it with the weights of that step"
+        f"The checkpoint of step {step} is from before it; with other fields a run needs another folder, and"
+        f" init.run={run} starts it with the weights of that step"
     )
 
 

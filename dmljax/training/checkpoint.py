@@ -76,7 +76,8 @@ class Checkpoints:
         if glob.has_magic(str(self.folder)):
             raise UserError(
                 f"a run cannot be saved in '{self.folder.parent}': its path has one of * ? [, and its"
-                " checkpoints could not be read back; give another --run"
+                " checkpoints could not be read back; give another folder",
+                parameter="run",
             )
 
     def save(self, kind: str, step: int, state, position: dict) -> None:
@@ -88,7 +89,7 @@ class Checkpoints:
         if not self.folder.parent.is_dir() or (kind in self._managers and not (self.folder / kind).is_dir()):
             raise UserError(
                 f"'{self.folder / kind}' was removed while the run was training; step {step} is not saved."
-                " Start it again, in this folder or another --run"
+                " Start it again, in this folder or another"
             )
         arrays = digests.named(state)
         try:
@@ -181,7 +182,7 @@ class Checkpoints:
         if damaged:
             raise UserError(
                 f"no checkpoint of '{self.folder.parent}' is whole: {'; '.join(map(str, damaged))}. Give"
-                f" another --run, or remove '{self.folder}' to begin anew"
+                f" another folder, or remove '{self.folder}' to begin anew"
             )
         return None, damaged
 

@@ -34,7 +34,9 @@ def address(coordinator: str) -> tuple[str, int]:
     """
     host, colon, port = coordinator.rpartition(":")
     if not (colon and host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-        raise UserError(f"--coordinator must be HOST:PORT with a port from 1 to 65535; got '{coordinator}'")
+        raise UserError(
+            f"it must be HOST:PORT with a port from 1 to 65535; got '{coordinator}'", parameter="coordinator"
+        )
     return host.strip("[]"), int(port)
 
 
@@ -153,7 +155,7 @@ def _gather(place, processes: int, process: int, until: float, say) -> dict[int,
                     line.close()
                 raise UserError(
                     f"process {who} of {processes} did not come to {place[0]}:{place[1]} in time; start all"
-                    " processes with the same --coordinator and --processes, or wait longer (--start_limit)"
+                    " processes with the same coordinator and count, or wait longer"
                 )
             if time.monotonic() > told:
                 say(f"waiting for process {who} of {processes} at {place[0]}:{place[1]}")
@@ -174,8 +176,9 @@ def _listening(place) -> Iterator[socket.socket]:
             yield listener
     except OSError as error:
         raise UserError(
-            f"process 0 cannot listen at {place[0]}:{place[1]}: {error.strerror or error}; give --coordinator"
-            " an address of this machine and a free port"
+            f"process 0 cannot listen at {place[0]}:{place[1]}: {error.strerror or error}; give an address"
+            " of this machine and a free port",
+            parameter="coordinator",
         ) from None
 
 
@@ -205,13 +208,14 @@ def _join(place, processes: int, process: int, until: float, say) -> dict[int, _
             break
         except socket.gaierror as error:
             raise UserError(
-                f"--coordinator: no machine is known as '{place[0]}' ({error.strerror})"
+                f"no machine is known as '{place[0]}' ({error.strerror})", parameter="coordinator"
             ) from None
         except OSError as error:
             if time.monotonic() > until:
                 raise UserError(
                     f"process 0 does not answer at {where} ({error.strerror or error}); start it, or correct"
-                    " --coordinator"
+                    " its address",
+                    parameter="coordinator",
                 ) from None
             if time.monotonic() > told:
                 say(f"process {process}: waiting for process 0 at {where}")

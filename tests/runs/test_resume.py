@@ -252,7 +252,7 @@ def test_a_run_that_saved_nothing_may_begin_anew_and_another_may_not(tmp_path):
     slower = get_config("quick", {"optimizer.learning_rate": 1e-3})
     resume.check_same(tmp_path, slower)
     checkpoints = Checkpoints(tmp_path)
-    assert "the same --run may begin anew" in resume.after_a_failure(tmp_path, checkpoints)
+    assert "the same folder may begin anew" in resume.after_a_failure(tmp_path, checkpoints)
     (tmp_path / "checkpoints" / "last" / "4").mkdir(parents=True)
     assert "The checkpoint of step 4 is from before it" in resume.after_a_failure(tmp_path, checkpoints)
     with pytest.raises(UserError, match=r"optimizer.learning_rate: 1e\+30 there, 0.001 here"):

@@ -175,7 +175,7 @@ def test_a_damaged_one_is_set_aside_and_saved_again(copy):
 def test_where_none_is_whole_nothing_is_begun_anew(copy):
     for step in ("4", "8"):
         flip(copy / "checkpoints" / "last" / step / "position" / "metadata", 0.5)
-    with pytest.raises(UserError, match="no checkpoint of .* is whole: .*8' .*4' .* another --run"):
+    with pytest.raises(UserError, match="no checkpoint of .* is whole: .*8' .*4' .* another folder"):
         Checkpoints(copy).whole()
     assert Checkpoints(copy / "nobody's").whole() == (None, [])
 
@@ -213,7 +213,7 @@ def test_a_checkpoint_replaced_while_it_is_read_is_no_damage(copy, monkeypatch):
 
 @pytest.mark.parametrize("name", ["a[x]", "b*", "c?"])
 def test_a_path_that_orbax_takes_for_a_pattern_is_found_before_the_first_step(tmp_path, name):
-    with pytest.raises(UserError, match="could not be read back; give another --run"):
+    with pytest.raises(UserError, match="could not be read back; give another folder"):
         Checkpoints(tmp_path / name / "run").check_name()
 
 

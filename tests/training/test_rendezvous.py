@@ -69,7 +69,7 @@ def test_who_waits_for_the_coordinator_is_told(coordinator, monkeypatch):
 
 @pytest.mark.parametrize("wrong", ["", "host", "host:", ":12", "host:0", "host:99999", "host:1x", "a:b:c"])
 def test_a_malformed_address(wrong):
-    with pytest.raises(UserError, match="must be HOST:PORT"):
+    with pytest.raises(UserError, match="coordinator: it must be HOST:PORT"):
         rendezvous.address(wrong)
     assert rendezvous.address("[::1]:12") == ("::1", 12)
 
