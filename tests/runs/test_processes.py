@@ -3,11 +3,12 @@ ends.
 """
 
 import socket
+import time
 
 import numpy as np
 import pytest
 
-from tests.runs.test_resume import finish, parameters, start
+from tests.runs.test_resume import finish, parameters, start, steps_logged, wait_for
 
 
 def free_port():
@@ -16,16 +17,12 @@ def free_port():
         return s.getsockname()[1]
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_two_processes_give_what_one_gives(tmp_path):
-    flags = ["--config.train.duration=9 steps", "--config.optimizer.epsilon=0.1"]
-    code, out = finish(tmp_path / "one", *flags, XLA_FLAGS="--xla_force_host_platform_device_count=2")
-    assert code == 0, out
+def pair(run, *flags):
+    """Two processes of one run."""
     port = free_port()
-    both = [
+    return [
         start(
-            tmp_path / "two",
+            run,
             *flags,
             f"--coordinator=127.0.0.1:{port}",
             "--processes=2",
@@ -34,6 +31,15 @@ def test_two_processes_give_what_one_gives(tmp_path):
         )
         for k in range(2)
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_two_processes_give_what_one_gives(tmp_path):
+    flags = ["--config.train.duration=9 steps", "--config.optimizer.epsilon=0.1"]
+    code, out = finish(tmp_path / "one", *flags, XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    assert code == 0, out
+    both = pair(tmp_path / "two", *flags)
     outs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
     (step, one), (other, two) = (parameters(tmp_path / name) for name in ("one", "two"))
@@ -42,3 +48,23 @@ def test_two_processes_give_what_one_gives(tmp_path):
         if one[key] != two[key] and "params" in key:
             a, b = (np.frombuffer(side[key], np.float32) for side in (one, two))
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_kill_of_one_ends_the_other_in_one_line_and_both_go_on(tmp_path, killed):
+    run = tmp_path / "two"
+    both = pair(run)
+    log = run / "train.jsonl"
+    wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, both[0])
+    both[killed].kill()
+    killed_at = time.monotonic()
+    out = both[1 - killed].communicate(timeout=120)[0]
+    assert both[1 - killed].returncode == 1 and time.monotonic() < killed_at + 30
+    assert out.splitlines()[-1].startswith(f"dmljax: process {killed} has ended, and so does this one")
+    both[killed].communicate()
+    both = pair(run)
+    outs = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
+    assert "continuing at step" in outs[0] and steps_logged(run)[-1] == 40

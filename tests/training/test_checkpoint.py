@@ -122,10 +122,13 @@ DAMAGES = {
     "gone": lambda path: path.unlink(),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
 }
+QUICK = ("bit in the last third", "cut", "gone")
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in DAMAGES]
+)
 def test_damage_of_any_file_is_noticed_or_changes_nothing(copy, damage):
     """Every file of the newest checkpoint is damaged in turn; the one before is taken where it matters."""
     folder = copy / "checkpoints" / "last" / "8"
