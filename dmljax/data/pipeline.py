@@ -87,6 +87,6 @@ class TFDataFeed:
         except self._tf.errors.OpError as error:
             what = failed[0] if failed else str(error).splitlines()[0]
             raise UserError(
-                f"{self.samples.name}: {what}; it could be read when the set was opened: bring it back, or start"
-                " again without it"
+                f"{self.samples.name}: {what}; it could be read when the set was opened: bring it back, or"
+                " start again without it"
             ) from None
