@@ -51,10 +51,10 @@ def spellings(cells: Iterable[str], *, numeric: bool = False) -> tuple[dict[str,
     Returns:
       cell -> name, for all cells that are not missing; and the spellings of each name that has several.
     """
-    groups: dict[str, Counter] = {}
+    groups: dict[str, dict[str, int]] = {}
     for cell, count in Counter(cells).items():
         if not is_missing(cell):
-            groups.setdefault(same(cell, numeric=numeric), Counter())[cell] = count
+            groups.setdefault(same(cell, numeric=numeric), {})[cell] = count
     names: dict[str, str] = {}
     several: list[list[str]] = []
     for key, counts in groups.items():

@@ -7,7 +7,7 @@ rendered, the nearest differ in 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -38,10 +38,16 @@ _COSINES = np.cos(np.pi * (2 * _CELLS[None] + 1) * np.arange(FREQUENCIES)[:, Non
 
 def perceptual_hash(pixels: np.ndarray) -> np.uint64:
     """uint8 [H, W, 3] -> 64 bits, the first of them (mean brightness) 0."""
-    spectrum = (_COSINES @ thumbnail(pixels).astype(float) @ _COSINES.T).ravel()
-    bits = spectrum > np.median(spectrum[1:])
-    bits[0] = False
-    return np.packbits(bits).view(np.uint64)[0]
+    return perceptual_hashes([pixels])[0]
+
+
+def perceptual_hashes(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """uint8 [H, W, 3] each -> their hashes, uint64 [N]."""
+    thumbnails = np.array([thumbnail(pixels) for pixels in pictures], float).reshape(-1, SIDE, SIDE)
+    spectra = (_COSINES @ thumbnails @ _COSINES.T).reshape(-1, FREQUENCIES**2)
+    bits = spectra > np.median(spectra[:, 1:], axis=1, keepdims=True)
+    bits[:, 0] = False
+    return np.packbits(bits, axis=1).view(np.uint64)[:, 0]
 
 
 def across(

@@ -15,7 +15,7 @@ import numpy as np
 
 from dmljax import extras
 from dmljax.data.images import load, read_all
-from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples
+from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples, UserError
 from dmljax.workers import cores
 
 
@@ -47,10 +47,16 @@ class TFDataFeed:
         if not len(order):
             return
 
+        failed: list[str] = []
+
         def images(row: np.ndarray) -> np.ndarray:
             pixels = np.empty((rows, size, size, 3), np.uint8)
             for k, index in enumerate(row):
-                pixels[k] = load(samples, int(index), size)
+                try:
+                    pixels[k] = load(samples, int(index), size)
+                except ValueError as error:
+                    failed.append(f"'{samples.references[index]}' {error}")
+                    raise
             return pixels
 
         def batch(row):
@@ -69,6 +75,18 @@ class TFDataFeed:
         options.autotune.enabled = False
         data = data.with_options(options)
         labels = {EXPRESSION: samples.expression, POSE: samples.pose, IDENTITY: samples.identity}
-        for pixels, index in zip(data.as_numpy_iterator(), order):  # the data first: drained, it ends at once
+        # the data first: drained, it ends at once
+        for pixels, index in zip(self._told(data.as_numpy_iterator(), failed), order):
             images_of = pixels.reshape(index.shape + (size, size, 3))
             yield {INDEX: index, IMAGE: images_of} | {key: column[index] for key, column in labels.items()}
+
+    def _told(self, batches: Iterator[np.ndarray], failed: list[str]) -> Iterator[np.ndarray]:
+        """The batches; an image that could be read once and no longer can is an error of one line."""
+        try:
+            yield from batches
+        except self._tf.errors.OpError as error:
+            what = failed[0] if failed else str(error).splitlines()[0]
+            raise UserError(
+                f"{self.samples.name}: {what}; it could be read when the set was opened: bring it back, or"
+                " start again without it"
+            ) from None

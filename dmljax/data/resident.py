@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dmljax.data.images import read_all
+from dmljax.data.memory import check, free
 from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples, UserError
 
 MEMORIES = ("device", "host")
@@ -27,6 +28,13 @@ class ResidentFeed:
     def __init__(self, samples: Samples, *, image_size: int, memory: str = "device", progress: bool = True):
         if memory not in MEMORIES:
             raise UserError(f"data.memory must be device or host, got '{memory}'")
+        check(
+            samples,
+            image_size,
+            free(),
+            where="of memory",
+            instead="set data.feed=tfdata, which reads images as they are needed, or data.image_size lower",
+        )
         self.samples, images = read_all(samples, image_size, progress=progress)
         assert images is not None  # kept by default
         self._content = {

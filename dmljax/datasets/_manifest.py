@@ -4,58 +4,94 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from dmljax.datasets import _tree
 from dmljax.types import Skipped, UserError
 
 REQUIRED = ("path", "expression")
 OPTIONAL = ("pose", "identity", "split")
-LINE, FILE = "line", "file"  # what a row has besides its columns: its line, and its file as it is on disk
 OUTSIDE = "a link that leads outside the manifest's folder (folder.links=inside)"
+_UNUSUAL = re.compile(r"^/|//|\./|[./]$")  # paths that may not be in their shortest form
 
 
-def rows(path: Path, *, inside: bool) -> tuple[list[dict], list[Skipped], list[str]]:
-    """(rows with the columns, `LINE` and `FILE`; rows that were left out; images that no row names).
+class Table(NamedTuple):
+    """The lines of a manifest, column by column; of hundreds of thousands, a dict each would take its time.
+
+    Attributes:
+      columns: name -> the cells of each line, without spaces around them; '' where there is none.
+      lines: the number of each line in the file.
+      files: how each path is spelled on disk; '' before it was looked for.
+    """
+
+    columns: dict[str, list[str]]
+    lines: list[int]
+    files: list[str]
+
+    def take(self, numbers: list[int]) -> Table:
+        """These lines only."""
+        return Table(
+            {name: [cells[k] for k in numbers] for name, cells in self.columns.items()},
+            [self.lines[k] for k in numbers],
+            [self.files[k] for k in numbers],
+        )
+
+
+def rows(path: Path, *, inside: bool) -> tuple[Table, list[Skipped], list[str]]:
+    """(lines whose file is there; lines that were left out; images that no line names).
 
     Args:
       inside: leave out links that lead outside the manifest's folder.
 
     Raises:
-      UserError: it cannot be read, lacks a column, names a file twice or outside its folder, or no row has a
+      UserError: it cannot be read, lacks a column, names a file twice or outside its folder, or no line has a
         file.
     """
     table = _table(path)
     disk, found, skipped, seen = _Disk(path.parent), [], [], {}
-    for line, row in table:
-        name = row["path"]
-        if not name:
-            raise UserError(f"folder: '{path}' line {line} has no path")
-        plain = os.path.normpath(name.replace("\\", "/") if "/" not in name else name)
-        if os.path.isabs(plain) or plain.split("/")[0] == "..":
-            raise UserError(f"folder: '{path}' line {line}: '{name}' lies outside the manifest's folder")
-        key = unicodedata.normalize("NFC", plain)
-        if key in seen:
+    for k, name in enumerate(table.columns["path"]):
+        plain, line = _plain(name, path, table.lines[k]), table.lines[k]
+        key = plain if plain.isascii() else unicodedata.normalize("NFC", plain)
+        if seen.setdefault(key, line) != line:
             raise UserError(f"folder: '{path}' line {line}: '{name}' stands already in line {seen[key]}")
-        seen[key] = line
-        file, reason = disk.find(plain)
-        if not reason and inside and not disk.is_inside(file):
+        table.files[k], reason = disk.find(plain)
+        if not reason and inside and not disk.is_inside(table.files[k]):
             reason = OUTSIDE
         if reason:
             shown = name if name.isprintable() else name.encode("unicode_escape").decode()
-            skipped.append(Skipped(shown, reason, reason.partition(" (")[0] if " (" in reason else ""))
+            kind = reason.partition(" (")[0] if " (" in reason else ""
+            skipped.append(Skipped(shown, reason, kind))
         else:
-            found.append({**row, LINE: line, FILE: file})
+            found.append(k)
     if not found:
         first = f"; the first, '{skipped[0].reference}': {skipped[0].reason}" if skipped else ""
-        raise UserError(f"folder: none of the {len(table)} lines of '{path}' names a file that exists{first}")
-    return found, skipped, disk.others({row[FILE] for row in found})
+        raise UserError(
+            f"folder: none of the {len(table.lines)} lines of '{path}' names a file that exists{first}"
+        )
+    kept = table.take(found)
+    return kept, skipped, disk.others(set(kept.files))
 
 
-def _table(path: Path) -> list[tuple[int, dict]]:
-    """(line number, cells without spaces around them); lines without any content are no lines."""
+def _plain(name: str, path: Path, line: int) -> str:
+    """A path in its shortest form, with '/' between folders."""
+    if not name:
+        raise UserError(f"folder: '{path}' line {line} has no path")
+    if "/" not in name:
+        name = name.replace("\\", "/")
+    if _UNUSUAL.search(name) is None:
+        return name
+    plain = os.path.normpath(name)
+    if os.path.isabs(plain) or plain.split("/")[0] == "..":
+        raise UserError(f"folder: '{path}' line {line}: '{name}' lies outside the manifest's folder")
+    return plain
+
+
+def _table(path: Path) -> Table:
+    """The lines that have any content."""
     if path.exists() and not path.is_file():
         raise UserError(f"folder: the manifest '{path}' is no file but a folder, pipe or device")
     try:
@@ -64,34 +100,43 @@ def _table(path: Path) -> list[tuple[int, dict]]:
             file.seek(0)
             marks = {mark: head.count(mark) for mark in ",;\t"}
             reader = csv.reader(file, delimiter=max(marks, key=lambda mark: marks[mark]))
-            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+            place, width = _places([cell.strip().lower() for cell in next(reader, [])], path)
+            found = Table({name: [] for name in REQUIRED + OPTIONAL}, [], [])
+            cells_of = [(found.columns[name], place.get(name)) for name in REQUIRED + OPTIONAL]
+            for cells in reader:
+                if len(cells) > width and any(map(str.strip, cells[width:])):
+                    raise UserError(
+                        f"folder: '{path}' line {reader.line_num} has {len(cells)} cells, and the header has"
+                        f" {width}; put a cell with a comma into quotation marks"
+                    )
+                if not any(cells) or not any(map(str.strip, cells)):
+                    continue  # a spreadsheet's empty line
+                for column, k in cells_of:
+                    column.append("" if k is None or k >= len(cells) else cells[k].strip())
+                found.lines.append(reader.line_num)
     except FileNotFoundError:
         raise UserError(
             f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}"
         ) from None
+    except UserError:
+        raise
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"folder: '{path}' cannot be read as CSV in UTF-8: {error}") from None
-    columns = [name.lower() for name in lines[0][1]] if lines else []
-    if missing := [column for column in REQUIRED if column not in columns]:
+    found.files.extend([""] * len(found.lines))
+    return found
+
+
+def _places(header: list[str], path: Path) -> tuple[dict[str, int], int]:
+    """(where each column stands, how many there are)."""
+    if missing := [column for column in REQUIRED if column not in header]:
         raise UserError(
             f"folder: '{path}' lacks the column {', '.join(missing)}; its header has"
-            f" {', '.join(columns) or 'nothing'}"
+            f" {', '.join(header) or 'nothing'}"
         )
-    place = {column: columns.index(column) for column in REQUIRED + OPTIONAL if column in columns}
-    if twice := [column for column in place if columns.count(column) > 1]:
+    place = {column: header.index(column) for column in REQUIRED + OPTIONAL if column in header}
+    if twice := [column for column in place if header.count(column) > 1]:
         raise UserError(f"folder: '{path}' has the column {twice[0]} twice")
-    table = []
-    for line, cells in lines[1:]:
-        if any(cells[len(columns) :]):
-            raise UserError(
-                f"folder: '{path}' line {line} has {len(cells)} cells, and the header has {len(columns)}; put"
-                " a cell with a comma into quotation marks"
-            )
-        if any(cells):
-            cells += [""] * (len(columns) - len(cells))
-            row = dict.fromkeys(REQUIRED + OPTIONAL, "")
-            table.append((line, row | {column: cells[k] for column, k in place.items()}))
-    return table
+    return place, len(header)
 
 
 class _Disk:

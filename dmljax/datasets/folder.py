@@ -10,6 +10,7 @@ right of the image), so that flips know its mirror image; those of other poses a
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +49,15 @@ def samples(
     if links not in LINKS:
         raise UserError(f"folder: links must be one of {', '.join(LINKS)}, got '{links}'")
     path = Path(root) if Path(root).is_file() else Path(root) / manifest
-    rows, skipped, beside = _manifest.rows(path, inside=links == "inside")
-    notes = _missing(rows)
-    expression, expression_names = _labels(rows, "expression", expressions, path, notes)
-    pose, pose_names = _labels(rows, "pose", poses, path, notes)
-    identity, identity_names = _labels(rows, "identity", "", path, notes)
+    table, skipped, beside = _manifest.rows(path, inside=links == "inside")
+    notes = _missing(table)
+    expression, expression_names = _labels(table, "expression", expressions, path, notes)
+    pose, pose_names = _labels(table, "pose", poses, path, notes)
+    identity, identity_names = _labels(table, "identity", "", path, notes)
     if beside:
         notes.append(f"folder: no line names {len(beside):,} other images there (e.g. '{beside[0]}')")
-    files = {row["path"]: str(path.parent / row[_manifest.FILE]) for row in rows}
+    files = dict(zip(table.columns["path"], table.files))
+    base = str(path.parent)
     return Samples(
         name="folder",
         references=tuple(files),
@@ -67,56 +69,57 @@ def samples(
         identity_names=identity_names,
         pose_yaw=tuple(tables.number(name) for name in pose_names),
         pose_mirror=_mirror(pose_names, mirrors),
-        read=lambda name: Path(files[name]).read_bytes(),
+        read=lambda name: _read(f"{base}/{files[name]}"),
         skipped=tuple(skipped),
         notes=tuple(notes),
-        partition=_partition(rows, path),
+        partition=_partition(table, path),
         place=str(path.resolve()),
     )
 
 
-def _missing(rows: list[dict]) -> list[str]:
+def _read(file: str) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read()
+
+
+def _missing(table: _manifest.Table) -> list[str]:
     """Empties cells that say in a word that there is no label; what to tell of them."""
     notes = []
     for column in ("expression", "pose", "identity", "split"):
-        words: dict[str, int] = {}
-        for row in rows:
-            if (cell := row[column]) and tables.is_missing(cell):
-                words[cell] = words.get(cell, 0) + 1
-                row[column] = ""
+        cells = table.columns[column]
+        words = {cell: count for cell, count in Counter(cells).items() if cell and tables.is_missing(cell)}
         if words:
+            cells[:] = ["" if cell in words else cell for cell in cells]
             told = ", ".join(f"{count:,} x '{word}'" for word, count in words.items())
             notes.append(f"folder: taken as no {column}: {told}")
     return notes
 
 
 def _labels(
-    rows: list[dict], column: str, allowed: str, path: Path, notes: list[str]
+    table: _manifest.Table, column: str, allowed: str, path: Path, notes: list[str]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """(codes int32 [S], class names); several spellings of one name are told and are one class."""
-    numeric = column == "pose"
-    name_of, several = tables.spellings((row[column] for row in rows), numeric=numeric)
-    for cells in several:
-        notes.append(f"folder: taken as one {column}: {', '.join(map(repr, cells))}")
+    numeric, cells = column == "pose", table.columns[column]
+    name_of, several = tables.spellings(cells, numeric=numeric)
+    for spelled in several:
+        notes.append(f"folder: taken as one {column}: {', '.join(map(repr, spelled))}")
     if allowed:
         names = tuple(name.strip() for name in allowed.split(","))
         known = {tables.same(name, numeric=numeric): name for name in names} | {name: name for name in names}
-        for row in rows:
-            if (cell := row[column]) and not known.keys() & {cell, tables.same(cell, numeric=numeric)}:
+        key = {cell: cell if cell in names else tables.same(cell, numeric=numeric) for cell in name_of}
+        for line, cell in zip(table.lines, cells):
+            if cell and key[cell] not in known:
                 raise UserError(
-                    f"folder: '{path}' line {row[_manifest.LINE]}: unknown {column} '{cell}'; the allowed"
-                    f" ones are {', '.join(names)}"
+                    f"folder: '{path}' line {line}: unknown {column} '{cell}'; the allowed ones are"
+                    f" {', '.join(names)}"
                 )
-        name_of = {
-            cell: cell if cell in names else known[tables.same(cell, numeric=numeric)] for cell in name_of
-        }
-    elif column == "identity":
-        names = tuple(sorted(set(name_of.values())))
+        name_of = {cell: known[key[cell]] for cell in name_of}
     else:
-        names = tuple(sorted(set(name_of.values()), key=_by_number_and_name))
+        by = None if column == "identity" else _by_number_and_name
+        names = tuple(sorted(set(name_of.values()), key=by))
     number = {name: k for k, name in enumerate(names)}
-    code = {cell: number[name] for cell, name in name_of.items()}
-    return np.array([code.get(row[column], MISSING) for row in rows], np.int32), names
+    code = {cell: number[name] for cell, name in name_of.items()} | {"": MISSING}
+    return np.array([code[cell] for cell in cells], np.int32), names
 
 
 def _by_number_and_name(name: str) -> tuple:
@@ -143,16 +146,14 @@ def _mirror(names: tuple[str, ...], mirrors: str) -> tuple[int, ...]:
     return tuple(mirror)
 
 
-def _partition(rows: list[dict], path: Path) -> np.ndarray | None:
-    if not any(row["split"] for row in rows):
+def _partition(table: _manifest.Table, path: Path) -> np.ndarray | None:
+    sides = [cell.lower() for cell in table.columns["split"]]
+    if not any(sides):
         return None
-    for row in rows:
-        if row["split"].lower() not in SPLITS:
-            raise UserError(
-                f"folder: '{path}' line {row[_manifest.LINE]}: split must be train or test, got"
-                f" '{row['split']}'"
-            )
-    return np.array([SPLITS.index(row["split"].lower()) for row in rows], np.int8)
+    for line, side in zip(table.lines, sides):
+        if side not in SPLITS:
+            raise UserError(f"folder: '{path}' line {line}: split must be train or test, got '{side}'")
+    return np.array([SPLITS.index(side) for side in sides], np.int8)
 
 
 def write_fixture(root: str) -> None:

@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from dmljax import config as configuration
-from dmljax.data import duplicates, feeds, images, splits
+from dmljax.data import duplicates, feeds, images, memory, splits
 from dmljax.data.labels import unmirrored
 from dmljax.preparation.opening import open_samples
 from dmljax.types import Samples
@@ -37,13 +38,28 @@ def open_feed(config, *, progress: bool = True):
       UserError: a field out of its range, or a set that cannot be read.
     """
     configuration.check(config)
+    samples = open_samples(config, progress=progress)
+    if config.data.feed == "resident" and config.data.memory == "device":
+        memory.check(
+            samples,
+            config.data.image_size,
+            _room_on_device(),
+            where="of the device's memory",
+            instead="set data.memory=host, or data.feed=tfdata",
+        )
     return feeds.build(
         config.data.feed,
-        open_samples(config, progress=progress),
+        samples,
         image_size=config.data.image_size,
         memory=config.data.memory,
         progress=progress,
     )
+
+
+def _room_on_device() -> int | None:
+    """Bytes that are free on the first device; None where it does not say."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return stats["bytes_limit"] - stats.get("bytes_in_use", 0) if "bytes_limit" in stats else None
 
 
 def images_of(config) -> dict:
