@@ -69,19 +69,32 @@ def costs(lowered) -> dict:
     """Operations and bytes of a step by XLA's count, and the memory that its program asks for.
 
     'flops' are those of the program as written; once it is compiled, convolutions may be calls of a library,
-    which XLA does not count.
+    which XLA does not count. A count that a platform's compiler does not give is left out.
     """
     compiled = lowered.compile()
-    written, done, memory = lowered.cost_analysis(), compiled.cost_analysis(), compiled.memory_analysis()
-    written, done = (found[0] if isinstance(found, list) else found or {} for found in (written, done))
-    held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return {
-        "flops": written.get("flops"),
-        "bytes_written_program": written.get("bytes accessed"),
-        "bytes_compiled": done.get("bytes accessed"),
-        "temporary_bytes": memory.temp_size_in_bytes,
-        "program_bytes": held + memory.temp_size_in_bytes,
-    }
+    found = {}
+    for names, ask in (
+        ({"flops": "flops", "bytes accessed": "bytes_written_program"}, lowered.cost_analysis),
+        ({"bytes accessed": "bytes_compiled"}, compiled.cost_analysis),
+    ):
+        counts = _or_none(ask) or {}
+        counts = counts[0] if isinstance(counts, list) else counts
+        found |= {name: counts[key] for key, name in names.items() if key in counts}
+    memory = _or_none(compiled.memory_analysis)
+    if memory is not None:
+        held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+        found |= {
+            "temporary_bytes": memory.temp_size_in_bytes,
+            "program_bytes": held + memory.temp_size_in_bytes,
+        }
+    return found
+
+
+def _or_none(ask):
+    try:
+        return ask()
+    except (RuntimeError, NotImplementedError, AttributeError):  # XlaRuntimeError is the first
+        return None
 
 
 def _peak() -> dict:

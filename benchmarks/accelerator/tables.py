@@ -13,7 +13,12 @@ GIB = 2**30
 
 
 def page(lines: list[dict]) -> str:
-    """All tables: the machine, steps beside the peer, trainings, kernels, what failed."""
+    """All tables: the machine, steps beside the peer, trainings, kernels, what failed.
+
+    Of an item that was measured with several settings, the last count.
+    """
+    last = {line["item"]: line["settings"] for line in lines}
+    lines = [line for line in lines if line["settings"] == last[line["item"]]]
     parts = [_machines(lines), _pairs(lines), _trainings(lines), *_profiles(lines), _failures(lines)]
     return "\n\n".join(part for part in parts if part)
 
@@ -58,51 +63,49 @@ def _machines(lines: list[dict]) -> str:
     return _table(head, rows, left=3) if rows else ""
 
 
-def _groups(lines: list[dict]) -> dict[str, list[dict]]:
-    """Item -> its lines in which a side was timed."""
-    found: dict[str, list[dict]] = {}
-    for line in lines:
-        if "pipelined_step_s" in line:
-            found.setdefault(line["item"], []).append(line)
-    return found
-
-
 def _pairs(lines: list[dict]) -> str:
+    items: dict[str, dict[str, list[dict]]] = {}
+    for line in lines:
+        if "turn" in line:
+            items.setdefault(line["item"], {}).setdefault(line["side"], []).append(line)
     ready = {(line["item"], line["side"]): line for line in lines if "ready_s" in line}
-    peak = {
-        "bf16": next((line["tflops_bf16"] for line in lines if "tflops_bf16" in line), None),
-        "f32": next((line["tflops_f32_default"] for line in lines if "tflops_f32_default" in line), None),
-    }
+    machines = {line["device"]: line for line in lines if "tflops_bf16" in line}
     rows = []
-    for item, turns in _groups(lines).items():
-        seconds = {}
-        for turn in turns:
-            seconds.setdefault(turn["side"], []).append(turn["pipelined_step_s"])
+    for item, sides in items.items():
+        kinds = [ready[item, side].get("device_kind") for side in sides if (item, side) in ready]
+        device = next((kind for kind in kinds if kind), "")
+        seconds = {side: [turn["pipelined_step_s"] for turn in turns] for side, turns in sides.items()}
         own = statistics.median(seconds[OURS]) if OURS in seconds else None
-        for side, times in seconds.items():
-            median, about = statistics.median(times), ready.get((item, side), {})
-            batch = turns[0]["settings"]["batch"]
-            most = max((t["peak_bytes"] or 0 for t in turns if t["side"] == side), default=0)
-            flops, ceiling = about.get("flops"), peak[turns[0]["settings"]["dtype"]]
+        for side, turns in sides.items():
+            about = ready.get((item, side), {})
+            times, median = seconds[side], statistics.median(seconds[side])
+            settings, most = turns[0]["settings"], max(turn["peak_bytes"] or 0 for turn in turns)
+            flops, ceiling = about.get("flops"), _ceiling(machines.get(device), settings["dtype"])
             rows.append(
                 [
                     item,
+                    device,
                     side,
                     f"{1000 * median:.2f} ({1000 * min(times):.2f} to {1000 * max(times):.2f})",
-                    f"{batch / median:.0f}",
+                    f"{settings['batch'] / median:.0f}",
                     f"{own / median:.2f}" if own and side != OURS else "",
                     f"{most / GIB:.1f}" if most else "",
                     f"{about['program_bytes'] / GIB:.1f}" if "program_bytes" in about else "",
-                    f"{flops / batch / 1e9:.1f}" if flops else "",
-                    f"{100 * flops / median / 1e12 / ceiling:.0f} %" if flops and ceiling else "",
+                    f"{flops / settings['batch'] / 1e9:.1f}" if flops else "",
+                    f"{flops / median / 1e10 / ceiling:.0f} %" if flops and ceiling else "",
                     f"{about['ready_s']:.0f}" if about else "",
                 ]
             )
     head = (
-        f"step | program | ms, median of turns | images/s | {OURS}'s time / this"
+        f"step | device | program | ms, median of turns | images/s | {OURS}'s time / this"
         " | most held, GiB | by XLA's plan | GFLOP an image | of the peak | s until ready"
     )
-    return _table(head, rows, left=2) if rows else ""
+    return _table(head, rows, left=3) if rows else ""
+
+
+def _ceiling(machine: dict | None, dtype: str) -> float | None:
+    """TFLOP/s of a large matrix product in the step's type, on the same device."""
+    return machine and machine["tflops_bf16" if dtype == "bf16" else "tflops_f32_default"]
 
 
 def _trainings(lines: list[dict]) -> str:
@@ -145,5 +148,11 @@ def _profiles(lines: list[dict]) -> list[str]:
 
 
 def _failures(lines: list[dict]) -> str:
-    rows = [[line["item"], line.get("side", ""), line["error"]] for line in lines if "error" in line]
+    """What is missing because it failed; not what was measured when it was tried again."""
+    there = {(line["item"], line.get("side", "")) for line in lines if "turn" in line or line.get("done")}
+    rows = [
+        [line["item"], line.get("side", ""), line["error"]]
+        for line in lines
+        if "error" in line and (line["item"], line.get("side", "")) not in there
+    ]
     return _table("not measured | program | why", rows, left=3) if rows else ""
