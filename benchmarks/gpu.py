@@ -59,7 +59,7 @@ def main(values):
     for item in chosen(values):
         if lines.done(item):
             continue
-        left = end - time.monotonic()
+        left = max(0.0, end - time.monotonic())
         if left < item.seconds:
             print(f"{item.name}: left out, {left:.0f} s are left of about {item.seconds}", flush=True)
             continue

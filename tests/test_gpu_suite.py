@@ -56,14 +56,14 @@ def lines_of(folder: Path) -> list[dict]:
 def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpu")
     peer = f"--peer={folder}/peer.py"
-    return folder, peer, suite(folder, "--tiny", "--items=facts,train-*", peer)
+    return folder, peer, suite(folder, "--tiny", "--items=facts,infer-*", peer)
 
 
 def test_programs_are_timed_in_turns(measured):
     folder, _, said = measured
     lines = lines_of(folder)
     assert not [line for line in lines if "error" in line]
-    assert [line["item"] for line in lines if line.get("done")] == ["facts", "train-f32-10-24px"]
+    assert [line["item"] for line in lines if line.get("done")] == ["facts", "infer-bf16-10-24px"]
     turns = [(line["side"], line["turn"]) for line in lines if "turn" in line]
     assert turns == [("dmljax", 0), ("torch eager", 0), ("dmljax", 1), ("torch eager", 1)]
     # a turn of 0.01 s has at least 3 steps
@@ -71,7 +71,7 @@ def test_programs_are_timed_in_turns(measured):
     ready = {line["side"]: line for line in lines if "ready_s" in line}
     assert ready["torch eager"]["stages"] == "1" and ready["dmljax"]["stages"] == "1"
     assert ready["dmljax"]["flops"] > 1e6 and ready["dmljax"]["program_bytes"] > 1e6
-    assert "| train-f32-10-24px | cpu | torch eager | 20.00 (20.00 to 20.00) | 500 |" in said
+    assert "| infer-bf16-10-24px | cpu | torch eager | 20.00 (20.00 to 20.00) | 500 |" in said
 
 
 def test_what_is_there_is_not_measured_again_and_what_was_cut_is(measured, tmp_path):
@@ -79,7 +79,7 @@ def test_what_is_there_is_not_measured_again_and_what_was_cut_is(measured, tmp_p
     before = lines_of(folder)
     cut = [line for line in before if not (line.get("done") and line["item"] == "facts")]
     (tmp_path / "gpu.jsonl").write_text("".join(json.dumps(line) + "\n" for line in cut))
-    suite(tmp_path, "--tiny", "--items=facts,train-*", f"--peer={tmp_path}/peer.py")
+    suite(tmp_path, "--tiny", "--items=facts,infer-*", f"--peer={tmp_path}/peer.py")
     new = lines_of(tmp_path)[len(cut) :]
     assert [line["item"] for line in new] == ["facts", "facts"] and new[1]["done"]
 
@@ -89,10 +89,10 @@ def test_without_time_there_are_only_tables(measured, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- gpu.jsonl -->\nold\n<!-- end of gpu.jsonl -->\nbelow\n")
     said = suite(folder, "--minutes=0", peer, f"--page={page}")
-    assert "train-bf16-120: left out, 0 s are left" in said
+    assert "train-bf16-120: left out, 0 s are left of about 110" in said
     text = page.read_text()
     assert text.startswith("above\n") and text.endswith("below\n") and "old" not in text
-    assert "| train-f32-10-24px | cpu | dmljax |" in text
+    assert "| infer-bf16-10-24px | cpu | dmljax |" in text
 
 
 def test_an_unknown_item_is_told(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -61,7 +60,7 @@ class Ours:
             if keep:
                 Path(keep).mkdir(parents=True, exist_ok=True)
                 (Path(keep) / "step.hlo.txt.gz").write_bytes(gzip.compress(text.encode()))
-                shutil.copy(trace, Path(keep) / "step.xplane.pb")
+                (Path(keep) / "step.xplane.pb.gz").write_bytes(gzip.compress(trace.read_bytes()))
             return kernels.summary(trace, text, steps)
 
 

@@ -70,8 +70,8 @@ def tiny() -> list[Item]:
     step = {**TINY, "mode": "train", "dtype": "f32", "batch": 10}
     return [
         Item("facts", "facts", most, {"side": 64, "copied_gib": 0.001, "repeats": 2}),
-        pair("train", "f32", 10, (OURS, EAGER), most, TINY, **fast),
-        pair("infer", "bf16", 2, (OURS, REMAT, EAGER), most, TINY, **fast),
+        pair("infer", "bf16", 10, (OURS, EAGER), most, TINY, **fast),
+        pair("train", "f32", 10, (OURS, REMAT, EAGER), most, TINY, **fast),
         Item("profile", "profile", most, {**step, "steps": 2}),
         Item("training", "training", most, training(5, 4, 10, 24, memory="host") | {"net": TINY}),
     ]
