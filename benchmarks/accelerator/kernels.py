@@ -35,7 +35,8 @@ def summary(trace: str | Path, program: str, steps: int) -> list[dict]:
       steps: how many are in the trace.
     """
     paths = {_plain(name): path for name, path in _NAMED.findall(program)}
-    events = [(name, paths.get(_plain(at), ""), ns) for name, at, ns in _events(str(trace))]
+    path_of = lambda at, name: paths.get(_plain(at)) or paths.get(_plain(name)) or ""
+    events = [(name, path_of(at, name), ns) for name, at, ns in _events(str(trace))]
     whole = sum(ns for _, _, ns in events) or 1
     found = []
     for by, name_of in (("pass", _pass), ("layer", _layer), ("kernel", _kernel)):
@@ -57,7 +58,10 @@ def summary(trace: str | Path, program: str, steps: int) -> list[dict]:
 
 
 def _events(trace: str) -> Iterator[tuple[str, str, float]]:
-    """(name, instruction of the program, ns) of every kernel."""
+    """(name, instruction of the program, ns) of every kernel.
+
+    The instruction of a kernel in a CUDA graph is the graph; its name is that of a fusion, if it is one.
+    """
     from jax.profiler import ProfileData
 
     planes = list(ProfileData.from_file(trace).planes)
@@ -68,7 +72,7 @@ def _events(trace: str) -> Iterator[tuple[str, str, float]]:
             for event in line.events:
                 at = dict(event.stats).get("hlo_op", "")
                 if device or at:
-                    yield event.name, str(at or event.name), event.duration_ns
+                    yield event.name, str(at), event.duration_ns
 
 
 def _plain(name: str) -> str:

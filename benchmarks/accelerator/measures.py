@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from accelerator import plan
 from accelerator.ceilings import Ceilings
-from accelerator.ours import Ours
+from accelerator.ours import Operations, Ours
 from accelerator.peer import Peer
 from accelerator.process import Failed, Process
 from accelerator.training import Training
@@ -40,6 +40,11 @@ def measure(item: plan.Item, places: Places, add: Callable[..., None], until: fl
 
 def _facts(settings, places, add, until) -> None:
     with contextlib.closing(Process(Ceilings)) as process:
+        add(**process.call("measure", until, **settings))
+
+
+def _operations(settings, places, add, until) -> None:
+    with contextlib.closing(Process(Operations)) as process:
         add(**process.call("measure", until, **settings))
 
 
@@ -107,4 +112,10 @@ def _training(settings, places, add, until) -> None:
         add(**process.call("measure", until, folder=folder, data=places.data, **settings))
 
 
-KINDS = {"facts": _facts, "pair": _pair, "profile": _profile, "training": _training}
+KINDS = {
+    "facts": _facts,
+    "operations": _operations,
+    "pair": _pair,
+    "profile": _profile,
+    "training": _training,
+}

@@ -16,7 +16,7 @@ class Item(NamedTuple):
 
     Attributes:
       name: as --items takes it, and as the lines have it.
-      kind: 'facts', 'pair', 'profile' or 'training': who measures it.
+      kind: 'facts', 'operations', 'pair', 'profile' or 'training': how it is measured.
       seconds: expected on an H200 with 16 cores and empty caches, most of it compiling; no item starts with
         less time left.
       settings: what it was measured with; a line with the same name and settings is not measured again.
@@ -34,6 +34,12 @@ def pair(mode: str, dtype: str, batch: int, sides, seconds: int, net: dict = PAP
     name = f"{mode}-{dtype}-{batch}{size}{more.pop('suffix', '')}"
     settings = {"mode": mode, "dtype": dtype, "batch": batch, **net, "sides": list(sides), **more}
     return Item(name, "pair", seconds, {"turns": 3, "turn_s": 1.5, "warmup": 3, **settings})
+
+
+def operations(mode: str, batch: int, seconds: int, net: dict = PAPER) -> Item:
+    """How many operations a step takes, counted and not run."""
+    settings = {"mode": mode, "dtype": "f32", "batch": batch, **net}
+    return Item(f"operations-{mode}", "operations", seconds, settings)
 
 
 def whole() -> list[Item]:
@@ -61,6 +67,8 @@ def whole() -> list[Item]:
         pair("infer", "f32", 1, two, 55),
         pair("infer", "f32", 15, two, 55),
         pair("train", "f32", 240, two, 170),
+        operations("train", 120, 250),  # the same on every machine
+        operations("infer", 120, 250),
     ]
 
 
@@ -72,6 +80,7 @@ def tiny() -> list[Item]:
         Item("facts", "facts", most, {"side": 64, "copied_gib": 0.001, "repeats": 2}),
         pair("infer", "bf16", 10, (OURS, EAGER), most, TINY, **fast),
         pair("train", "f32", 10, (OURS, REMAT, EAGER), most, TINY, **fast),
+        operations("infer", 10, most, TINY),
         Item("profile", "profile", most, {**step, "steps": 2}),
         Item("training", "training", most, training(5, 4, 10, 24, memory="host") | {"net": TINY}),
     ]

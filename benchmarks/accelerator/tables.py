@@ -70,6 +70,11 @@ def _pairs(lines: list[dict]) -> str:
             items.setdefault(line["item"], {}).setdefault(line["side"], []).append(line)
     ready = {(line["item"], line["side"]): line for line in lines if "ready_s" in line}
     machines = {line["device"]: line for line in lines if "tflops_bf16" in line}
+    flops = {  # an image
+        _network(line["settings"]): line["flops"] / line["settings"]["batch"]
+        for line in lines
+        if line["item"].startswith("operations") and "flops" in line
+    }
     rows = []
     for item, sides in items.items():
         kinds = [ready[item, side].get("device_kind") for side in sides if (item, side) in ready]
@@ -80,7 +85,8 @@ def _pairs(lines: list[dict]) -> str:
             about = ready.get((item, side), {})
             times, median = seconds[side], statistics.median(seconds[side])
             settings, most = turns[0]["settings"], max(turn["peak_bytes"] or 0 for turn in turns)
-            flops, ceiling = about.get("flops"), _ceiling(machines.get(device), settings["dtype"])
+            counted = flops.get(_network(settings))
+            ceiling = _ceiling(machines.get(device), settings["dtype"])
             rows.append(
                 [
                     item,
@@ -91,16 +97,32 @@ def _pairs(lines: list[dict]) -> str:
                     f"{own / median:.2f}" if own and side != OURS else "",
                     f"{most / GIB:.1f}" if most else "",
                     f"{about['program_bytes'] / GIB:.1f}" if "program_bytes" in about else "",
-                    f"{flops / settings['batch'] / 1e9:.1f}" if flops else "",
-                    f"{flops / median / 1e10 / ceiling:.0f} %" if flops and ceiling else "",
+                    _least(about.get("bytes_compiled"), machines.get(device)),
+                    f"{counted / 1e9:.1f}" if counted else "",
+                    f"{counted * settings['batch'] / median / 1e10 / ceiling:.0f} %"
+                    if counted and ceiling
+                    else "",
                     f"{about['ready_s']:.0f}" if about else "",
                 ]
             )
     head = (
         f"step | device | program | ms, median of turns | images/s | {OURS}'s time / this"
-        " | most held, GiB | by XLA's plan | GFLOP an image | of the peak | s until ready"
+        " | most held, GiB | by XLA's plan | GB moved by it (ms at the copy's rate)"
+        " | GFLOP an image | of the peak | s until ready"
     )
     return _table(head, rows, left=3) if rows else ""
+
+
+def _least(moved: float | None, machine: dict | None) -> str:
+    """The bytes of a step, and the time in which they could be moved."""
+    if not moved or not machine:
+        return ""
+    return f"{moved / 1e9:.0f} ({moved / machine['copy_gb_s'] / 1e6:.0f})"
+
+
+def _network(settings: dict) -> tuple:
+    """What the operations of an image depend on."""
+    return tuple(settings[name] for name in ("mode", "image", "width", "stages"))
 
 
 def _ceiling(machine: dict | None, dtype: str) -> float | None:

@@ -82,6 +82,7 @@ def prepare(
     stages,
     dtype: str,
     warmup: int,
+    convolution: str = "auto",
     remat: bool = False,
 ) -> Prepared:
     """The step of a run on random images, compiled and run `warmup` times.
@@ -116,7 +117,15 @@ def prepare(
         )
     kind = {"f32": jnp.float32, "bf16": jnp.bfloat16}[dtype]
     net = DMLNet(
-        partial(resnet.build, width=width, stages=stages, axis_name=AXIS, dtype=kind, remat=remat),
+        partial(
+            resnet.build,
+            width=width,
+            stages=stages,
+            axis_name=AXIS,
+            dtype=kind,
+            convolution=convolution,
+            remat=remat,
+        ),
         CLASSES[EXPRESSION],
         CLASSES[POSE],
         dtype=kind,
