@@ -35,6 +35,7 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         sets[-1], said = _with_counterparts(sets[-1], common[-1], expressions, poses)
         notes += said
     keys = _keys(sets)
+    notes += dict.fromkeys(f"{key} is '{s.place}'" for s, key in zip(sets, keys) if key != s.name)
     names = tuple(_BETWEEN.join((key, reference)) for s, key in zip(sets, keys) for reference in s.references)
     owner = dict(zip(names, np.repeat(np.arange(len(sets)), list(map(len, sets))).tolist()))
     if len(owner) < len(names):
@@ -45,7 +46,7 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
     column = lambda parts: np.concatenate(parts).astype(np.int32)
     yaws = tuple(yaw for _, yaw in poses)
     return Samples(
-        name="+".join(s.name for s in train) + (f" > {test.name}" if test is not None else ""),
+        name="+".join(keys[: len(train)]) + (f" > {keys[-1]}" if test is not None else ""),
         references=names,
         expression=column(
             [_look(labels.mapping(own, expressions), s.expression) for s, (own, _) in zip(sets, common)]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import tables
-from dmljax.types import MISSING, Samples, UserError
+from dmljax.types import IDENTITY, MISSING, POSE, Samples, UserError
 
 REQUIRED = ("reference", "pose", "identity")
 COLUMNS = ("reference", "expression", "pose", "pose_confidence", "identity", "identity_confidence")
@@ -43,10 +43,10 @@ def apply(samples: Samples, path: str) -> Samples:
             f" '{unknown[0]}'"
         )
     rows = {number[name]: row for name, row in rows.items() if name in number}
-    pose, pose_names = _relabel(
+    pose, pose_names, poses = _relabel(
         samples.pose, samples.pose_names, {k: row["pose"] for k, row in rows.items()}, numeric=True
     )
-    identity, identity_names = _relabel(
+    identity, identity_names, people = _relabel(
         samples.identity, samples.identity_names, {k: row["identity"] for k, row in rows.items()}
     )
     known = dict(zip(samples.pose_names, samples.pose_yaw))
@@ -59,7 +59,13 @@ def apply(samples: Samples, path: str) -> Samples:
         )
         for k in range(len(yaw))
     )
+    notes = tuple(
+        f"dataset.labels: taken as one {column}: {', '.join(map(repr, spelled))}"
+        for column, several in ((POSE, poses), (IDENTITY, people))
+        for spelled in several
+    )
     return samples.replace(
+        notes=samples.notes + notes,
         pose=pose,
         pose_names=pose_names,
         pose_yaw=yaw,
@@ -71,12 +77,12 @@ def apply(samples: Samples, path: str) -> Samples:
 
 def _relabel(
     codes: np.ndarray, names: tuple[str, ...], given: dict[int, str], *, numeric: bool = False
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(codes, names) with the given names; new ones come after those that are there, by number and then by
-    name.
+) -> tuple[np.ndarray, tuple[str, ...], list[list[str]]]:
+    """(codes, names, spellings that were taken as one) with the given names; new ones come after those that
+    are there, by number and then by name.
     """
     there = {tables.same(name, numeric=numeric): name for name in names}
-    name_of, _ = tables.spellings(given.values(), numeric=numeric)
+    name_of, several = tables.spellings(given.values(), numeric=numeric)
     name_of = {cell: there.get(tables.same(cell, numeric=numeric), name) for cell, name in name_of.items()}
     new = sorted(
         set(name_of.values()) - set(names),
@@ -88,7 +94,7 @@ def _relabel(
     for k, cell in given.items():
         if cell in name_of:
             codes[k] = number[name_of[cell]]
-    return codes, names
+    return codes, names, several
 
 
 def _rows(path: str) -> dict[str, dict]:

@@ -10,6 +10,7 @@ from dmljax.tables import quoted, unquoted
 from dmljax.types import LABELS, UserError
 
 FILE = "audit.csv"
+FEWEST = 4  # images of a map
 HEADER = (
     "run",
     "features",
@@ -53,10 +54,16 @@ def write(folder: Path, runs: dict, *, maps: bool = True) -> list[dict]:
         f"Test images of {data}.",
         tables.markdown(table(rows)),
         probes.NOTE,
+        *(
+            f"{name}: too few images to probe {', '.join(left)}."
+            for name, left in left_out(rows, runs).items()
+        ),
     ]
     (folder / "audit.md").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     if maps:
         for name, features in runs.items():
+            if len(features.spaces["embedding"]) < FEWEST:
+                continue
             _map(features, folder / f"map_{name}.png")
     return rows
 
@@ -78,6 +85,20 @@ def read(folder: Path) -> list[dict]:
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise UserError(f"'{path}' cannot be read ({error}); audit the run again") from None
     return rows
+
+
+def left_out(rows: list[dict], runs: dict) -> dict[str, list[str]]:
+    """name of a run -> its labels that are known and have no row, for there are too few images."""
+    there = {(row["run"], row["label"]) for row in rows}
+    found = {
+        name: [
+            label
+            for label, values in features.labels.items()
+            if (values >= 0).any() and (name, label) not in there
+        ]
+        for name, features in runs.items()
+    }
+    return {name: labels for name, labels in found.items() if labels}
 
 
 def table(rows: list[dict]) -> list[tuple[str, ...]]:

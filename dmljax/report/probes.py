@@ -41,13 +41,8 @@ def probe(features: np.ndarray, labels: np.ndarray, people: np.ndarray | None, *
     Raises:
       ValueError: too few people or samples of a class for two folds.
     """
-    if people is None:
-        folds = min(FOLDS, int(np.bincount(labels)[np.unique(labels)].min()))
-        splitter, groups = StratifiedKFold(max(folds, 2), shuffle=True, random_state=0), None
-    else:
-        splitter, groups = GroupKFold(min(FOLDS, len(np.unique(people)))), people
     right = np.zeros(len(labels), bool)
-    for train, test in splitter.split(features, labels, groups):
+    for train, test in _splits(labels, people):
         model = (
             make_pipeline(StandardScaler(), RidgeClassifier(RIDGE))
             if kind == "linear"
@@ -55,6 +50,28 @@ def probe(features: np.ndarray, labels: np.ndarray, people: np.ndarray | None, *
         )
         right[test] = model.fit(features[train], labels[train]).predict(features[test]) == labels[test]
     return right
+
+
+def _splits(labels: np.ndarray, people: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(those a probe learns from, those it is asked about) of each fold."""
+    if people is None:
+        folds = min(FOLDS, int(np.bincount(labels)[np.unique(labels)].min()))
+        splitter, groups = StratifiedKFold(max(folds, 2), shuffle=True, random_state=0), None
+    else:
+        splitter, groups = GroupKFold(min(FOLDS, len(np.unique(people)))), people
+    return list(splitter.split(labels[:, None], labels, groups))
+
+
+def can_be_probed(labels: np.ndarray, people: np.ndarray, *, by_people: bool) -> bool:
+    """Whether there are images enough: two classes, two people, a second image of a class to be found, and as
+    many images as neighbours, of two classes, on the learning side of each fold.
+    """
+    if len(np.unique(labels)) < 2 or len(np.unique(people)) < 2 or np.bincount(labels).max() < 2:
+        return False
+    return all(
+        len(train) >= NEIGHBOURS and len(np.unique(labels[train])) > 1
+        for train, _ in _splits(labels, people if by_people else None)
+    )
 
 
 def retrieval(features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -89,8 +106,8 @@ def audit(spaces: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> list[
     """A row for each space and label: accuracies of both probes with chance and 95 % intervals, retrieval,
     silhouette.
 
-    Intervals are of a bootstrap over people, where people are known. A label with one class or none is left
-    out.
+    Intervals are of a bootstrap over people, where people are known. A label that cannot be probed is left
+    out, see `can_be_probed`.
     """
     rows = []
     for space, features in spaces.items():
@@ -99,7 +116,7 @@ def audit(spaces: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> list[
             if label != "identity":
                 known &= labels["identity"] >= 0
             y, people = labels[label][known], labels["identity"][known]
-            if len(np.unique(y)) < 2 or len(np.unique(people)) < 2:
+            if not can_be_probed(y, people, by_people=label != "identity"):
                 continue
             x = features[known]
             row = {

@@ -53,7 +53,13 @@ def audit(
     if len({_name(run) for run in folders}) < len(folders):
         raise UserError("the folders must have different names; they name the rows", parameter="runs")
     opened = trained.open_runs(folders, checkpoint=checkpoint, root=root, progress=progress)
-    return audit_opened(opened, Path(out or folders[0] / run_folder.AUDIT), maps=maps)
+    audited = audit_opened(opened, Path(out or folders[0] / run_folder.AUDIT), maps=maps)
+    if not audited.rows:
+        raise UserError(
+            "there is nothing to probe: the test side needs two classes, two people, several images of a"
+            " person, and five images or more to learn from"
+        )
+    return audited
 
 
 def audit_opened(opened: Iterable[trained.Opened], folder: Path, *, maps: bool = True) -> Audited:

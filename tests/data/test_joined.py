@@ -141,7 +141,8 @@ def test_two_own_folders_keep_their_pictures_and_their_people(tmp_path):
     both = join([a, b])
     _, pixels = read_all(both, 8, progress=False)
     assert pixels.mean((1, 2, 3)).tolist() == [60, 60, 60, 200, 200]
-    assert both.references[2:4] == ("folder#1:c.png", "folder#2:a.png")
+    assert both.references[2:4] == ("folder#1:c.png", "folder#2:a.png") and both.name == "folder#1+folder#2"
+    assert both.notes[-2:] == (f"folder#1 is '{a.place}'", f"folder#2 is '{b.place}'")
     assert both.identity_names == ("folder#1/ann", "folder#2/ann") and both.identity.tolist() == [
         0,
         0,

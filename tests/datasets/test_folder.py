@@ -189,6 +189,48 @@ def test_names_in_another_unicode_form_or_with_backslashes_are_found(tmp_path):
         write(tmp_path, f"path,expression\n{composed},joy\n{decomposed},joy\n", (decomposed,))
 
 
+def test_whatever_stands_in_a_manifest_is_read_or_told(tmp_path):
+    """Bytes changed, cut, doubled and taken from elsewhere: samples, or one line of ours."""
+    folder.write_fixture(str(tmp_path))
+    manifest, rng = tmp_path / "manifest.csv", np.random.default_rng(0)
+    whole = manifest.read_bytes()[:400]
+    odd = (
+        b"\0",
+        b'"',
+        b"\r",
+        b"\n",
+        b",",
+        b"..",
+        b"/",
+        b"\\",
+        b"\xff",
+        b"nan",
+        b"=",
+        b"\xe2\x80\xae",
+        b"'" * 9,
+    )
+    read = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(rng.integers(1, 6)):
+            start, length = rng.integers(len(content) + 1), rng.integers(0, 12)
+            content[start : start + length * rng.integers(2)] = odd[rng.integers(len(odd))]
+        manifest.write_bytes(bytes(content))
+        try:
+            samples = folder.samples(str(tmp_path))
+        except UserError as error:
+            assert "folder: " in str(error)
+            continue
+        read += 1
+        for codes, classes in (
+            (samples.pose, samples.pose_names),
+            (samples.identity, samples.identity_names),
+        ):
+            assert -1 <= codes.min() and codes.max() < len(classes) and len(set(classes)) == len(classes)
+        assert all(samples.read(name)[:2] == b"P6" for name in samples.references)
+    assert read > 50
+
+
 def test_links_are_followed_and_kept_inside_by_a_field(tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "set").mkdir()

@@ -37,6 +37,23 @@ def test_labels_are_added_by_reference(films, tmp_path):
     )
 
 
+def test_words_for_no_value_and_spellings_of_one_label(films, tmp_path):
+    """As spreadsheets and pandas write them back; a formula that was quoted is the name again."""
+    names = films.references
+    rows = [
+        (names[0], "-15.0", "Ann"),
+        (names[1], " -15", "ann"),
+        (names[2], "nan", "None"),
+        (names[3], "15", "'=ann"),
+        ("", "", ""),
+    ]
+    made = annotations.apply(films, write(tmp_path / "l.csv", rows))
+    assert made.pose_names == ("-15", "15") and made.pose[:4].tolist() == [0, 0, -1, 1]
+    assert made.identity_names == ("=ann", "Ann") and made.identity[:4].tolist() == [1, 1, -1, 0]
+    told = "dataset.labels: taken as one pose: '-15', '-15.0'"
+    assert told in made.notes and "dataset.labels: taken as one identity: 'Ann', 'ann'" in made.notes
+
+
 def test_labels_that_are_there_are_corrected(tmp_path):
     cmu_faces.write_fixture(str(tmp_path / "cmu"))
     faces = cmu_faces.samples(str(tmp_path / "cmu"))

@@ -44,6 +44,9 @@ def test_whole_images_and_boxes_a_view(samples, tmp_path):
     )
     boxed = crop.apply(samples, rule="views", table=views)
     assert {tuple(boxed.boxes[k]) for k in np.flatnonzero(boxed.pose == 1)} == {(5, 8, 25, 28)}
+    written = tmp_path / "v.csv"
+    written.write_text(written.read_text().replace("-45,", "-45.0,").replace("\n0,", "\n 0.0,"))
+    np.testing.assert_array_equal(crop.apply(samples, rule="views", table=views).boxes, boxed.boxes)
     assert np.array_equal(
         load(boxed, 0, 20),
         np.asarray(Image.open(tmp_path / "set" / boxed.references[0]))[

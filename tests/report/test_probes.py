@@ -89,3 +89,22 @@ def test_the_audit_has_a_row_for_each_space_and_known_label(made):
     assert rows[3]["linear"] < 0.3 < 0.9 < rows[1]["linear"]  # the first axes alone hide the person
     for row in rows:
         assert row["linear_low"] <= row["linear"] <= row["linear_high"] and -1 <= row["silhouette"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("people", "each"), [(1, 6), (2, 1), (2, 3), (3, 2), (3, 5), (6, 1), (6, 2), (15, 1)]
+)
+@pytest.mark.filterwarnings("error")
+def test_small_sets_are_probed_as_far_as_they_go(people, each, rng):
+    """Fewer images than neighbours, one image a person: rows that would need more are left out."""
+    who = np.repeat(np.arange(people), each)
+    labels = {"expression": np.arange(len(who)) % 3, "pose": np.zeros(len(who), int), "identity": who}
+    rows = probes.audit({"f2": rng.standard_normal((len(who), 4))}, labels)
+    expected = {
+        (3, 5): ["expression", "identity"],
+        (6, 2): ["expression", "identity"],
+        (15, 1): ["expression"],
+    }
+    assert [row["label"] for row in rows] == expected.get((people, each), [])
+    for row in rows:
+        assert np.isfinite([row[key] for key in ("linear", "neighbours", "MAP@R", "silhouette")]).all()
