@@ -59,6 +59,7 @@ def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str]
       TypeError: what is given is no configuration.
     """
     configuration.check_kind(config)
+    set_up_compiler(training=True)  # before JAX is asked for anything
     say = say if jax.process_index() == 0 else (lambda _: None)
     run = run_folder.named(run)
     runs, signalled = sets.folds(config, run), 0
@@ -73,7 +74,6 @@ def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str]
 
 def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None]) -> int:
     """Trains the run of one split; returns the number of the signal that stopped it, or 0."""
-    set_up_compiler(training=True)
     with together.holding(run, say):
         resume.check_same(run, config)
         checkpoints = Checkpoints(run)

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from dmljax.runs import speed
+from dmljax import config as configuration
+from dmljax.runs import loop, speed
 from dmljax.training import devices
 from dmljax.types import UserError
 
@@ -82,4 +83,19 @@ def test_the_benchmark_tells_xla_before_it_asks_for_a_device(monkeypatch):
             steps=1,
             warmup=0,
         )
+    assert seen == [f"{OPTION}=false"]
+
+
+def test_a_training_tells_xla_before_it_asks_which_process_it_is(monkeypatch, tmp_path):
+    seen = []
+
+    def look():
+        seen.append(os.environ["XLA_FLAGS"])
+        raise RuntimeError
+
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(devices, "cores", lambda: 2)
+    monkeypatch.setattr(loop.jax, "process_index", look)
+    with pytest.raises(RuntimeError):
+        loop.train(configuration.get_config("quick"), tmp_path)
     assert seen == [f"{OPTION}=false"]
