@@ -124,7 +124,7 @@ def _archive(path: Path):
     try:
         with tarfile.open(path) as archive:
             content = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except Exception as error:  # a damaged archive makes its parsers raise whatever they stumble on
         raise UserError(f"cmu_faces: '{path}' cannot be read as a tar archive: {error}") from None
     return list(content), [], content.__getitem__
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dmljax.data.images import read_all
-from dmljax.datasets import _counts, kdef, multipie, rafd, sfew
-from dmljax.types import UserError
+from dmljax.datasets import _counts, _tree, kdef, multipie, rafd, sfew
+from dmljax.types import Unreadable, UserError
 
 
 def labels(samples, reference):
@@ -259,3 +259,25 @@ def test_what_is_no_file_is_listed_and_not_waited_for(tmp_path):
     told = reasons(kdef.samples(str(tmp_path)))
     assert "pipe" in told["AF01AFS.JPG"] and told["AF01ANS.JPG"] == "a link to nothing"
     assert "link" in told["AF01DIS.JPG"]
+
+
+@pytest.mark.parametrize(
+    "packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_damaged_archive_is_read_or_listed(tmp_path, packing):
+    """Bytes changed and cut at random: what can be read is, all else is Unreadable."""
+    rng, path = np.random.default_rng(0), tmp_path / "a.zip"
+    packed(path, {f"Sad/{k}.png": rng.bytes(60) for k in range(4)}, compression=packing)
+    whole = path.read_bytes()
+    for _ in range(150):
+        content = bytearray(whole[: rng.integers(len(whole))] if rng.random() < 0.2 else whole)
+        for _ in range(rng.integers(1, 5)):
+            if len(content):
+                content[rng.integers(len(content))] = rng.integers(256)
+        path.write_bytes(bytes(content))
+        _tree._archive.cache_clear()
+        for name in _tree.files(str(tmp_path), "sfew", "a folder")[0]:
+            try:
+                assert isinstance(_tree.read(str(tmp_path), name), bytes)
+            except Unreadable as error:
+                assert "damaged in its zip archive" in str(error)
