@@ -8,13 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import pytest
-
-from dmljax import plugins
+from dmljax import extras, plugins
 from dmljax.plugins import modules
 from dmljax.training import devices
 from dmljax.types import UserError, nearest
 from dmljax.weightings.interface import Weighting
+
+extras.require("test", "pytest", purpose="checks")
+import pytest  # noqa: E402
 
 WIDTH = 300  # characters of a line about a failure
 LINES = 8  # about a failure, at most
