@@ -44,7 +44,8 @@ def _of_container() -> int | None:
     try:
         limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))  # 'max': no limit, no number
         taken = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
-        stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text("ascii").splitlines())
+        lines = (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
+        stat = dict(line.split() for line in lines)
         return limit - taken + int(stat.get("inactive_file", 0))
     except (OSError, ValueError):
         return None
