@@ -290,7 +290,8 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
         with np.load(folder / _TABLE) as content:
             columns = {key: content[key] for key in content.files}
         skipped = inventory.read_skipped(folder / SKIPPED)
-        about.setdefault("notes", [])  # sets that were prepared before they kept their notes
+        about.setdefault("notes", [])  # sets that were prepared before they kept these two
+        about.setdefault("own", about["name"] == "folder")
         words = {
             word: tuple(about[word]) if isinstance(about[word], list) else about[word] for word in _WORDS
         }
@@ -334,7 +335,7 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
         read=lambda reference: fetch(number[reference]),
         darkest=0.0,
         skipped=skipped,
-        place=str(folder.resolve()) if about.get("own") else "",
+        place=str(folder.resolve()) if about["own"] else "",
     )
 
 
