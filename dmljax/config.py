@@ -228,6 +228,8 @@ def read(run: Path) -> ConfigDict:
     saved, path = read_saved(run), Path(run) / run_folder.CONFIG
     try:
         config = with_defaults(saved)
+        for section, family in SECTIONS.items():  # first: a folder of plug-ins may be gone
+            plugins.defaults(family, config[section].name)
         check(config)
         return ConfigDict(trimmed(config)).lock()
     except UserError as error:

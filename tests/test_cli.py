@@ -75,6 +75,7 @@ def here(arguments):
 ONE_DEVICE = {"XLA_FLAGS": ""}
 
 
+@pytest.mark.slow
 def test_folds_from_the_archive_to_the_tables(tmp_path):
     """CMU faces' layout: every fold is trained, evaluated and put together."""
     from dmljax.datasets import cmu_faces
@@ -298,6 +299,7 @@ def test_a_parameter_is_shown_as_the_flag_that_gives_it(parameter, shown, capsys
     assert capsys.readouterr().err == f"dmljax train: {shown}: must be given\n"
 
 
+@pytest.mark.slow
 def test_prepare_makes_checks_and_draws(tmp_path):
     from dmljax.datasets import bu3dfe, ict3dfe
 

@@ -136,7 +136,7 @@ def test_other_differences_may_be_between_runs_that_are_compared_than_within_one
         ("model", "text", "is damaged: .*'model'"),
         ("seed", {"a": 1}, "is damaged: .*'seed'"),
         ("plugins", 5, "is damaged"),
-        ("dataset.name", "nix", "cannot be used: dataset.name must be one of bu3dfe"),
+        ("dataset.name", "nix", "cannot be used: no 'nix' among the datasets; there are bu3dfe"),
         ("train.duration", "soon", "cannot be used: train.duration must be a duration"),
     ],
 )

@@ -12,7 +12,14 @@ FOLDER = Path(__file__).parent.parent / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+LONG = ("many_devices", "own_images")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, marks=[pytest.mark.slow] if s.stem in LONG else []) for s in SCRIPTS],
+    ids=lambda path: path.stem,
+)
 def test_an_example_runs_and_leaves_nothing_where_it_was_started(script, tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "here").mkdir()

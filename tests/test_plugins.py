@@ -191,7 +191,10 @@ def test_a_run_whose_folder_is_gone_says_so(folder, tmp_path, monkeypatch):
     saved = config.trimmed(made) | {"plugins": [str(tmp_path / "gone")]}
     (tmp_path / "config.json").write_text(json.dumps(saved))
     monkeypatch.setattr(plugins, "_given", [])
-    with pytest.raises(UserError, match=f"^plugins: no 'record' .* No longer there: {tmp_path}/gone; give"):
+    with pytest.raises(
+        UserError,
+        match=f"config.json' cannot be used: .*no 'record' .* No longer there: {tmp_path}/gone; give",
+    ):
         config.read(tmp_path)
 
 

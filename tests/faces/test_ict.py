@@ -78,6 +78,7 @@ def write_obj(path, vertices, quads=()):
     path.write_text("\n".join(["# a comment", *lines]) + "\n")
 
 
+@pytest.mark.slow
 def test_the_published_folder_gives_what_the_archive_gives(content, tmp_path):
     neutral = content["neutral"]
     write_obj(tmp_path / "generic_neutral_mesh.obj", neutral, content["quads"])

@@ -114,6 +114,7 @@ def test_tfds_reads_it_too(whole):
     assert [int(source[k]["expression"]) for k in (5, 277)] == [samples.expression[k] for k in (5, 277)]
 
 
+@pytest.mark.slow
 def test_several_processes_and_a_kill_change_no_byte(source, whole, tmp_path):
     """kill -9 after the first shard; started again, the folder ends with the bytes of the one that was never
     stopped.

@@ -40,6 +40,7 @@ def write(root, poses):
     (root / "manifest.csv").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.slow
 def test_poses_that_are_words(tmp_path):
     write(tmp_path, ("left", "frontal", "right"))
     told = []

@@ -113,6 +113,7 @@ def test_a_stopped_run_ends_bit_identical(whole, tmp_path, number):
     assert parameters(run) == whole[0] and lines(run) == whole[1]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_killed_while_saving_it_continues_from_the_checkpoint_before(whole, tmp_path):
     run = tmp_path / "run"

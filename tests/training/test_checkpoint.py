@@ -91,7 +91,7 @@ def two(tmp_path_factory):
 
 @pytest.fixture
 def copy(two, tmp_path, monkeypatch):
-    monkeypatch.setattr(quiet, "SETTLE_S", 0.0)
+    monkeypatch.setattr(quiet, "SETTLE_S", 0.2)
     return shutil.copytree(two, tmp_path / "run")
 
 
@@ -227,9 +227,8 @@ def test_a_run_moved_to_such_a_path_can_be_read(two, tmp_path):
         Checkpoints(tmp_path / "b\\c")
 
 
-def test_what_cannot_be_read_back_is_told_after_the_first_save(tmp_path, monkeypatch):
+def test_what_cannot_be_read_back_is_told_after_the_first_save(tmp_path):
     (tmp_path / "a[x]").mkdir()
-    monkeypatch.setattr(quiet, "SETTLE_S", 0.0)
     with pytest.raises(UserError, match="3' cannot be read"):
         Checkpoints(tmp_path / "a[x]").save("last", 3, tree(3), {})
 

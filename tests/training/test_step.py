@@ -176,6 +176,7 @@ def test_a_strategy_may_weigh_by_the_gradients_of_the_tasks():
     assert set(seen) == {(3, 3)} and one[1][0]["weighting/norm"] > 0
 
 
+@pytest.mark.slow
 def test_per_task_gradients_add_up_to_the_weighted_one():
     unit = Weighting(
         lambda tasks: (), lambda s, held: (jnp.array([0.3, 1.0, 2.0]), held, {}), frozenset({"gram"})
@@ -184,6 +185,7 @@ def test_per_task_gradients_add_up_to_the_weighted_one():
     close(run(1, unit, steps=2)[0], run(1, plain, steps=2)[0])
 
 
+@pytest.mark.slow
 def test_strategies_that_need_losses_see_all_micro_batches():
     """w = 1 / L with L the mean over the micro-batches: the weighted sum of the losses is the number of
     tasks.
@@ -227,6 +229,7 @@ def test_the_resident_table_gives_what_images_in_the_batch_give():
     assert max(jax.tree.leaves(jax.tree.map(lambda x, y: np.abs(x - y).max(), a.params, other.params))) > 1e-4
 
 
+@pytest.mark.slow
 def test_mining_per_device_is_another_thing(alone):
     other, _ = run(4, dwa.build(window=3), losses=Options(anchors="all", scope="device"), steps=13)
     differences = jax.tree.map(lambda x, y: np.abs(x - y).max(), alone[0].params, other.params)
@@ -270,6 +273,7 @@ def test_graddrop_on_one_device_and_on_four():
     assert sum(x.sum() for x in apart) < 0.005 * sum(x.size for x in apart)
 
 
+@pytest.mark.slow
 def test_the_gram_matrix_of_the_representation():
     """Inner products of per-sample gradients on f2, taken by adding to f2 by hand; and one trunk pull-back
     gives the weighted sum.
