@@ -15,6 +15,9 @@ from dmljax.types import UserError
 
 LOGGERS = ("absl", "asyncio", "concurrent.futures")
 
+# orbax's threads may speak of a failed read later than these tests wait for them (quiet.SETTLE_S)
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 def process():
     """What belongs to the whole process: its hooks and the levels of its loggers."""

@@ -238,20 +238,16 @@ def test_mining_per_device_is_another_thing(alone):
 
 STRATEGIES = [
     ("mgda", "rep", 1),
-    *(
-        pytest.param(*case, marks=pytest.mark.slow)
-        for case in (
-            ("upgrad", "shared", 1),
-            ("famo", "shared", 1),
-            ("db_mtl", "shared", 1),
-            ("pcgrad", "rep", 2),
-            ("sdmgrad", "shared", 2),
-            ("rlw", "shared", 1),
-        )
-    ),
+    ("upgrad", "shared", 1),
+    ("famo", "shared", 1),
+    ("db_mtl", "shared", 1),
+    ("pcgrad", "rep", 2),
+    ("sdmgrad", "shared", 2),
+    ("rlw", "shared", 1),
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "source", "accumulate"), STRATEGIES)
 def test_strategies_on_one_device_and_on_four(name, source, accumulate):
     """Every kind of need: Gram matrices on parameters and on f2, the whole Jacobian, a second forward pass,
