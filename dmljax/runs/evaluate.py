@@ -71,6 +71,12 @@ def evaluate(
 
     Raises:
       UserError: the folder holds no run that can be read, or no test sample lies within the bounds.
+
+    Example:
+      >>> import dmljax
+      >>> scores = dmljax.evaluate("runs/quick", progress=False)
+      >>> 0 <= scores["expression accuracy"] <= 1
+      True
     """
     run, bounds = run_folder.named(run), _bounds(yaw)
     parts = run_folder.parts(run)

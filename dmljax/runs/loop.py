@@ -57,6 +57,12 @@ def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str]
       UserError: whatever the user can change: a wrong field, a set that is not there, a folder that holds
         another run, a loss that is not finite.
       TypeError: what is given is no configuration.
+
+    Example:
+      >>> import dmljax
+      >>> config = dmljax.get_config("quick", {"train.duration": "3 epochs"})
+      >>> dmljax.train(config, "runs/quick", progress=False, say=lambda line: None)
+      Trained(run=PosixPath('runs/quick'), signal=0)
     """
     configuration.check_kind(config)
     set_up_compiler(training=True)  # before JAX is asked for anything

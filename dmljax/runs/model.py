@@ -49,6 +49,12 @@ class Model:
     Attributes:
       classes: see `Classes`.
       image_size: side in pixels of the square images that the network sees.
+
+    Example:
+      >>> import dmljax, numpy as np
+      >>> predictions = dmljax.load("runs/quick").predict(np.zeros((2, 60, 50, 3), np.uint8))
+      >>> predictions.expression_probability.shape, predictions.yaw.shape
+      ((2, 7), (2,))
     """
 
     def __init__(self, config, classes: Classes, variables: dict):
@@ -141,9 +147,9 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
       UserError: the folder holds no trained run, or one that cannot be read.
 
     Example:
-      model = dmljax.load("runs/quick")
-      found = model.predict(images)
-      found.expression, found.yaw
+      >>> import dmljax
+      >>> dmljax.load("runs/quick").classes.pose_names
+      ('-90', '-45', '0', '45', '90')
     """
     if not isinstance(run, str | Path):
         raise TypeError(f"run must be the path of a run's folder; got {type(run).__name__}")

@@ -28,8 +28,8 @@ def compare(config, strategies: Sequence[str], options: StudyOptions) -> Outcome
 
     Example:
       >>> import dmljax
-      >>> options = dmljax.StudyOptions("runs/compare", seeds=(0, 1, 2), jobs=2)
-      >>> outcome = dmljax.compare(dmljax.get_config("quick"), ["dwa", "famo"], options)
+      >>> options = dmljax.StudyOptions("runs/compare", jobs=2, progress=False)
+      >>> outcome = dmljax.compare(dmljax.get_config("quick"), ["dwa"], options)
       >>> outcome.page
       PosixPath('runs/compare/comparison.html')
     """

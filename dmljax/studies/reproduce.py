@@ -79,10 +79,10 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
 
     Example:
       >>> import dmljax
-      >>> options = dmljax.StudyOptions("runs/reproduce", seeds=(0, 1, 2), jobs=2)
-      >>> outcome = dmljax.reproduce("table8", dmljax.get_config("brief"), options)
+      >>> options = dmljax.StudyOptions("runs/reproduce", jobs=2, progress=False)
+      >>> outcome = dmljax.reproduce("fig15", dmljax.get_config("quick"), options)
       >>> outcome.page
-      PosixPath('runs/reproduce/table8.html')
+      PosixPath('runs/reproduce/fig15.html')
     """
     configuration.check_kind(config)
     extras.require("report", "matplotlib", "sklearn", purpose="the paper's tables and figures")
