@@ -496,7 +496,7 @@ def test_a_report_of_a_run_and_of_several(tmp_path):
         f"--out={tmp_path / 'labels'}",
         "--noprogress",
     )
-    assert labelled.returncode == 0 and "35 images, 6 clusters" in labelled.stdout, labelled.stderr
+    assert labelled.returncode == 0 and "38 images, 6 clusters" in labelled.stdout, labelled.stderr
     assert (tmp_path / "labels" / "person_005.png").exists()
     again = dmljax(
         "train",
