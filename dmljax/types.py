@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import signal
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -30,6 +31,10 @@ CHECKPOINTS = ("last", "best")  # what a run keeps: the latest, and that of the 
 
 # Names of the losses that are weighted against each other (eq. 7 of the paper).
 TASKS = ("expression", "pose", "triplet")
+
+
+# Signals that end work; by the last, clusters announce an end.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
 
 class UserError(ValueError):

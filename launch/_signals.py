@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+from dmljax.types import SIGNALS
+
 PATIENCE_S = 5.0  # for the way out; compiling for one takes no notice of it
 
 

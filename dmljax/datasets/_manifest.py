@@ -151,14 +151,7 @@ class _Disk:
         """(the file as it is spelled on disk, '') or ('', why there is none)."""
         if not name.isprintable():
             return "", "its path has characters that cannot be printed"
-        folder, _, last = name.rpartition("/")
-        actual, reason = self._folder(folder)
-        if reason:
-            return "", reason
-        spelled, kind = self._entry(actual, last)
-        if kind != "file":
-            return "", kind
-        return f"{actual}/{spelled}" if actual else spelled, ""
+        return self._spelled(name, "file")
 
     def is_inside(self, file: str) -> bool:
         """Whether a file lies in the folder when links are followed."""
@@ -180,13 +173,18 @@ class _Disk:
         """(a folder as it is spelled on disk, why it is none)."""
         if not folder:
             return "", ""
-        above, _, last = folder.rpartition("/")
+        spelled, reason = self._spelled(folder, "is a folder")
+        return spelled, "no such file" if reason else ""
+
+    def _spelled(self, path: str, wanted: str) -> tuple[str, str]:
+        """(a path as it is spelled on disk, what it is where that is not what is wanted)."""
+        above, _, last = path.rpartition("/")
         actual, reason = self._folder(above)
         if reason:
             return "", reason
         spelled, kind = self._entry(actual, last)
-        if kind != "is a folder":
-            return "", "no such file"
+        if kind != wanted:
+            return "", kind
         return f"{actual}/{spelled}" if actual else spelled, ""
 
     def _entry(self, folder: str, name: str) -> tuple[str, str]:

@@ -40,36 +40,20 @@ class Prepared(NamedTuple):
     facts: dict[str, object]
 
 
-def measure(
-    *,
-    mode: str,
-    device: str | None,
-    image: int,
-    batch: int,
-    width: int,
-    stages,
-    dtype: str,
-    steps: int,
-    warmup: int,
-    trace: str = "",
-) -> dict[str, object]:
+def measure(*, steps: int, trace: str = "", **step) -> dict[str, object]:
     """What was timed, the median of steps that are waited for one by one, and the mean of steps that are not.
+
+    Args:
+      steps: how many are timed, in each of the two ways.
+      trace: folder for a profile, or ''.
+      step: the arguments of `prepare`.
 
     Raises:
       UserError: no such device, a batch that does not divide, stages that are no numbers.
     """
-    ready = prepare(
-        mode=mode,
-        device=device,
-        image=image,
-        batch=batch,
-        width=width,
-        stages=stages,
-        dtype=dtype,
-        warmup=warmup,
-    )
+    ready = prepare(**step)
     with jax.profiler.trace(trace) if trace else contextlib.nullcontext():
-        return ready.facts | clock(ready.run, steps, batch)
+        return ready.facts | clock(ready.run, steps, step["batch"])
 
 
 def prepare(

@@ -1,4 +1,4 @@
-"""The signals that end a training: SIGTERM, SIGINT, and SIGUSR2, by which clusters announce an end."""
+"""Signals that end a training: they become a wish to stop, which all processes follow at the same step."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import signal
 from collections.abc import Iterator
 
 from dmljax.runs import together
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+from dmljax.types import SIGNALS
 
 
 class Stop:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from dmljax import config as configuration
@@ -59,43 +60,32 @@ def test_xla_here_knows_the_option():
     assert done.returncode == 0 and done.stdout.strip() == "3.0", done.stderr
 
 
-def test_the_benchmark_tells_xla_before_it_asks_for_a_device(monkeypatch):
+@pytest.fixture
+def looked(monkeypatch):
+    """What XLA_FLAGS held each time that JAX was asked for devices or processes, which fails here."""
+    seen = []
+
+    def look():
+        seen.append(os.environ["XLA_FLAGS"])
+        raise RuntimeError
+
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(devices, "cores", lambda: 2)
+    monkeypatch.setattr(jax, "devices", look)
+    monkeypatch.setattr(jax, "process_index", look)
+    return seen
+
+
+def test_the_benchmark_tells_xla_before_it_asks_for_a_device(looked, monkeypatch):
     """XLA reads its flags when it first looks for devices; later they are lost without a word."""
-    seen = []
-
-    def look():
-        seen.append(os.environ["XLA_FLAGS"])
-        raise RuntimeError
-
-    monkeypatch.setenv("XLA_FLAGS", "")
-    monkeypatch.setattr(devices, "cores", lambda: 2)
-    monkeypatch.setattr(speed.jax, "devices", look)
     monkeypatch.setattr(speed.jax.config, "update", lambda *_: None)
+    step = {"image": 32, "batch": 15, "width": 8, "stages": ("1",), "dtype": "f32"}
     with pytest.raises(UserError, match="finds no such device"):
-        speed.measure(
-            mode="train",
-            device="gpu",
-            image=32,
-            batch=15,
-            width=8,
-            stages=("1",),
-            dtype="f32",
-            steps=1,
-            warmup=0,
-        )
-    assert seen == [f"{OPTION}=false"]
+        speed.measure(mode="train", device="gpu", steps=1, warmup=0, **step)
+    assert looked == [f"{OPTION}=false"]
 
 
-def test_a_training_tells_xla_before_it_asks_which_process_it_is(monkeypatch, tmp_path):
-    seen = []
-
-    def look():
-        seen.append(os.environ["XLA_FLAGS"])
-        raise RuntimeError
-
-    monkeypatch.setenv("XLA_FLAGS", "")
-    monkeypatch.setattr(devices, "cores", lambda: 2)
-    monkeypatch.setattr(loop.jax, "process_index", look)
+def test_a_training_tells_xla_before_it_asks_which_process_it_is(looked, tmp_path):
     with pytest.raises(RuntimeError):
         loop.train(configuration.get_config("quick"), tmp_path)
-    assert seen == [f"{OPTION}=false"]
+    assert looked == [f"{OPTION}=false"]
