@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dmljax import tables
-from dmljax.preparation import crop
+from dmljax.preparation import box_tables
 from dmljax.types import Samples, UserError
 
 
@@ -124,7 +124,7 @@ def write(path: str | Path, samples: Samples, boxes: Boxes, rule: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            table.writerow(["path", *crop.EDGES, "found_by"])
+            table.writerow(["path", *box_tables.EDGES, "found_by"])
             replaced = boxes.missed | boxes.doubtful
             for name, edges, other in zip(samples.references, boxes.edges, replaced):
                 table.writerow(

@@ -9,6 +9,7 @@ from dmljax.datasets import folder
 from dmljax.detectors import mtcnn
 from dmljax.preparation import crop, locate
 from dmljax.preparation import prepare as preparation
+from dmljax.preparation.box_tables import EDGES
 from dmljax.types import UserError
 from tests.test_cli import dmljax, refused
 
@@ -87,7 +88,11 @@ def source(tmp_path):
     names = folder.samples(str(tmp_path / "set")).references
     with open(tmp_path / "given.csv", "w", newline="") as file:
         csv.writer(file).writerows(
-            [("path", *crop.EDGES), *((name, 8, 10, 20, 24) for name in names[1:-1]), (names[-1], 0, 0, 3, 3)]
+            [
+                ("path", *EDGES),
+                *((name, 8, 10, 20, 24) for name in names[1:-1]),
+                (names[-1], 0, 0, 3, 3),
+            ]
         )
     return tmp_path
 
@@ -111,7 +116,7 @@ def test_at_the_command_line(source):
     names = folder.samples(str(source / "set")).references
     assert [line["path"] for line in lines] == list(names)
     assert [line["found_by"] for line in lines] == ["median", *["boxes"] * (len(names) - 2), "median"]
-    assert {tuple(line[edge] for edge in crop.EDGES) for line in lines} == {("8.0", "10.0", "20.0", "24.0")}
+    assert {tuple(line[edge] for edge in EDGES) for line in lines} == {("8.0", "10.0", "20.0", "24.0")}
     read = crop.apply(
         folder.samples(str(source / "set")), rule="boxes", table=str(source / "out" / "boxes.csv"), margin=0.0
     )
