@@ -99,7 +99,7 @@ def _box(row: dict, path: str) -> tuple[float, ...] | None:
     if set(EDGES) <= row.keys():
         return _corners(row, path) if row["left"] else None
     if set(PYFEAT) <= row.keys():
-        if not row[PYFEAT[0]] or row[PYFEAT[0]].lower() == "nan":
+        if tables.is_missing(row[PYFEAT[0]]):
             return None
         x, y, width, height = _numbers(row, PYFEAT, path)
         return x, y, x + width, y + height

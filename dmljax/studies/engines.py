@@ -21,7 +21,7 @@ from tqdm import tqdm
 from dmljax import extras
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.process import Order
-from dmljax.types import UserError, nearest
+from dmljax.types import SIGNALS, UserError, nearest
 
 PROGRAM = "dmljax.studies.process"
 CLUSTERS = ("slurm", "local")
@@ -136,7 +136,7 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
             failed.append(Failure(job.member, reason))
 
     with (
-        _on_signals(stop, signal.SIGTERM, signal.SIGINT),
+        _on_signals(stop, *SIGNALS),
         _bar(members, todo, progress) as bar,
         ThreadPoolExecutor(jobs) as pool,
     ):
@@ -180,7 +180,7 @@ def cluster(
     waiting, running, failed = list(reversed(todo)), {}, []
     try:
         with (
-            _on_signals(signal.default_int_handler, signal.SIGTERM),
+            _on_signals(signal.default_int_handler, *SIGNALS),
             _bar(members, todo, progress) as bar,
         ):
             while waiting or running:
