@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from dmljax.types import UserError
+from dmljax.types import TOTAL, UserError
 
 # what the run is
 CONFIG, VERSIONS, SPLIT, CLASSES = "config.json", "versions.json", "split.json", "classes.json"
@@ -20,21 +20,20 @@ LOG, BOARD, CHECKPOINTS = "train.jsonl", "tensorboard", "checkpoints"
 EVALUATION, AUDIT, PAGE = "evaluation", "audit", "report.html"
 METRICS, PREDICTIONS, FEATURES, HARDEST = "metrics.json", "predictions.csv", "features.npz", "hardest.json"
 
-FOLD = "fold_"
 # A run that begins writes these; in a folder without its configuration they are somebody's own.
 OWN = (VERSIONS, SPLIT, CLASSES, SKIPPED, DUPLICATES, CLASSICAL, LOG, BOARD, CHECKPOINTS)
-STEP = "loss/total"  # what a line of the log has that tells of steps
+FOLD = "fold_"
 
 
-def named(run: str | Path) -> Path:
+def named(folder: str | Path, parameter: str = "run") -> Path:
     """The folder that a person names; '~' is the home folder.
 
     Raises:
       UserError: the name is empty.
     """
-    if not str(run).strip():
-        raise UserError("a folder's name is empty; give one such as runs/quick", parameter="run")
-    return Path(os.path.expanduser(run))
+    if not str(folder).strip():
+        raise UserError("a folder's name is empty; give one such as runs/quick", parameter=parameter)
+    return Path(os.path.expanduser(folder))
 
 
 def check_free(run: Path) -> None:
@@ -54,6 +53,11 @@ def is_empty(run: Path) -> bool:
     """Whether nothing of worth was made in a folder: no checkpoint, no evaluation."""
     kinds = (run / CHECKPOINTS).glob("*/*") if (run / CHECKPOINTS).is_dir() else ()
     return not any(kinds) and not (run / EVALUATION).exists() and not (run / CLASSICAL).exists()
+
+
+def of_fold(run: Path, fold: int) -> Path:
+    """The folder of one fold of a run."""
+    return run / f"{FOLD}{fold}"
 
 
 def parts(run: Path) -> list[Path]:
@@ -116,4 +120,4 @@ def _line(text: str) -> dict:
 
 def steps(run: Path) -> list[dict]:
     """The lines of a run's log that tell of steps, and not of a validation or of conflicts."""
-    return [line for line in log(run) if STEP in line]
+    return [line for line in log(run) if TOTAL in line]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import signal
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -29,12 +28,10 @@ LABELS = (EXPRESSION, POSE, IDENTITY)
 
 CHECKPOINTS = ("last", "best")  # what a run keeps: the latest, and that of the smallest loss
 
+TOTAL = "loss/total"  # the fixed combination of the losses, in a step's scalars and lines of a log
+
 # Names of the losses that are weighted against each other (eq. 7 of the paper).
 TASKS = ("expression", "pose", "triplet")
-
-
-# Signals that end work; by the last, clusters announce an end.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
 
 class UserError(ValueError):

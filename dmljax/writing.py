@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from dmljax.tables import quoted
 
 PARTS = ".*.part"  # pattern of what a kill may leave
 
@@ -40,3 +43,9 @@ def text(path: str | Path, content: str) -> None:
 def as_json(path: str | Path, content, *, indent: int | None = 1) -> None:
     """Writes what JSON can hold, and a line's end."""
     text(path, json.dumps(content, indent=indent) + "\n")
+
+
+def table(path: str | Path, rows: Iterable[Iterable]) -> None:
+    """Writes a CSV file, UTF-8, of cells that no spreadsheet takes for formulas."""
+    with whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([quoted(str(cell)) for cell in row] for row in rows)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from dmljax.types import SIGNALS
+from dmljax import signals
 
 PATIENCE_S = 5.0  # for the way out; compiling for one takes no notice of it
 
@@ -34,13 +34,13 @@ def told(title: str) -> Iterator[None]:
         ended.append(number)
         raise KeyboardInterrupt(number)
 
-    before = {number: signal.signal(number, end) for number in SIGNALS}
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader, end, title), daemon=True).start()
     try:
-        yield
+        with signals.handled(end):
+            yield
     except BaseException as error:
         number = ended[0] if ended else _number(error)
         if not number:
@@ -49,8 +49,6 @@ def told(title: str) -> Iterator[None]:
         sys.exit(128 + number)
     finally:
         signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         os.close(writer)  # ends the thread
 
 
@@ -65,7 +63,7 @@ def _watch(reader: int, end, title: str) -> None:
     """Ends the process where nothing else does: the main thread compiles, or something swallows its end."""
     with contextlib.suppress(OSError):
         while came := os.read(reader, 64):
-            number = next((n for n in came if n in SIGNALS and signal.getsignal(n) is end), 0)
+            number = next((n for n in came if n in signals.ENDING and signal.getsignal(n) is end), 0)
             if number:
                 time.sleep(PATIENCE_S)
                 if signal.getsignal(number) is end:  # not over, and nobody else took it in hand

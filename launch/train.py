@@ -40,14 +40,13 @@ def define(values):
 
 
 def main(values):
-    from dmljax.runs import loop
-    from dmljax.training import devices
+    from dmljax.runs import loop, together
 
     values.config.dataset.train = values.train or values.config.dataset.train
     values.config.dataset.test = values.test or values.config.dataset.test
     where = values.coordinator, values.processes, values.process
     try:
-        with devices.connected(*where, limit_s=values.start_limit):
+        with together.connected(*where, limit_s=values.start_limit):
             done = loop.train(values.config, values.run, progress=values.progress)
     except ValueError:
         if values.processes > 1:  # JAX would wait at its exit for the others, who end too

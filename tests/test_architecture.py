@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # words and helpers that everyone shares
-EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing"}
+EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing", "signals"}
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "tables": {"types"},
     "extras": {"types"},
     "run_folder": {"types"},
-    "writing": set(),
+    "writing": {"tables"},
+    "signals": set(),
     "plugins": {"types"},
     "workers": {"types", "plugins"},
     "durations": {"types"},

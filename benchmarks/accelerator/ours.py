@@ -33,7 +33,7 @@ class Ours:
             remat=self._remat,
         )
         ready = time.perf_counter() - began
-        return self._ready.facts | {"ready_s": round(ready, 1)} | costs(self._ready.lowered)
+        return self._ready.facts | {"ready_s": round(ready, 1)} | costs(self._ready.lower())
 
     def turn(self, *, steps: int) -> dict:
         """One turn of the clock, and the most that the device's allocator has given out so far."""
@@ -57,7 +57,7 @@ class Ours:
                     last = self._ready.run(k)
                 jax.block_until_ready(last)
             trace = next(Path(folder).rglob("*.xplane.pb"))
-            text = self._ready.lowered.compile().as_text()
+            text = self._ready.lower().compile().as_text()
             if keep:
                 Path(keep).mkdir(parents=True, exist_ok=True)
                 (Path(keep) / "step.hlo.txt.gz").write_bytes(gzip.compress(text.encode()))
@@ -108,7 +108,7 @@ class Operations:
             warmup=0,
             convolution="xla",
         )
-        return {"flops": ready.lowered.cost_analysis()["flops"]}
+        return {"flops": ready.lower().cost_analysis()["flops"]}
 
 
 def _or_none(ask):

@@ -9,7 +9,7 @@ from dmljax import run_folder, writing
 from dmljax.metrics.scores import read_off
 from dmljax.studies import members
 from dmljax.studies.members import COST
-from dmljax.types import TASKS
+from dmljax.types import TASKS, TOTAL
 
 EXPRESSIONS, POSES, YAW, PEOPLE = ("happy", "neutral", "sad"), ("left", "front"), (-45.0, 0.0), 4
 VERSIONS = {"jax": "0.10", "device": "cpu"}
@@ -66,7 +66,7 @@ def finish(member, right=10, seed=0, versions=VERSIONS, base=None):
     lines = [
         {
             "step": 10 * k,
-            "loss/total": 1.0,
+            TOTAL: 1.0,
             **{f"loss/{task}": 2.0 / k + j + 0.1 * member.seed for j, task in enumerate(TASKS)},
             **{f"weight/{task}": 0.5 + 0.01 * k for task in TASKS},
         }

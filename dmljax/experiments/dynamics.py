@@ -30,7 +30,10 @@ def show(rows: list[dict], out: Path) -> list[Part]:
     from dmljax.report import plots
 
     kept = {
-        label: [(row["seed"], row["fold"], measures.log(row)) for row in measures.of(rows, label)]
+        label: [
+            (row["seed"], row["fold"], run_folder.steps(Path(row["folder"])))
+            for row in measures.of(rows, label)
+        ]
         for label in NETWORKS
     }
     logs = {title: [log for *_, log in kept[label]] for label, title in NETWORKS.items() if kept[label]}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax import tables
+from dmljax import tables, writing
 from dmljax.types import IDENTITY, MISSING, POSE, Samples, UserError
 
 REQUIRED = ("reference", "pose", "identity")
@@ -21,10 +21,7 @@ COLUMNS = ("reference", "expression", "pose", "pose_confidence", "identity", "id
 
 def write(path: Path, rows: list[dict]) -> None:
     """Writes rows with the keys `COLUMNS`."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows({key: tables.quoted(str(cell)) for key, cell in row.items()} for row in rows)
+    writing.table(path, [COLUMNS, *([row[column] for column in COLUMNS] for row in rows)])
 
 
 def apply(samples: Samples, path: str) -> Samples:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax import tables
+from dmljax import tables, writing
 from dmljax.preparation import crop
 from dmljax.types import LABELS, Samples, Skipped
 
@@ -77,8 +77,7 @@ def by_pose(counts: Counter) -> str:
 
 def write_skipped(skipped: Iterable[Skipped], path: Path) -> None:
     """CSV with the fields of `Skipped`, one line a file."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([Skipped._fields, *(map(tables.quoted, one) for one in skipped)])
+    writing.table(path, [Skipped._fields, *skipped])
 
 
 def read_skipped(path: Path) -> tuple[Skipped, ...]:
@@ -136,15 +135,13 @@ def write_counts(samples: Samples, path: Path) -> None:
     """CSV: expression, pose, identity, images; one line a combination that occurs."""
     name = lambda names, code: names[code] if code >= 0 else ""
     cells = Counter(zip(samples.expression.tolist(), samples.pose.tolist(), samples.identity.tolist()))
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow((*LABELS, "images"))
-        for (e, p, i), count in sorted(cells.items()):
-            writer.writerow(
-                (
-                    tables.quoted(name(samples.expression_names, e)),
-                    tables.quoted(name(samples.pose_names, p)),
-                    tables.quoted(name(samples.identity_names, i)),
-                    count,
-                )
-            )
+    rows = (
+        (
+            name(samples.expression_names, e),
+            name(samples.pose_names, p),
+            name(samples.identity_names, i),
+            count,
+        )
+        for (e, p, i), count in sorted(cells.items())
+    )
+    writing.table(path, [(*LABELS, "images"), *rows])

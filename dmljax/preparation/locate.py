@@ -7,14 +7,13 @@ installed.
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from dmljax import tables
+from dmljax import writing
 from dmljax.preparation import box_tables
 from dmljax.types import Samples, UserError
 
@@ -119,17 +118,14 @@ def write(path: str | Path, samples: Samples, boxes: Boxes, rule: str) -> Path:
     Raises:
       UserError: the file cannot be written.
     """
-    path = Path(path)
+    path, replaced = Path(path), boxes.missed | boxes.doubtful
+    rows = (
+        (name, *(f"{edge:.1f}" for edge in edges), "median" if other else rule)
+        for name, edges, other in zip(samples.references, boxes.edges, replaced)
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(["path", *box_tables.EDGES, "found_by"])
-            replaced = boxes.missed | boxes.doubtful
-            for name, edges, other in zip(samples.references, boxes.edges, replaced):
-                table.writerow(
-                    [tables.quoted(name), *(f"{edge:.1f}" for edge in edges), "median" if other else rule]
-                )
+        writing.table(path, [("path", *box_tables.EDGES, "found_by"), *rows])
     except OSError as error:
         raise UserError(f"the boxes cannot be written to '{path}': {error.strerror or error}") from None
     return path

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dmljax import config as configuration
-from dmljax import extras
+from dmljax import extras, writing
 from dmljax.data.images import read_all
 from dmljax.preparation import crop, inventory, prepared, shards
 from dmljax.preparation import locate as locating
@@ -158,7 +158,7 @@ def prepare(
     )
     shards.write(plan, workers=workers, beam=beam, progress=progress)
     samples = prepared.read(plan.folder)
-    (plan.folder / "report.md").write_text(inventory.report(samples), encoding="utf-8")
+    writing.text(plan.folder / "report.md", inventory.report(samples))
     inventory.write_counts(samples, plan.folder / "counts.csv")
     sheet = sheets.draw(samples, plan.folder / "contact_sheet.png", people=people, side=side)
     return Checked(samples, pictures, plan.folder / prepared.SKIPPED, sheet, plan.folder)

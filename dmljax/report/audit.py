@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from dmljax import writing
 from dmljax.report import parts, tables
-from dmljax.tables import quoted, unquoted
+from dmljax.tables import unquoted
 from dmljax.types import LABELS, UserError
 
 FILE = "audit.csv"
@@ -28,7 +29,8 @@ _WORDS = ("run", "space", "label")  # columns of the file that are no numbers
 
 
 def write(folder: Path, runs: dict, *, maps: bool = True) -> list[dict]:
-    """Audits features and writes audit.csv, audit.md and, with `maps`, a t-SNE map of each run.
+    """Audits features and writes audit.csv, audit.md and, with `maps`, a t-SNE map of each run;
+    nothing where there is nothing to probe.
 
     Args:
       runs: name -> features: `spaces`, `labels` and `names`, see `runs.features`.
@@ -38,16 +40,16 @@ def write(folder: Path, runs: dict, *, maps: bool = True) -> list[dict]:
     """
     from dmljax.report import probes
 
-    folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {"run": name} | row
         for name, features in runs.items()
         for row in probes.audit(features.spaces, features.labels)
     ]
-    with open(folder / FILE, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
-        writer.writeheader()
-        writer.writerows({key: quoted(str(cell)) for key, cell in row.items()} for row in rows)
+    if not rows:
+        return rows
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    writing.table(folder / FILE, [columns, *([row.get(name, "") for name in columns] for row in rows)])
     data = ", ".join(f"{name}: {features.dataset}, step {features.step}" for name, features in runs.items())
     blocks = [
         "# What the features tell",
@@ -59,7 +61,7 @@ def write(folder: Path, runs: dict, *, maps: bool = True) -> list[dict]:
             for name, left in left_out(rows, runs).items()
         ),
     ]
-    (folder / "audit.md").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+    writing.text(folder / "audit.md", "\n\n".join(blocks) + "\n")
     if maps:
         for name, features in runs.items():
             if len(features.spaces["embedding"]) < FEWEST:

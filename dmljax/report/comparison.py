@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax import run_folder
+from dmljax import run_folder, writing
 from dmljax.report import page, parts, statistics
 from dmljax.types import EXPRESSION, POSE
 
@@ -106,7 +106,7 @@ def write(folder: Path, rows: list[dict], problems: list[str], planned: int) -> 
         *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries)),
     ]
     parts.write_csv(shown, folder / "comparison.csv")
-    (folder / "comparison.md").write_text(f"# {title}\n\n{parts.markdown(shown, folder)}\n", encoding="utf-8")
+    writing.text(folder / "comparison.md", f"# {title}\n\n{parts.markdown(shown, folder)}\n")
     return shown, page.write(folder / "comparison.html", title, *parts.html(shown))
 
 

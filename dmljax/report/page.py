@@ -6,6 +6,8 @@ import base64
 import html
 from pathlib import Path
 
+from dmljax import writing
+
 STYLE = """
 :root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
@@ -24,12 +26,12 @@ figure img{width:7rem;border-radius:4px;display:block}
 
 def write(path: Path, title: str, *parts: str) -> Path:
     """Writes a page of parts that the functions below made."""
-    path.write_text(
+    writing.text(
+        path,
         f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>
 {"".join(parts)}</html>
 """,
-        encoding="utf-8",
     )
     return path
 

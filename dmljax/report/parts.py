@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import NamedTuple
 
+from dmljax import writing
 from dmljax.report import page, tables
-from dmljax.tables import quoted
 
 
 class Heading(NamedTuple):
@@ -105,8 +104,4 @@ def write_csv(parts: list[Part], path: Path) -> None:
     """All tables in one file, an empty line between them; nothing if there is none."""
     found = [part.lines for part in parts if isinstance(part, Table)]
     if found:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            for k, lines in enumerate(found):
-                cells = [[quoted(str(cell)) for cell in line] for line in lines]
-                writer.writerows(([[]] if k else []) + cells)
+        writing.table(path, [row for k, lines in enumerate(found) for row in ([[]] if k else []) + lines])

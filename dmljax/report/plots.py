@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from dmljax.run_folder import STEP
+from dmljax.types import TOTAL
 
 STYLE = {
     "figure.dpi": 130,
@@ -93,7 +93,7 @@ def curves(log: list[dict], path: Path, *, title: str) -> bool:
     """Losses, their weights, accuracies and the state of the embedding over the steps; False if the log is
     empty.
     """
-    lines = [line for line in log if STEP in line]
+    lines = [line for line in log if TOTAL in line]
     if not lines:
         return False
     panels = {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from dmljax import writing
 from dmljax.tables import markdown as plain
-from dmljax.tables import quoted
 
 
 def percent(share: float | None) -> str:
@@ -77,8 +76,7 @@ def write(folder: Path, score: dict) -> str:
     title = f"# {score['dataset']}, {score['run']}: {score['people']} people, never seen in training"
     text = [title if score["people"] else f"# {score['dataset']}, {score['run']}"]
     for name, rows in tables.items():
-        with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([quoted(str(cell)) for cell in row] for row in rows)
+        writing.table(folder / f"{name}.csv", rows)
         text.append(f"## {name.replace('_', ' ').capitalize()}\n\n{markdown(rows)}")
-    (folder / "tables.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    writing.text(folder / "tables.md", "\n\n".join(text) + "\n")
     return "\n\n".join(text)

@@ -46,14 +46,15 @@ def audit(
       UserError: no run, two of one name, or a folder that holds no run that can be read; or the report's
         libraries are not installed.
     """
-    _require()
     if not runs:
         raise UserError("give one or more run folders, such as runs/quick", parameter="runs")
-    folders = [Path(run) for run in runs]
+    folders = [run_folder.named(run, "runs") for run in runs]
     if len({_name(run) for run in folders}) < len(folders):
         raise UserError("the folders must have different names; they name the rows", parameter="runs")
     opened = trained.open_runs(folders, checkpoint=checkpoint, root=root, progress=progress)
-    audited = audit_opened(opened, Path(out or folders[0] / run_folder.AUDIT), maps=maps)
+    audited = audit_opened(
+        opened, run_folder.named(out, "out") if out else folders[0] / run_folder.AUDIT, maps=maps
+    )
     if not audited.rows:
         raise UserError(
             "there is nothing to probe: the test side needs two classes, two people, several images of a"
@@ -64,14 +65,10 @@ def audit(
 
 def audit_opened(opened: Iterable[trained.Opened], folder: Path, *, maps: bool = True) -> Audited:
     """Audits runs that are open into a folder; see `audit`."""
-    _require()
+    extras.require("report", "matplotlib", "sklearn", purpose="the audit")
     by_name = {_name(run.run): features.extract(run) for run in opened}
     return Audited(folder, report.write(folder, by_name, maps=maps))
 
 
 def _name(run: Path) -> str:
     return run.resolve().name
-
-
-def _require() -> None:
-    extras.require("report", "matplotlib", "sklearn", purpose="the audit")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from dmljax import run_folder, writing
 from dmljax.metrics.scores import pool, predictions, summarise
 from dmljax.runs import features, sets
 from dmljax.runs.trained import Opened, open_runs
-from dmljax.tables import quoted
 from dmljax.types import UserError
 
 
@@ -148,9 +146,5 @@ def write(folder: Path, score: dict, rows: list[dict]) -> Evaluation:
     """Writes metrics.json and predictions.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     writing.as_json(folder / run_folder.METRICS, score)
-    table = folder / run_folder.PREDICTIONS
-    with writing.whole(table) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows({key: quoted(str(cell)) for key, cell in row.items()} for row in rows)
+    writing.table(folder / run_folder.PREDICTIONS, [list(rows[0]), *(row.values() for row in rows)])
     return Evaluation(folder, score, rows)

@@ -26,7 +26,7 @@ from dmljax.training.checkpoint import Checkpoints
 from dmljax.training.devices import replicate, set_up_compiler, unreplicate
 from dmljax.training.log import Log, NonFinite
 from dmljax.training.step import SEED, TABLE, conflict_step, train_step
-from dmljax.types import AXIS, UserError
+from dmljax.types import AXIS, TOTAL, UserError
 
 
 class Trained(NamedTuple):
@@ -111,8 +111,12 @@ def _in_its_folder(config, run: Path, checkpoints: Checkpoints, *, progress: boo
     state = _state(config, net, program, arrays, say)
     if main:
         record.write_record(run, config, data)
-    step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
-    conflicts = jax.pmap(partial(conflict_step, program=program, axis_name=AXIS), axis_name=AXIS)
+    step = together.Agreed(
+        jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
+    )
+    conflicts = together.Agreed(
+        jax.pmap(partial(conflict_step, program=program, axis_name=AXIS), axis_name=AXIS)
+    )
     log = Log(
         run,
         step=position.step,
@@ -217,7 +221,7 @@ class _Loop:
         return state
 
     def _fetch(self) -> None:
-        self.position.epoch_sum += sum(scalars["loss/total"] for scalars in self.log.fetch())
+        self.position.epoch_sum += sum(scalars[TOTAL] for scalars in self.log.fetch())
 
     def _end_of_epoch(self, state) -> None:
         """Early stop and the best checkpoint, by the validation loss if people were held out, else by the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +13,6 @@ from dmljax import config as configuration
 from dmljax import run_folder, writing
 from dmljax.preparation import inventory
 from dmljax.runs.sets import Set
-from dmljax.tables import quoted
 from dmljax.types import UserError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
@@ -40,11 +38,12 @@ def read_classes(run: Path) -> Classes:
       UserError: the folder does not hold them, or they cannot be read.
     """
     path = run / run_folder.CLASSES
+    saved = run_folder.read(path)
     try:
-        found = {name: tuple(values) for name, values in run_folder.read(path).items()}
+        found = {name: tuple(values) for name, values in saved.items()}
         found["pose_yaw"] = tuple(float("nan") if angle is None else angle for angle in found["pose_yaw"])
         return Classes(**found)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError) as error:
         raise UserError(
             f"'{path}' cannot be read ({error}); it names the classes of a trained run: train once more, or"
             " name another run folder"
@@ -78,8 +77,5 @@ def write_record(run: Path, config, data: Set) -> None:
     names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
     writing.as_json(run / run_folder.CLASSES, {**names, "pose_yaw": yaw})
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
-    with writing.whole(run / run_folder.SKIPPED) as part:
-        inventory.write_skipped(samples.skipped, part)
-    with writing.whole(run / run_folder.DUPLICATES) as part:
-        with open(part, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("train", "apart"), *(map(quoted, pair) for pair in pairs)])
+    inventory.write_skipped(samples.skipped, run / run_folder.SKIPPED)
+    writing.table(run / run_folder.DUPLICATES, [("train", "apart"), *pairs])

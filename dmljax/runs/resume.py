@@ -64,7 +64,7 @@ def after_a_failure(run: Path, checkpoints: Checkpoints) -> str:
 def from_another(config, variables, say: Callable[[str], None]):
     """The variables with parts of another run's; `say` is told which."""
     chosen = config.init
-    saved = Checkpoints(Path(chosen.run)).newest(chosen.checkpoint)
+    saved = Checkpoints(run_folder.named(chosen.run, "init.run")).newest(chosen.checkpoint)
     variables, modules = pretrained.take(variables, saved.averages, tuple(chosen.parts))
     lines = [_in_words(module) for module in modules]
     say("\n  ".join([f"starting from '{chosen.run}', step {saved.step}", *lines]))

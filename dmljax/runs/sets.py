@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from dmljax import config as configuration
+from dmljax import run_folder
 from dmljax.data import duplicates, feeds, images, memory, splits
 from dmljax.data.labels import unmirrored
 from dmljax.preparation.opening import open_samples
@@ -103,7 +104,7 @@ def folds(config, run: Path) -> list[tuple[Any, Path]]:
     for fold in range(config.split.folds):
         one = config.copy_and_resolve_references()
         one.split.fold = fold
-        found.append((one, run / f"fold_{fold}"))
+        found.append((one, run_folder.of_fold(run, fold)))
     return found
 
 

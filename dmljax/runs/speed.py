@@ -31,12 +31,12 @@ class Prepared(NamedTuple):
 
     Attributes:
       run: k -> what step k, on batch k % BATCHES, will have returned; it is not waited for.
-      lowered: the step as XLA gets it, of which costs can be asked; one program with what `run` runs.
+      lower: makes the step as XLA gets it, of which costs can be asked; one program with what `run` runs.
       facts: what it is, JSON-able.
     """
 
     run: Callable[[int], Any]
-    lowered: jax.stages.Lowered
+    lower: Callable[[], jax.stages.Lowered]
     facts: dict[str, object]
 
 
@@ -117,7 +117,7 @@ def prepare(
     started = time.perf_counter()
     variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), jnp.zeros((1, image, image, 3)))
     data = [replicate_rows(_batch(k, batch, image), devices) for k in range(BATCHES)]
-    lowered, run = (_trainer if mode == "train" else _predictor)(net, variables, data)
+    lower, run = (_trainer if mode == "train" else _predictor)(net, variables, data)
     for k in range(warmup):
         jax.block_until_ready(run(k))
     facts = {
@@ -135,7 +135,7 @@ def prepare(
         "params": sum(x.size for x in jax.tree.leaves(variables["params"])),
         "start_s": round(time.perf_counter() - started, 2),
     }
-    return Prepared(run, lowered, facts)
+    return Prepared(run, lower, facts)
 
 
 def clock(run: Callable[[int], Any], steps: int, batch: int) -> dict[str, float]:
@@ -190,10 +190,10 @@ def _trainer(net, variables, data):
         held, logs = step(held, data[k % BATCHES] | seed)
         return logs
 
-    return step.lower(held, data[0] | seed), run
+    return lambda: step.lower(held, data[0] | seed), run
 
 
 def _predictor(net, variables, data):
     step = jax.pmap(partial(eval_step, apply=net.apply), axis_name=AXIS)
     everywhere = replicate(variables)
-    return step.lower(everywhere, data[0]), lambda k: step(everywhere, data[k % BATCHES])[EXPRESSION]
+    return lambda: step.lower(everywhere, data[0]), lambda k: step(everywhere, data[k % BATCHES])[EXPRESSION]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Iterator
 
+from dmljax import signals
 from dmljax.runs import together
-from dmljax.types import SIGNALS
 
 
 class Stop:
@@ -33,12 +32,5 @@ class Stop:
             del frame
             self._wish = number
 
-        before = {}
-        for number in SIGNALS:
-            with contextlib.suppress(ValueError):  # not in the main thread
-                before[number] = signal.signal(number, note)
-        try:
+        with signals.handled(note):
             yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -10,8 +10,47 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from dmljax.runs import lock
+from dmljax.runs import lock, rendezvous
 from dmljax.types import UserError
+
+
+@contextlib.contextmanager
+def connected(
+    coordinator: str,
+    processes: int,
+    process: int,
+    *,
+    limit_s: float = 300,
+    say: Callable[[str], None] = print,
+) -> Iterator[None]:
+    """In this block several processes are one run; nothing is done where there is only one.
+
+    Args:
+      coordinator: HOST:PORT of process 0.
+      limit_s: how long to wait for the others.
+      say: is told of a wait that takes long.
+
+    Raises:
+      UserError: the numbers do not fit together, the coordinator cannot be reached, or not all come in time.
+    """
+    if processes == 1 and not coordinator:
+        yield
+        return
+    if not coordinator or not process < processes:
+        raise UserError(
+            "several processes need HOST:PORT of the first one, and a number each that is below their count;"
+            f" got '{coordinator}', {process} of {processes}",
+            parameter="coordinator",
+        )
+    with rendezvous.meeting(coordinator, processes, process, limit_s=limit_s, say=say):
+        try:
+            jax.distributed.initialize(coordinator, processes, process, initialization_timeout=int(limit_s))
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"process {process} cannot join {processes} processes at {coordinator}:"
+                f" {str(error).splitlines()[0]}"
+            ) from None
+        yield
 
 
 def alone() -> bool:
@@ -30,6 +69,24 @@ def wait(what: str) -> None:
     """Goes on when all processes are here; `what` names the place."""
     if not alone():
         multihost_utils.sync_global_devices(what)
+
+
+class Agreed:
+    """A pmapped program that all processes have compiled before one of them runs it.
+
+    Who is ready first would else wait inside of the program, where a message that the others do not answer
+    within half a minute may be an error (Gloo's reduce-scatter).
+    """
+
+    def __init__(self, program):
+        self._program, self._agreed = program, alone()
+
+    def __call__(self, *arguments):
+        if not self._agreed:
+            self._program.lower(*arguments).compile()  # which JAX keeps for the call
+            wait("a program is compiled")
+            self._agreed = True
+        return self._program(*arguments)
 
 
 @contextlib.contextmanager

@@ -163,10 +163,10 @@ def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
 
 def _test_side(run: Path, samples: Samples) -> np.ndarray:
     """The samples that the run's own split put aside, so that evaluation never sees a training image."""
-    try:
-        names = run_folder.read(run / run_folder.SPLIT)["test"]
-    except (UserError, KeyError) as error:
-        raise UserError(f"{error}; '{run_folder.SPLIT}' says which samples test") from None
+    path = run / run_folder.SPLIT
+    names = run_folder.read(path).get("test")
+    if not isinstance(names, list) or not names:
+        raise UserError(f"'{path}' does not say which samples test: it has no list 'test'")
     number = {reference: k for k, reference in enumerate(samples.references)}
     lost = [name for name in names if name not in number]
     if lost:

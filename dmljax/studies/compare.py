@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from dmljax import config as configuration
-from dmljax import extras
+from dmljax import extras, run_folder
 from dmljax.studies import members, results
 from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
 
@@ -37,7 +36,7 @@ def compare(config, strategies: Sequence[str], options: StudyOptions) -> Outcome
     extras.require("report", "matplotlib", "scipy", purpose="comparisons")
     from dmljax.report import comparison
 
-    folder = Path(options.folder)
+    folder = run_folder.named(options.folder, "folder")
     planned = members.of_strategies(config, strategies, options.seeds, options.folds, folder)
     failures = run_missing(config, planned, options)
     rows, unreadable = results.read(without(planned, failures))

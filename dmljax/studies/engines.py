@@ -11,17 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from dmljax import extras
+from dmljax import extras, signals
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.process import Order
-from dmljax.types import SIGNALS, UserError, nearest
+from dmljax.types import UserError, nearest
 
 PROGRAM = "dmljax.studies.process"
 CLUSTERS = ("slurm", "local")
@@ -87,20 +86,6 @@ def _reason(answer: str, log: str) -> str:
     return (log.strip().splitlines() or [""])[-1]
 
 
-@contextlib.contextmanager
-def _on_signals(handler: Callable, *numbers: signal.Signals):
-    """Signals go to a handler for a while; outside the main thread, which alone gets any, nothing is done."""
-    before = {}
-    for number in numbers:
-        with contextlib.suppress(ValueError):
-            before[number] = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
 def processes(members: list[Member], *, jobs: int, progress: bool = True) -> list[Failure]:
     """Runs what is not finished on this machine, `jobs` at a time.
 
@@ -136,7 +121,7 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
             failed.append(Failure(job.member, reason))
 
     with (
-        _on_signals(stop, *SIGNALS),
+        signals.handled(stop),
         _bar(members, todo, progress) as bar,
         ThreadPoolExecutor(jobs) as pool,
     ):
@@ -180,7 +165,7 @@ def cluster(
     waiting, running, failed = list(reversed(todo)), {}, []
     try:
         with (
-            _on_signals(signal.default_int_handler, *SIGNALS),
+            signals.handled(signal.default_int_handler),
             _bar(members, todo, progress) as bar,
         ):
             while waiting or running:

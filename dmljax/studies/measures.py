@@ -91,8 +91,3 @@ def features(row: dict) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, tu
             return file["embedding"], labels, {name: tuple(file[f"{name}_names"]) for name in labels}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"'{path}' cannot be read ({error}); evaluate the run again") from None
-
-
-def log(row: dict) -> list[dict]:
-    """Lines of a run's log that tell of steps."""
-    return run_folder.steps(Path(row["folder"]))

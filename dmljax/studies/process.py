@@ -45,20 +45,19 @@ def main() -> int:
     if order.cores:
         os.sched_setaffinity(0, order.cores)  # before any library counts them
     try:
-        message, code = make(order)
+        message = make(order)
     except (UserError, ValueError, TypeError, OSError) as error:
-        message, code = str(error) or type(error).__name__, FAILED
+        message = str(error) or type(error).__name__
     if message:
         print(json.dumps({"message": " ".join(message.split())}))
-    return code
+    return FAILED if message else 0
 
 
-def make(order: Order) -> tuple[str, int]:
+def make(order: Order) -> str:
     """Trains and evaluates; the cost is written last: a member that has one is finished.
 
     Returns:
-      ('', 0), or why the member is not finished and the exit code: 128 and the number of the signal that
-      stopped it.
+      '', or why the member is not finished.
     """
     from dmljax import config as configuration
     from dmljax.report import write
@@ -75,13 +74,13 @@ def make(order: Order) -> tuple[str, int]:
         cost = _cost(run)
         if trained.signal:
             writing.as_json(run / SO_FAR, cost, indent=None)
-            return "stopped, and saved", 128 + trained.signal
+            return "stopped, and saved"
         cost |= _pace(run)
         scores = evaluate(run, progress=False)
     write.report(scores.folder)
     writing.as_json(run / COST, cost, indent=None)
     (run / SO_FAR).unlink(missing_ok=True)
-    return "", 0
+    return ""
 
 
 def _cost(run: Path) -> dict:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from dmljax import config as configuration
-from dmljax import extras, plugins, writing
+from dmljax import extras, plugins, run_folder, writing
 from dmljax.report import page, parts
 from dmljax.studies import members, results
 from dmljax.studies.members import Failure, Member
@@ -86,7 +86,7 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
     """
     configuration.check_kind(config)
     extras.require("report", "matplotlib", "sklearn", purpose="the paper's tables and figures")
-    folder = Path(options.folder)
+    folder = run_folder.named(options.folder, "folder")
     request = Request(config, options.seeds, options.folds, folder, test)
     members.check_numbers(config, options.seeds, options.folds)
     sections = _sections(item, request)
@@ -116,7 +116,7 @@ def _write(folder: Path, item: str, shown: list[Shown], name: str) -> Path:
     else:
         title, links = f"DML-Net's tables and figures, {name}", [page.contents(titles)]
         body = [parts.Heading("In short"), *(part for found in shown for part in _in_short(found)), *every]
-    (folder / f"{item}.md").write_text(f"# {title}\n\n{parts.markdown(body, folder)}\n", encoding="utf-8")
+    writing.text(folder / f"{item}.md", f"# {title}\n\n{parts.markdown(body, folder)}\n")
     parts.write_csv(every, folder / f"{item}.csv")
     return page.write(folder / f"{item}.html", title, *links, *parts.html(body))
 

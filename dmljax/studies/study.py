@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
-from dmljax import plugins, writing
+from dmljax import plugins, run_folder, writing
 from dmljax.report.parts import Part
 from dmljax.runs import lock
 from dmljax.studies import engines, members
@@ -30,6 +31,7 @@ class StudyOptions(NamedTuple):
       cluster: '' for processes of this machine; 'slurm' or 'local' for jobs through submitit.
       cluster_options: submitit's parameters, such as {"timeout_min": 60, "slurm_partition": "gpu"}.
       progress: show a progress bar.
+      say: is told what happens on the way.
 
     Example:
       >>> StudyOptions("runs/compare", seeds=(0, 1, 2)).folds
@@ -43,6 +45,7 @@ class StudyOptions(NamedTuple):
     cluster: str = ""
     cluster_options: dict[str, Any] | None = None
     progress: bool = True
+    say: Callable[[str], None] = print
 
 
 class Outcome(NamedTuple):
@@ -92,15 +95,14 @@ def run_missing(config, planned: list[Member], options: StudyOptions) -> list[Fa
     known = dict.fromkeys([*plugins.folders(), *base.plugins])  # which the members' processes need too
     base = configuration.changed(base, {"plugins": tuple(known)})
     configuration.check(base)
-    folder = Path(options.folder)
+    folder = run_folder.named(options.folder, "folder")
     for member in planned:
         members.resolved(base, member)  # a change that does not fit is told before anything is run
-    with lock.held(folder, print):
-        return _run_missing(base, planned, options)
+    with lock.held(folder, options.say):
+        return _run_missing(base, planned, folder, options)
 
 
-def _run_missing(base, planned: list[Member], options: StudyOptions) -> list[Failure]:
-    folder = Path(options.folder)
+def _run_missing(base, planned: list[Member], folder: Path, options: StudyOptions) -> list[Failure]:
     record(folder, base, planned)
     other = [
         Failure(member, reason)

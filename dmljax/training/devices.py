@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +10,7 @@ import jax
 import jaxlib
 import numpy as np
 
-from dmljax.training import rendezvous
-from dmljax.types import AXIS, UserError
+from dmljax.types import AXIS
 from dmljax.workers import cores
 
 # On a CPU, XLA interleaves operations that do not depend on each other, as those of the three branches, for
@@ -65,42 +62,3 @@ def _copy(devices: tuple | None):
 def unreplicate(tree):
     """The first device's copy of every leaf, as NumPy arrays."""
     return jax.device_get(jax.tree.map(lambda x: x.addressable_shards[0].data[0], tree))
-
-
-@contextlib.contextmanager
-def connected(
-    coordinator: str,
-    processes: int,
-    process: int,
-    *,
-    limit_s: float = 300,
-    say: Callable[[str], None] = print,
-) -> Iterator[None]:
-    """In this block several processes are one run; nothing is done where there is only one.
-
-    Args:
-      coordinator: HOST:PORT of process 0.
-      limit_s: how long to wait for the others.
-      say: is told of a wait that takes long.
-
-    Raises:
-      UserError: the numbers do not fit together, the coordinator cannot be reached, or not all come in time.
-    """
-    if processes == 1 and not coordinator:
-        yield
-        return
-    if not coordinator or not process < processes:
-        raise UserError(
-            "several processes need HOST:PORT of the first one, and a number each that is below their count;"
-            f" got '{coordinator}', {process} of {processes}",
-            parameter="coordinator",
-        )
-    with rendezvous.meeting(coordinator, processes, process, limit_s=limit_s, say=say):
-        try:
-            jax.distributed.initialize(coordinator, processes, process, initialization_timeout=int(limit_s))
-        except (RuntimeError, ValueError) as error:
-            raise UserError(
-                f"process {process} cannot join {processes} processes at {coordinator}:"
-                f" {str(error).splitlines()[0]}"
-            ) from None
-        yield

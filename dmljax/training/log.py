@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dmljax import extras, run_folder, writing
-from dmljax.types import UserError
+from dmljax.types import TOTAL, UserError
 
 # Mean squared distance between embeddings, relative to their squared norm, below which they are one point.
 COLLAPSED = 1e-4
@@ -111,7 +111,7 @@ class Log:
         record = {
             "step": step,
             "epoch": epoch,
-            "steps_per_second": round((step - self._from) / max(seconds, 1e-9), 3),
+            "steps_per_second": float(f"{(step - self._from) / max(seconds, 1e-9):.6g}"),
             **means,
         }
         self.record(record)
@@ -174,7 +174,7 @@ class Log:
 
 def _non_finite(bad: list[str], step: int, scalars: dict[str, float]) -> str:
     named = next(
-        (key for key in bad if key.startswith("loss/") and key not in ("loss/total", "loss/weighted")), bad[0]
+        (key for key in bad if key.startswith("loss/") and key not in (TOTAL, "loss/weighted")), bad[0]
     )
     around = ", ".join(
         f"{key}={scalars[key]:.3g}" for key in scalars if key.startswith(("loss/", "weight/", "gradient/"))

@@ -15,7 +15,7 @@ from dmljax.training.objective import Term, task_losses
 from dmljax.training.optimizer import Optimizer
 from dmljax.training.phases import trainable
 from dmljax.training.state import TrainState, ema_decay, move
-from dmljax.types import EXPRESSION, IMAGE, INDEX, LABELS, MISSING, POSE
+from dmljax.types import EXPRESSION, IMAGE, INDEX, LABELS, MISSING, POSE, TOTAL
 from dmljax.weightings import Losses, Signals, Weighting, cosines, value_and_grad
 
 TABLE = "table"  # key of a batch under which the resident set lies
@@ -33,7 +33,7 @@ class Program(NamedTuple):
     Attributes:
       apply: the network's apply function.
       terms: task -> its loss; see `objective.Term`.
-      total: weight of each task in the fixed combination 'loss/total'.
+      total: weight of each task in the fixed combination, `types.TOTAL`.
       weighting: the strategy that weighs the tasks.
       optimizer: as built.
       active: step -> bool [K], the tasks that are trained.
@@ -113,7 +113,7 @@ def train_step(
     ema = move(state.ema, {"params": params, "batch_stats": aux.carry}, decay)
     logs = {
         **{f"loss/{task}": loss for task, loss in zip(tasks, losses)},
-        "loss/total": jnp.vdot(losses, jnp.asarray(program.total, jnp.float32)),
+        TOTAL: jnp.vdot(losses, jnp.asarray(program.total, jnp.float32)),
         "loss/weighted": jnp.vdot(losses, weights),
         **{f"weight/{task}": weight for task, weight in zip(tasks, weights)},
         **{f"weighting/{name}": value for name, value in aux.strategy.items()},

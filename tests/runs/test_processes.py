@@ -57,7 +57,7 @@ def test_a_kill_of_one_ends_the_other_in_one_line_and_both_go_on(tmp_path, kille
     run = tmp_path / "two"
     both = pair(run)
     log = run / "train.jsonl"
-    wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, both[0])
+    wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, *both)
     both[killed].kill()
     killed_at = time.monotonic()
     out = both[1 - killed].communicate(timeout=120)[0]

@@ -75,11 +75,15 @@ def steps_logged(run):
     return [line["step"] for line in lines(run)]
 
 
-def wait_for(condition, process, seconds=240):
+def wait_for(condition, *processes, seconds=240):
+    """Waits; where a process ends before, or the time is over, the test fails with all they said."""
     until = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < until, "the run did not get there"
+        if time.monotonic() > until or any(process.poll() is not None for process in processes):
+            time.sleep(5)  # for the others to end by themselves
+            for process in processes:
+                process.kill()
+            pytest.fail("\n---\n".join(f"{p.communicate()[0]}exit {p.returncode}" for p in processes))
         time.sleep(0.005)
 
 
