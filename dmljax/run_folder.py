@@ -75,7 +75,7 @@ def read(path: Path) -> dict:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
-            raise ValueError(f"it is no object, but {type(found).__name__}")
+            raise ValueError(f"it must hold a JSON object, and holds a {type(found).__name__}")
         return found
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -114,7 +114,7 @@ def log(run: Path) -> list[dict]:
 def _line(text: str) -> dict:
     found = json.loads(text)
     if not isinstance(found, dict) or not isinstance(found.get("step"), int):
-        raise ValueError("it is no object with a step")
+        raise ValueError("it must be a JSON object with a whole number for its step")
     return found
 
 

@@ -293,7 +293,7 @@ def test_a_run_of_a_version_without_a_field_has_its_default(tmp_path):
         and again.dataset.train == ""
         and again.data.image_size == 48
     )
-    for text, told in (("{", "cannot be read"), ("[]", "it is no object")):
+    for text, told in (("{", "cannot be read"), ("[]", "must hold a JSON object")):
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(UserError, match=told):
             config.read(tmp_path)

@@ -46,7 +46,7 @@ def test_folds_in_order(tmp_path):
     ("content", "said"),
     [
         (b"", "Expecting value"),
-        (b"[1]", "it is no object, but list"),
+        (b"[1]", "it must hold a JSON object, and holds a list"),
         (b'{"a": 1', "Expecting ',' delimiter"),
         (b"\xff\xfe{}", "can't decode"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
@@ -71,7 +71,7 @@ def test_a_log_cut_by_a_kill_is_read_and_a_damaged_one_is_told(tmp_path):
     assert run_folder.log(tmp_path) == lines
     assert run_folder.steps(tmp_path) == steps
     path.write_text('{"step": 1}\n7\n{"step": 2}\n')
-    with pytest.raises(UserError, match="line 2, cannot be read: it is no object with a step"):
+    with pytest.raises(UserError, match="line 2, cannot be read: it must be a JSON object with"):
         run_folder.log(tmp_path)
 
 

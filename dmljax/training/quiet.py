@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 
 SETTLE_S = 1.0  # after a failure: silence for so long means that nothing is under way any more
@@ -19,21 +20,32 @@ def quiet() -> Iterator[None]:
     prints its own tracebacks. What matters of either is raised and told once.
     """
     heard = [time.monotonic()]
-    note = lambda _: heard.append(time.monotonic())
+
+    def note(said) -> bool:
+        heard.append(time.monotonic())
+        return isinstance(said, logging.LogRecord) and said.levelno >= logging.CRITICAL
+
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio", "concurrent.futures")]
-    levels = [logger.level for logger in loggers]
     hooks = threading.excepthook, sys.unraisablehook
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+        logger.addFilter(note)
     threading.excepthook = sys.unraisablehook = note
     try:
         yield
-    except Exception:
-        gc.collect()  # tasks that failed speak when they are collected
+    except Exception as error:
+        _let_go(error)
         while time.monotonic() < heard[-1] + SETTLE_S:
+            gc.collect()  # tasks that failed speak when they are collected
             time.sleep(0.05)
         raise
     finally:
         threading.excepthook, sys.unraisablehook = hooks
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
+        for logger in loggers:
+            logger.removeFilter(note)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Frees what an error's frames hold, among it the failed tasks; they would else speak at the very end."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
