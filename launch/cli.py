@@ -79,6 +79,7 @@ def run(
       body: called with the parsed FlagValues.
       arguments: of the command line, without the program's name; None: those of this process.
     """
+    os.environ.pop("MPLBACKEND", None)  # commands draw into files; that of a notebook may not exist here
     title = f"dmljax {name}"
     arguments = [_at_home(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
     values = flags.FlagValues()

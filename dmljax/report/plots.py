@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from dmljax.report import lettering
 from dmljax.types import TOTAL
 
 STYLE = {
@@ -23,14 +24,18 @@ STYLE = {
     "legend.frameon": False,
 }
 COLOURS = {"expression": "#2563a8", "pose": "#d97706", "triplet": "#15803d"}
-
-
 CONFLICT = "cosine of the tasks' gradients"
+
+
+def _style(*texts: str, frame: bool = True):
+    """The house's settings, with fonts for these texts, in a block."""
+    axes = {} if frame else {"axes.spines.left": False, "axes.spines.bottom": False}
+    return matplotlib.rc_context(STYLE | lettering.settings(texts) | axes)
 
 
 def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str) -> None:
     """A table of shares 0..1 as shades, each cell labelled; nan cells stay white."""
-    with matplotlib.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+    with _style(title, *rows, *columns, frame=False):
         figure = Figure(figsize=(2.0 + 0.62 * len(columns), 1.5 + 0.46 * len(rows)))
         axes = figure.subplots()
         axes.imshow(share, vmin=0, vmax=1, cmap="Blues", aspect="auto")
@@ -41,7 +46,7 @@ def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str)
         axes.set_yticks(range(len(rows)), rows)
         axes.tick_params(length=0)
         axes.set(xlabel=x, ylabel=y)
-        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_title(lettering.plain(title), loc="left", fontsize=9)
         for r, c in np.ndindex(share.shape):
             axes.text(
                 c,
@@ -63,8 +68,8 @@ def confusion(counts: np.ndarray, names: list[str], path: Path, *, title: str) -
     _grid(
         share,
         text,
-        [f"{n} ({t})" for n, t in zip(names, total[:, 0])],
-        names,
+        [f"{n} ({t})" for n, t in zip(lettering.shown(names), total[:, 0])],
+        lettering.shown(names),
         path,
         title=title,
         x="predicted, % of the row",
@@ -78,7 +83,8 @@ def cells(
     """Expression accuracy per expression and pose."""
     share = np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
     text = [[f"{100 * s:.0f}" if np.isfinite(s) else "-" for s in row] for row in share]
-    _grid(share, text, expressions, poses, path, title=title, x="pose", y="expression")
+    rows, columns = lettering.shown(expressions), lettering.shown(poses)
+    _grid(share, text, rows, columns, path, title=title, x="pose", y="expression")
 
 
 def _series(lines: list[dict], prefix: str) -> dict[str, tuple[list, list]]:
@@ -104,7 +110,7 @@ def curves(log: list[dict], path: Path, *, title: str) -> bool:
         CONFLICT: _series([d for d in log if "conflict/norm_expression" in d], "conflict/cosine_"),
     }
     panels = {name: series for name, series in panels.items() if series}
-    with matplotlib.rc_context(STYLE):
+    with _style(title):
         figure = Figure(figsize=(3.3 * len(panels), 3.1))
         axes = figure.subplots(1, len(panels), squeeze=False)
         for one, (name, series) in zip(axes[0], panels.items()):
@@ -128,7 +134,7 @@ def curves(log: list[dict], path: Path, *, title: str) -> bool:
                 bbox_to_anchor=(0.5, -0.22),
                 ncols=3 if len(series) != 4 else 2,
             )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        figure.suptitle(lettering.plain(title), x=0.01, ha="left", fontsize=10)
         figure.tight_layout()
         figure.savefig(path)
     return True
@@ -143,7 +149,7 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
         return False
     columns = min(4, len(drawn))
     rows = -(-len(drawn) // columns)
-    with matplotlib.rc_context(STYLE):
+    with _style(*drawn):
         figure = Figure(figsize=(2.6 * columns, 2.0 * rows + 0.4))
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for one, (name, steps) in zip(axes.flat, drawn.items()):
@@ -160,7 +166,7 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
                     color=COLOURS.get(task),
                     linewidth=1.0,
                 )
-            one.set_title(name, loc="left", fontsize=9)
+            one.set_title(lettering.plain(name), loc="left", fontsize=9)
             one.set_ylim(bottom=0)
         for one in list(axes.flat)[max(len(drawn) - columns, 0) :]:
             one.tick_params(labelbottom=True)
@@ -208,11 +214,12 @@ def tsne(features: np.ndarray) -> np.ndarray:
 def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
     """Maps in rows of `columns`; a legend where there are few names and no panel above has it already."""
     rows = -(-len(panels) // columns)
-    with matplotlib.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+    texts = [text for panel in panels for text in (panel.title, *panel.names)]
+    with _style(*texts, frame=False):
         figure = Figure(figsize=(4.2 * columns, 4.2 * rows + 0.4))
         axes = figure.subplots(rows, columns, squeeze=False)
         for k, (axis, panel) in enumerate(zip(axes.flat, panels)):
-            classes = np.unique(panel.values[panel.values >= 0])
+            classes, names = np.unique(panel.values[panel.values >= 0]), lettering.shown(panel.names)
             scale = matplotlib.colormaps["tab10" if len(classes) <= 10 else "turbo"]
             colours = scale.resampled(max(len(classes), 1))
             axis.scatter(*panel.place[panel.values < 0].T, s=7, color="#cbd5e1", linewidths=0)
@@ -222,11 +229,13 @@ def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
                     s=7,
                     color=colours(c),
                     linewidths=0,
-                    label=panel.names[code],
+                    label=names[code],
                 )
             axis.set(xticks=[], yticks=[])
             axis.set_title(
-                panel.title + ("" if len(classes) <= 10 else f" ({len(classes)})"), loc="left", fontsize=9
+                lettering.plain(panel.title) + ("" if len(classes) <= 10 else f" ({len(classes)})"),
+                loc="left",
+                fontsize=9,
             )
             if len(classes) <= 10 and k + columns >= len(panels):
                 axis.legend(

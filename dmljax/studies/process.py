@@ -41,6 +41,7 @@ class Order(NamedTuple):
 
 def main() -> int:
     """Makes the member; returns the process's exit code, after {"message": why} where there is none made."""
+    os.environ.pop("MPLBACKEND", None)  # a notebook's; here is none
     order = Order(**json.load(sys.stdin))
     if order.cores:
         os.sched_setaffinity(0, order.cores)  # before any library counts them
