@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
@@ -9,6 +10,8 @@ from itertools import chain
 from matplotlib import font_manager
 
 USUAL = "DejaVu Sans"  # comes with Matplotlib, and has the letters of Europe
+# Fonts of coloured pictures, which are not drawn, and of boxes that stand for all letters.
+_NO_LETTERS = re.compile("Emoji|Last ?Resort")
 
 
 def shown(names: Sequence[str]) -> list[str]:
@@ -38,7 +41,7 @@ def _family(letter: str) -> str:
         return USUAL
     for font in sorted(font_manager.fontManager.ttflist, key=lambda font: (font.name, font.fname)):
         upright = font.style == "normal" and font.weight in (400, "normal", "regular")
-        if upright and "Emoji" not in font.name and ord(letter) in _letters(font.fname):
+        if upright and not _NO_LETTERS.search(font.name) and ord(letter) in _letters(font.fname):
             return font.name
     return ""
 

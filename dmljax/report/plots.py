@@ -123,6 +123,7 @@ def curves(log: list[dict], path: Path, *, title: str) -> bool:
                         label=label,
                         color=COLOURS.get(key),
                         linewidth=1.1,
+                        marker="" if len(x) > 1 else "o",  # one point makes no line
                         linestyle="--" if "identity" in key else "-",
                     )
             one.set_title(name, loc="left", fontsize=9)

@@ -128,7 +128,8 @@ def clusters(features: np.ndarray, *, people: int, distance: float) -> tuple[np.
         if people
         else {"n_clusters": None, "distance_threshold": distance}
     )
-    raw = AgglomerativeClustering(metric="cosine", linkage="average", **count).fit_predict(unit)
+    model = AgglomerativeClustering(metric="cosine", linkage="average", **count)
+    raw = model.fit_predict(unit) if len(unit) > 1 else np.zeros(1, int)  # which it refuses
     order = np.argsort(-np.bincount(raw), kind="stable")
     code = np.empty_like(order)
     code[order] = np.arange(len(order))

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from matplotlib import font_manager
+from PIL import Image
 
 from dmljax.report import lettering, plots
 
@@ -17,8 +18,10 @@ def two_fonts(monkeypatch):
     usual = font_manager.findfont(lettering.USUAL)
     kana = font_manager.FontEntry(fname="kana.ttf", name="Kana", style="normal", weight=400)
     tilted = font_manager.FontEntry(fname="tilted.ttf", name="A tilted one", style="italic", weight=400)
-    letters = {usual: set(map(ord, "abc $^")), "kana.ttf": {ord("み")}, "tilted.ttf": {ord("み"), ord("喜")}}
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", [tilted, kana])
+    boxes = font_manager.FontEntry(fname="b.ttf", name="A Last Resort", style="normal", weight=400)
+    has = {"b.ttf": "喜", usual: "abc $^", "kana.ttf": "み", "tilted.ttf": "み喜"}
+    letters = {file: set(map(ord, text)) for file, text in has.items()}
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [boxes, tilted, kana])
     monkeypatch.setattr(lettering, "_letters", lambda file: letters[file])
     lettering._family.cache_clear()
     yield
@@ -37,8 +40,6 @@ def test_a_dollar_is_a_letter(tmp_path):
     wide = {}
     for name in ("$a^2$", "aaaaa", "a"):
         plots.confusion(np.eye(1), [name], tmp_path / "c.png", title="t")
-        from PIL import Image
-
         with Image.open(tmp_path / "c.png") as picture:
             wide[name] = picture.width
     assert wide["$a^2$"] > (wide["a"] + wide["aaaaa"]) / 2

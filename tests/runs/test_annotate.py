@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from dmljax.runs.annotate import clusters
 
@@ -32,3 +33,9 @@ def test_one_between_two_people_is_unsure(rng):
 def test_one_cluster_says_nothing_about_how_sure_it_is(rng):
     found, sure = clusters(people(rng)[0], people=1, distance=0)
     assert not found.any() and (sure == 0.5).all()
+
+
+@pytest.mark.parametrize("count", [1, 0])
+def test_one_image_is_one_person(count):
+    found, sure = clusters(np.ones((1, 4), np.float32), people=count, distance=0.3)
+    assert found.tolist() == [0] and sure.tolist() == [0.5]
