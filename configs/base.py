@@ -1,9 +1,10 @@
 """Every field of a run: what it means, its default, and what it may be.
 
 Experiments start from `get_config` and change what they need; `dmljax fields` lists the fields. Two presets,
-`safe` (the default) and `paper`, are chosen with `--config=NAME:paper`. They differ only where the paper is
-silent or, taken literally, does not hold: link, normalisation, reduction, guard of the dynamic weights,
-warm-up of the moving average.
+`safe` (the default) and `paper`, are chosen with `--config=NAME:paper`. Here they differ only where the paper
+is silent or, taken literally, does not hold: link, normalisation, reduction, guard of the dynamic weights,
+warm-up of the moving average. Configurations of the paper's sets have a recipe of their own, which `paper`
+leaves out.
 """
 
 from collections.abc import Callable

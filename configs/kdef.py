@@ -9,13 +9,11 @@ Expected: the paper has 88.2 % expression and 99.9 % pose. Never run here: the s
 pictures on.
 """
 
-from dmljax.configs import ict3dfe
+from dmljax.configs import base, ict3dfe
 
 
 def get_config(preset: str = "safe"):
-    config = ict3dfe.get_config(preset)
+    config = base.get_config(preset)
     config.dataset.name = "kdef"
     config.split.kind = "paper"
-    config.data.memory = "device"
-    config.train.duration = "100 epochs"
-    return config
+    return config if preset == "paper" else ict3dfe.with_recipe(config, "100 epochs")

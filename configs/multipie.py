@@ -9,12 +9,12 @@ Expected: the paper has 93.5 % expression and 99.7 % pose. Never run here: the s
 pictures on.
 """
 
-from dmljax.configs import ict3dfe
+from dmljax.configs import base, ict3dfe
 
 
 def get_config(preset: str = "safe"):
-    config = ict3dfe.get_config(preset)
+    config = base.get_config(preset)
     config.dataset.name = "multipie"
     config.split.kind = "paper"
-    config.train.duration = "100 epochs"
-    return config
+    config.data.memory = "host"
+    return config if preset == "paper" else ict3dfe.with_recipe(config, "100 epochs")

@@ -8,13 +8,11 @@ Cost: three ResNet-50, which need an accelerator.
 Expected: not used by the paper, and never run here: the set's licence forbids passing pictures on.
 """
 
-from dmljax.configs import ict3dfe
+from dmljax.configs import base, ict3dfe
 
 
 def get_config(preset: str = "safe"):
-    config = ict3dfe.get_config(preset)
+    config = base.get_config(preset)
     config.dataset.name = "rafd"
     config.split.kind = "folds"
-    config.data.memory = "device"
-    config.train.duration = "100 epochs"
-    return config
+    return config if preset == "paper" else ict3dfe.with_recipe(config, "100 epochs")

@@ -22,6 +22,8 @@ def get_config(preset: str = "safe"):
     config.losses.triplets = ()
     config.weighting.name = "equal"
     config.phases.first = "0 steps"
+    if preset == "paper":
+        return config
     config.augment.shift = 0.05
     config.augment.scale = 0.1
     config.augment.erase = 0.2

@@ -10,8 +10,8 @@ from pathlib import Path
 if "DMLJAX_CACHE" not in os.environ:
     os.environ["DMLJAX_CACHE"] = tempfile.mkdtemp(prefix="dmljax-test-pictures-")
     atexit.register(shutil.rmtree, os.environ["DMLJAX_CACHE"], ignore_errors=True)
-# Most of the time goes into compiling: quickly rather than well (the slow tests of runs, by .ci/run, compile as
-# users do), and once for this process, its children and the next run.
+# Most of the time goes into compiling: quickly rather than well (.ci/run compiles those of runs as users
+# do), and once for this process, its children and the next run.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "xla")

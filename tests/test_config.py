@@ -151,3 +151,26 @@ def test_a_damaged_config_json_of_a_run_is_one_line(field, value, said, tmp_path
     with pytest.raises(UserError, match=f"config.json' {said}") as raised:
         configuration.read(tmp_path)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["base", "kdef", "bu3dfe", "multipie", "sfew"])
+def test_the_preset_of_the_paper_has_table_1(name):
+    """Table 1 and eq. 4, 5 and 7 as they are printed, whatever the file's own recipe is."""
+    made = configuration.get_config(f"{name}:paper")
+    assert (made.optimizer.learning_rate, made.optimizer.decay, made.optimizer.warmup) == (
+        0.01,
+        0.8,
+        "0 steps",
+    )
+    assert made.optimizer.weight_decay == 0 and (made.ema.decay, made.ema.warmup) == (0.9999, False)
+    assert (made.model.softmax_deviation, made.model.deviation) == (1 / 512, 0.04)
+    assert (made.weighting.dwa.total, made.weighting.dwa.temperature) == (2, 2)
+    assert made.weighting.dwa.literal and made.losses.link == "none" and made.losses.reduction == "sum"
+    assert 5 * made.data.tuples_per_step * made.data.accumulate == 15
+    assert made.train.duration == "500 epochs" and made.losses.anchors == "tuple"
+    assert not made.model.batch_norm and made.data.image_size == 224
+    assert not any(made.augment[field] for field in ("flip", "shift", "scale", "erase", "brightness"))
+    assert made.split.kind == {"base": "folds", "sfew": "given"}.get(name, "paper")
+    if name != "sfew":  # without its labels for pose and identity there is one head
+        assert made.weighting.name == "dwa" and made.losses.triplets == ("pose", "identity")
+        assert made.phases.first == "10%" and made.model.pose_head and not made.losses.normalise
