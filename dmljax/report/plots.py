@@ -199,7 +199,9 @@ class Panel(NamedTuple):
 
 
 def tsne(features: np.ndarray) -> np.ndarray:
-    """Places [N, 2] for features [N, D], the same for the same features."""
+    """Places [N, 2] for features [N, D], the same for the same features; 0 where they are one point."""
+    if not np.ptp(features, axis=0).any():  # which ends the library with a segmentation fault
+        return np.zeros((len(features), 2), np.float32)
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 

@@ -35,3 +35,8 @@ def test_a_confusion_shades_the_share_of_the_row(tmp_path):
         pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
     dark = (pixels == (8, 48, 107)).all(1).mean()  # the end of the scale: both rows are right to 100 %
     assert 0.1 < dark < 0.5
+
+
+def test_a_map_of_one_point():
+    assert not plots.tsne(np.full((60, 8), 2.5, np.float32)).any()
+    assert np.isfinite(plots.tsne(np.r_[np.ones((59, 8)), np.zeros((1, 8))].astype(np.float32))).all()

@@ -108,3 +108,12 @@ def test_small_sets_are_probed_as_far_as_they_go(people, each, rng):
     assert [row["label"] for row in rows] == expected.get((people, each), [])
     for row in rows:
         assert np.isfinite([row[key] for key in ("linear", "neighbours", "MAP@R", "silhouette")]).all()
+
+
+def test_retrieval_far_from_the_origin(made):
+    """The same points, moved away together, have the same neighbours."""
+    features, expression, _ = made
+    moved = (features + np.float32(3000)).astype(np.float32)
+    exact = loops(moved.astype(np.float64), expression)
+    found = probes.retrieval(moved, expression)
+    np.testing.assert_allclose(list(found.values()), exact, atol=1e-12)

@@ -55,8 +55,12 @@ def test_a_pose_loss_that_falls_to_a_fifth():
 
 def test_the_guard_where_the_formula_fails():
     losses = [[1, 0, 1e-7]] * 5 + [[1, 1, 1e-3]] * 5 + [[1, 1, 1]]
-    literal, _, _ = run(dwa.build(literal=True), losses)
-    assert not np.isfinite(literal[-1]).all()
+    literal, _, _ = run(dwa.build(literal=True), losses)  # ratios 1, infinity, 10000
+    np.testing.assert_allclose(literal[-1], [0, 2, 0], atol=1e-6)
+    two = [[1, 0, 0]] * 5 + [[1, 1, 0]] * 5 + [[1, 0, 1]] * 5 + [[1, 1, 1]]
+    literal, _, _ = run(dwa.build(literal=True), two)
+    np.testing.assert_allclose(literal[10], [0, 2, 0], atol=1e-6)  # 0 after 0 is a ratio of 1
+    np.testing.assert_allclose(literal[15], [0, 0, 2], atol=1e-6)
     guarded, _, aux = run(dwa.build(), losses)
     assert np.isfinite(guarded).all() and aux["guard_hits"] == 2
     e = np.exp([0.5, 2.0, 2.0])

@@ -69,7 +69,7 @@ def build(
       temperature: T of the paper, above 0; the higher, the more even the weights.
       window: mini-batches over which losses are averaged, at least 1.
       mode: 'block', new weights once a window is full, or 'sliding', at every step.
-      literal: the printed formula, without a guard.
+      literal: the printed formula, without a guard; a mean that rises from 0 then takes all the weight.
       largest: the largest guarded ratio, above 1.
       epsilon: added to both means, as a share of the task's running mean loss.
 
@@ -110,17 +110,14 @@ def build(
 
     def weights(state: State, active):
         share = total * active.sum().astype(jnp.float32) / active.shape[0]
-        # Literally, exp overflows for a large ratio; shifted by the largest one it cannot.
+        # Shifted by the largest one, which changes no weight, a large ratio cannot overflow.
         exponent = state.ratio / temperature
-        if not literal:
-            exponent = exponent - jnp.max(
-                jnp.where(active, exponent, -jnp.inf), initial=-jnp.inf, where=active
-            )
+        exponent -= jnp.max(exponent, initial=-jnp.inf, where=active)
         exponential = jnp.where(active, jnp.exp(jnp.where(active, exponent, 0.0)), 0.0)
         ready = jnp.all((state.steps >= 2 * window) | ~active)
         uniform = jnp.where(active, total / active.shape[0], 0.0)
-        floor = 0.0 if literal else 1e-30  # the shifted sum is at least 1 unless nothing is active
-        dynamic = share * exponential / jnp.maximum(exponential.sum(), floor)
+        # the shifted sum is at least 1 unless nothing is active
+        dynamic = share * exponential / jnp.maximum(exponential.sum(), 1e-30)
         return jnp.where(ready, jnp.where(active, dynamic, 0.0), uniform)
 
     def push(signals, state: State) -> State:
@@ -144,7 +141,9 @@ def build(
         if mode == "block":
             due &= state.steps % window == 0
         if literal:
-            return state._replace(ratio=jnp.where(due, last / jnp.where(due, before, 1.0), state.ratio))
+            # a mean that rises from 0 has the largest ratio there is, one that stays 0 has ratio 1
+            raw = jnp.nan_to_num(last / jnp.where(due, before, 1.0), nan=1.0)
+            return state._replace(ratio=jnp.where(due, raw, state.ratio))
         small = epsilon * state.scale + jnp.finfo(jnp.float32).tiny
         negative = (before < 0) | (last < 0)
         raw = (jnp.abs(last) + small) / (jnp.abs(before) + small)
