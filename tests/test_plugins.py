@@ -9,7 +9,7 @@ import pytest
 from dmljax.configs import quick
 from tqdm import tqdm
 
-from dmljax import config, plugins, workers
+from dmljax import config, config_sources, plugins, workers
 from dmljax.types import UserError
 
 
@@ -254,7 +254,9 @@ def test_unknown_names():
         plugins.names("losses")
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in config.folder().glob("*.py") if p.stem != "__init__"))
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in config_sources.folder().glob("*.py") if p.stem != "__init__")
+)
 @pytest.mark.parametrize("preset", ["safe", "paper"])
 def test_every_configuration_loads_is_locked_and_round_trips(name, preset, tmp_path):
     import importlib
