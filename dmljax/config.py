@@ -118,6 +118,13 @@ def set_names(dataset) -> list[str]:
     ]
 
 
+def table_fields() -> tuple[str, ...]:
+    """The fields that are paths of small tables, of which a run keeps copies."""
+    from dmljax.configs import base
+
+    return tuple(name for name, field in flatten(base.declarations()).items() if field.table)
+
+
 def options(config, section: str) -> dict:
     """The fields of the chosen plug-in of a section, as keyword arguments for its `build` or `samples`."""
     return options_of(config, section, config[section]["name"])
@@ -195,6 +202,16 @@ def with_defaults(saved: dict) -> ConfigDict:
     with config.unlocked():
         _fill(config, saved)
     return config
+
+
+def in_full(saved: dict) -> dict:
+    """What another version may have saved, with the defaults of fields that it lacks, to be compared; as it
+    stands where it cannot be used.
+    """
+    try:
+        return trimmed(with_defaults(saved))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return saved
 
 
 def _fill(config: ConfigDict, saved: dict) -> None:

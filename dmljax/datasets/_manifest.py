@@ -69,7 +69,8 @@ def rows(path: Path, *, inside: bool) -> tuple[Table, list[Skipped], list[str]]:
     if not found:
         first = f"; the first, '{skipped[0].reference}': {skipped[0].reason}" if skipped else ""
         raise UserError(
-            f"folder: none of the {len(table.lines)} lines of '{path}' names a file that exists{first}"
+            f"folder: none of the {len(table.lines)} lines of '{path}' names a file that exists{first}",
+            parameter=_tree.ROOT,
         )
     kept = table.take(found)
     return kept, skipped, disk.others(set(kept.files))
@@ -115,7 +116,8 @@ def _table(path: Path) -> Table:
                 found.lines.append(reader.line_num)
     except FileNotFoundError:
         raise UserError(
-            f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}"
+            f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}",
+            parameter=_tree.ROOT,
         ) from None
     except UserError:
         raise

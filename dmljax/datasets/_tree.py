@@ -14,6 +14,7 @@ TWICE = "the same photograph as another"  # the kind of a file whose image lies 
 INSIDE = ".zip/"  # what stands between an archive and a name in it
 IMAGES = ("bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 IMAGE = f"(?:{'|'.join(IMAGES)})"  # the same as a regular expression
+ROOT = "dataset.root"  # the parameter of errors about where a set lies
 LINKS = ("follow", "inside")  # what a loader's option `links` may be
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
@@ -34,7 +35,7 @@ def files(root: str, name: str, expected: str, *, links: str = "follow") -> tupl
     """
     check_links(name, links)
     if not root or not os.path.isdir(root):
-        raise UserError(f"{name}: no folder at '{root}'; set dataset.root to {expected}")
+        raise UserError(f"{name}: no folder at '{root}'; give {expected}", parameter=ROOT)
     found: list[str] = []
     skipped: list[Skipped] = []
     real = base = os.path.realpath(root)

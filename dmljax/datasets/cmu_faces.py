@@ -78,7 +78,8 @@ def samples(root: str, *, eyes: str = "all", window: str = "head", links: str = 
     if not rows:
         raise UserError(
             f"cmu_faces: no file named <user>_<pose>_<expression>_<eyes>.pgm in '{root}' "
-            f"({len(files)} other files); set dataset.root to the folder or archive of the CMU Face Images"
+            f"({len(files)} other files); give the folder or archive of the CMU Face Images",
+            parameter=_tree.ROOT,
         )
     users = tuple(sorted({user for user, *_ in rows}))
     counts |= Counter({"people": len(users), "images": len(rows) + counts["marked .bad"]})
@@ -118,7 +119,9 @@ def _files(place: str, links: str):
         return found, skipped, lambda name: _tree.read(place, name)
     if root.is_file():
         return _archive(root)
-    raise UserError(f"cmu_faces: no folder or archive at '{place}'; set dataset.root to where the set lies")
+    raise UserError(
+        f"cmu_faces: no folder or archive at '{place}'; give where the set lies", parameter=_tree.ROOT
+    )
 
 
 def _archive(path: Path):
