@@ -64,38 +64,43 @@ def _table(field: str, place: str) -> Table | None:
 
 
 def keep(run: Path, found: dict[str, Table]) -> None:
-    """Copies tables into a run's folder, but those that lie there.
+    """Copies tables into a run's folder, but those that lie there already.
 
     Raises:
       UserError: one is not any more what was read.
     """
     folder, kept = run / run_folder.TABLES, _kept(run)
-    if {field: table.sha256 for field, table in kept.items()} == {f: t.sha256 for f, t in found.items()}:
-        if all(_is_whole(field, table) for field, table in kept.items()):
-            return
-    (folder / run_folder.DIGESTS).unlink(missing_ok=True)  # until all of them are there
-    record = {}
+    digest_of = lambda several: {field: table.sha256 for field, table in several.items()}
+    if digest_of(kept) != digest_of(found):
+        (folder / run_folder.DIGESTS).unlink(missing_ok=True)  # until all copies are there
+        for field in set(configuration.table_fields()) - found.keys():
+            shutil.rmtree(folder / field, ignore_errors=True)
+    elif all(_is_whole(field, table) for field, table in kept.items()):
+        return
+    names = {field: "" if table.place.is_dir() else table.place.name for field, table in found.items()}
     for field, table in found.items():
-        place = folder / field
-        copies = [(path, place / path.name) for path in tables.files(table.place)]
-        place.mkdir(parents=True, exist_ok=True)
-        for path, copy in copies:
-            if path != copy:
-                with writing.whole(copy) as part:
-                    shutil.copyfile(path, part)
-        for other in {*place.iterdir()} - {copy for _, copy in copies}:
-            other.unlink()
-        name = "" if table.place.is_dir() else table.place.name
-        record[field] = {"file": name, "sha256": table.sha256}
-        if not _is_whole(field, Table(place / name, table.sha256)):
+        _copy(table, folder / field)
+        if not _is_whole(field, Table(folder / field / names[field], table.sha256)):
             raise UserError(
                 f"'{table.place}' has changed while the run began; give the same command again",
                 parameter=field,
             )
-    for other in {*folder.iterdir()} - {folder / field for field in found} if folder.is_dir() else ():
-        shutil.rmtree(other) if other.is_dir() else other.unlink()
-    if record:
+    if found:
+        digests = digest_of(found)
+        record = {field: {"file": names[field], "sha256": digests[field]} for field in found}
         writing.as_json(folder / run_folder.DIGESTS, record)
+
+
+def _copy(table: Table, folder: Path) -> None:
+    """Makes a folder hold the table's files and no others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    copies = {folder / path.name: path for path in tables.files(table.place)}
+    for other in {*folder.iterdir()} - copies.keys():
+        other.unlink()
+    for copy, path in copies.items():
+        if path != copy:
+            with writing.whole(copy) as part:
+                shutil.copyfile(path, part)
 
 
 def _is_whole(field: str, table: Table) -> bool:

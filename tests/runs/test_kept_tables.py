@@ -153,6 +153,20 @@ def test_a_damaged_copy_is_found_and_the_original_serves(made):
         evaluate(run, progress=False)
 
 
+def test_a_run_that_is_begun_anew_without_tables_keeps_none(made):
+    run, *_ = made
+    write(run / "tables" / "crop.table" / "stale.csv", "")
+    one = kept_tables.read(kept_tables.own(run, made[1]))["crop.table"]
+    kept_tables.keep(run, {"crop.table": one})
+    left = sorted(
+        str(path.relative_to(run / "tables")) for path in (run / "tables").rglob("*.*") if path.is_file()
+    )
+    assert left == ["crop.table/boxes.csv", "digests.json"]
+    kept_tables.keep(run, {})
+    assert kept_tables.own(run, made[1]) == made[1]
+    assert not [path for path in (run / "tables").rglob("*") if path.is_file()]
+
+
 def test_a_run_without_copies_reads_by_path_and_says_where_to_write_another(made):
     """As runs were before they kept their tables."""
     run, config, there, scores = made
