@@ -88,8 +88,9 @@ def _example(path: Path) -> str:
 
 
 def _no_fields(path: Path, kind: str, line: int = 0) -> UserError:
+    form = "YAML mapping" if path.suffix in YAML else "JSON object"
     return UserError(
-        f"{where(path, line)}it is no object of fields, such as {_example(path)}, but a {kind} at the top"
+        f"{where(path, line)}it must hold a {form}, such as {_example(path)}, and holds a {kind}"
     )
 
 

@@ -80,7 +80,7 @@ def made_with(path, preset):
     ("text", "told"),
     [
         ("{", "cannot be read"),
-        ("[]", "must hold a JSON object"),
+        ("[]", "must hold a JSON object, .*, and holds a list"),
         ('{"trian": {"duration": "1 steps"}}', r"own.json': unknown field 'trian.duration'. Did you mean"),
         ('{"seed": "none"}', r"own.json': seed must be a whole number"),
         ('{"preset": "papr"}', "unknown preset 'papr'"),
