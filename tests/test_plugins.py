@@ -31,7 +31,7 @@ def test_every_plug_in_has_the_agreed_names_and_plain_fields(family):
 
 def test_fields_are_the_signature_s():
     assert plugins.defaults("weightings", "cagrad") == {"c": 0.5, "rescale": False}
-    assert plugins.defaults("datasets", "kdef") == {"sessions": "both"}
+    assert plugins.defaults("datasets", "kdef") == {"sessions": "both", "links": "follow"}
     assert plugins.defaults("backbones", "densenet").keys() == {
         *("depth", "growth", "width", "blocks", "stem", "convolution", "momentum")
     }  # and not those that the network gives
