@@ -16,6 +16,7 @@ CORE = [
     "numpy>=2.0,<3",
     "optax>=0.2.5,<0.3",
     "pillow>=10.1",
+    "pyyaml>=6",
     "tqdm>=4.66,<5",
 ]
 # What some of the work needs besides; dmljax/extras.py tells a user which one is missing.

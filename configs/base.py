@@ -104,7 +104,9 @@ def _dataset() -> dict:
     other = "Another set to test on, 'sfew:FOLDER', labels meeting by name; empty: people of the same set."
     own = {
         "root": Field("", "Folder or archive of the set, as it lies or prepared."),
-        "labels": Field("", "CSV of reference, pose, identity that adds to or corrects the set's labels."),
+        "labels": Field(
+            "", "CSV of reference, pose, identity that adds to or corrects the set's labels.", table=True
+        ),
         "train": Field("", joined),
         "test": Field("", other),
     }
@@ -120,7 +122,9 @@ def _crop() -> dict:
     searched = "Longer side of what a detector searches: more finds smaller faces."
     return {
         "rule": Field(default["rule"], rule, choices=(*RULES, *plugins.names("detectors"))),
-        "table": Field(default["table"], "CSV of views or boxes, for crop.rule=views and crop.rule=boxes."),
+        "table": Field(
+            default["table"], "CSV of views or boxes, for crop.rule=views and crop.rule=boxes.", table=True
+        ),
         "margin": Field(default["margin"], margin, unit="share of the box's longer side", least=0, below=2),
         "side": Field(default["side"], searched, unit="pixels", least=64, most=4096),
         "missed": Field(
@@ -136,7 +140,7 @@ def _split() -> dict:
     held = "People who choose the best checkpoint."
     return {
         "kind": Field("folds", kind, choices=SPLITS),
-        "file": Field("", listed),
+        "file": Field("", listed, table=True),
         "stratify": Field(True, alike),
         "folds": Field(5, "Number of folds by person.", unit="folds", least=2),
         "fold": Field(0, "Number of the fold that tests; -1: all folds, one run each.", least=-1),

@@ -5,19 +5,16 @@ The fields and their meaning are in `configs/base.py`.
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import json
-import runpy
-import traceback
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dmljax import fields, plugins, run_folder, writing
+from dmljax import config_file, config_sources, fields, plugins, run_folder, writing
 from dmljax.changes import changed
+from dmljax.config_sources import DEFAULT_PRESET
 from dmljax.fields import flatten
-from dmljax.types import UserError, nearest
+from dmljax.types import UserError
 
 # What may differ between runs that are compared: where data lie and how it is computed, not what.
 MAY_DIFFER = (
@@ -37,8 +34,6 @@ MAY_DIFFER = (
 # What may differ when a run is continued: also how long it is.
 MAY_CHANGE = (*MAY_DIFFER, "train.")
 
-DEFAULT_PRESET = "safe"
-
 # Sections that choose a plug-in -> its family.
 SECTIONS = {"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}
 
@@ -49,11 +44,12 @@ def get_config(
     """A configuration by name or file, with some fields changed; locked, as a run takes it.
 
     Args:
-      name: one that comes with the package ('quick'); a .py file with a function `get_config(preset)`; or a
-        .json file with a resolved configuration, such as config.json of a run: it is read as data and runs no
-        code but that of the plug-ins it names. 'quick:paper' is quick with the preset 'paper'.
+      name: one that comes with the package ('quick'); a .py file with a function `get_config(preset)`, which
+        is run; or a .json, .yaml or .yml file with some or all fields, such as config.json of a run. Such a
+        file is read as data: no code is run but that of the plug-ins it names. Its key `base` names the
+        configuration whose fields it changes ('quick'). 'quick:paper' is quick with the preset 'paper'.
       changes: values by dotted field, such as {"train.duration": "3 epochs", "model.branches": ("face",)}.
-      preset: 'safe' or 'paper', see `configs/base.py`; a .json file has its own.
+      preset: 'safe' or 'paper', see `configs/base.py`; a file of data says its own.
 
     Raises:
       UserError: no such configuration, preset or field, or a value that its field may not have.
@@ -64,67 +60,19 @@ def get_config(
       ('3 epochs', 48)
     """
     name, colon, asked = (str(name), "", "") if Path(name).is_file() else str(name).partition(":")
-    path, preset = find(name), asked if colon else preset
-    if path.suffix == ".json":
-        saved = run_folder.read(path)
-        own = saved.get("preset", DEFAULT_PRESET)
-        if colon or preset not in (DEFAULT_PRESET, own):
-            raise UserError(f"'{path}' is a resolved configuration of preset '{own}'; it takes no preset")
-        made = complete(saved, f"'{path}': ")
+    path, preset = config_sources.find(name), asked if colon else preset
+    if path.suffix in config_file.ENDINGS:
+        made = config_sources.of_data(path)
+        if colon or preset not in (DEFAULT_PRESET, made.preset):
+            raise UserError(
+                f"'{path}' is a configuration of preset '{made.preset}'; it takes no preset, but has a field"
+                " for it"
+            )
     else:
-        made = _call(path, preset)
+        made = config_sources.of_code(path, preset)
     made = changed(made, changes or {})
     check(made)
     return made
-
-
-def folder() -> Path:
-    """The folder of the configurations that come with the package."""
-    return Path(str(importlib.import_module("dmljax.configs").__file__)).parent
-
-
-def find(name: str) -> Path:
-    """The file of a configuration, given by path or by the name of one that comes with the package.
-
-    Raises:
-      UserError: there is no such file.
-    """
-    path = Path(name)
-    if path.suffix in (".py", ".json") and path.is_file():
-        return path
-    inside = folder() / f"{name.removesuffix('.py')}.py"
-    if inside.is_file() and "/" not in name:
-        return inside
-    known = sorted(p.stem for p in folder().glob("*.py") if not p.stem.startswith("_"))
-    a_set = f" {name} is a set: choose it by dataset.name." if name in plugins.names("datasets") else ""
-    raise UserError(
-        f"no configuration '{name}'; give a .py or .json file, or one of"
-        f" {', '.join(known)}.{a_set or nearest(name, known)}"
-    )
-
-
-def _call(path: Path, preset: str) -> ConfigDict:
-    """What `get_config` of a .py file returns; whatever goes wrong in a user's file is told with its line."""
-    if path.parent == folder():
-        return importlib.import_module(f"dmljax.configs.{path.stem}").get_config(preset)
-    try:
-        make = runpy.run_path(str(path), run_name=f"configuration_{path.stem}").get("get_config")
-        if make is None:
-            raise AttributeError("it has no function get_config(preset)")
-        made = make(*([preset] if inspect.signature(make).parameters else []))
-        if not isinstance(made, ConfigDict):
-            raise TypeError(f"get_config must return a ConfigDict, got {type(made).__name__}")
-        return made
-    except UserError:
-        raise
-    except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = f", line {frames[-1].lineno}" if frames else ""
-        # ml_collections lists every field there is behind an unknown one
-        text = " ".join(
-            str(error.args[0] if error.args else error).partition("Other fields present")[0].split()
-        )
-        raise UserError(f"'{path}'{line}: {type(error).__name__}: {text}") from error
 
 
 def complete(saved: dict, where: str = "") -> ConfigDict:
@@ -168,6 +116,13 @@ def set_names(dataset) -> list[str]:
         for text in f"{dataset['train']},{dataset['test']}".split(",")
         if text.strip()
     ]
+
+
+def table_fields() -> tuple[str, ...]:
+    """The fields that are paths of small tables, of which a run keeps copies."""
+    from dmljax.configs import base
+
+    return tuple(name for name, field in flatten(base.declarations()).items() if field.table)
 
 
 def options(config, section: str) -> dict:
@@ -247,6 +202,16 @@ def with_defaults(saved: dict) -> ConfigDict:
     with config.unlocked():
         _fill(config, saved)
     return config
+
+
+def in_full(saved: dict) -> dict:
+    """What another version may have saved, with the defaults of fields that it lacks, to be compared; as it
+    stands where it cannot be used.
+    """
+    try:
+        return trimmed(with_defaults(saved))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return saved
 
 
 def _fill(config: ConfigDict, saved: dict) -> None:

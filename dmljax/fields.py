@@ -33,6 +33,7 @@ class Field:
       choices: the texts allowed, or the names that a tuple may hold, each once; empty: any.
       plugin: 'family/name' of the plug-in whose option it is. The plug-in checks its options itself; here
         they only keep their kind.
+      table: whether it is the path of a small table, of which a run keeps a copy.
     """
 
     default: Any
@@ -44,6 +45,7 @@ class Field:
     below: float | None = None
     choices: tuple[str, ...] = ()
     plugin: str = ""
+    table: bool = False
 
     @property
     def range(self) -> str:

@@ -14,6 +14,8 @@ from dmljax.types import TOTAL, UserError
 # what the run is
 CONFIG, VERSIONS, SPLIT, CLASSES = "config.json", "versions.json", "split.json", "classes.json"
 SKIPPED, DUPLICATES, CLASSICAL = "skipped.csv", "near_duplicates.csv", "classical.json"
+# its own copies of the tables that its configuration names, TABLES/<field>/<file>, and their digests
+TABLES, DIGESTS = "tables", "digests.json"
 # what its training leaves
 LOG, BOARD, CHECKPOINTS = "train.jsonl", "tensorboard", "checkpoints"
 # what is made of it; the second line lies in the folder of an evaluation
@@ -21,7 +23,7 @@ EVALUATION, AUDIT, PAGE = "evaluation", "audit", "report.html"
 METRICS, PREDICTIONS, FEATURES, HARDEST = "metrics.json", "predictions.csv", "features.npz", "hardest.json"
 
 # A run that begins writes these; in a folder without its configuration they are somebody's own.
-OWN = (VERSIONS, SPLIT, CLASSES, SKIPPED, DUPLICATES, CLASSICAL, LOG, BOARD, CHECKPOINTS)
+OWN = (VERSIONS, SPLIT, CLASSES, TABLES, SKIPPED, DUPLICATES, CLASSICAL, LOG, BOARD, CHECKPOINTS)
 FOLD = "fold_"
 
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 # What programs write into a cell without a value; compared in lower case.
 NOTHING = frozenset(("", "nan", "-nan", "none", "null", "na", "n/a", "#n/a", "#na", "<na>"))
@@ -16,6 +17,12 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBERS = re.compile(r"[+-][\d\s.,%±()e–-]*")  # a sign and numbers compute nothing
 # Inside of a word an underscore is none.
 _MARKUP = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
+
+
+def files(place: str | Path) -> list[Path]:
+    """A table's file; of a folder of tables, all CSV files in it by name."""
+    path = Path(place)
+    return sorted(path.glob("*.csv")) if path.is_dir() else [path]
 
 
 def is_missing(cell: str) -> bool:

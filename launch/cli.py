@@ -219,8 +219,8 @@ def define_config(values, default: str) -> None:
     flags.DEFINE_string(
         CONFIG,
         default,
-        "configuration: a name, a .py file, or a .json file such as config.json of a run; then :preset;"
-        " --config.FIELD=VALUE changes a field (see dmljax fields)",
+        "configuration: a name, with :preset behind it; a .json or .yaml file with fields; or a .py file,"
+        " which is run. --config.FIELD=VALUE changes a field (see dmljax fields)",
         flag_values=values,
     )
 

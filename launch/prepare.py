@@ -23,6 +23,7 @@ def define(values):
     cli.define_config(values, "quick")
     cli.positional(values, "config")
     flags.DEFINE_string("source", "", "where the set lies; empty: dataset.root", flag_values=values)
+    cli.gives(values, "source", "dataset.root")
     flags.DEFINE_string(
         "out", "", "folder for the prepared set; empty: only check the set", flag_values=values
     )

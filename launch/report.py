@@ -19,7 +19,12 @@ def define(values):
     flags.DEFINE_string(
         "out", "", "folder for the page of several runs; empty: that of the first", flag_values=values
     )
-    flags.DEFINE_string("root", "", "where the dataset lies now, if it was moved", flag_values=values)
+    flags.DEFINE_string(
+        "root",
+        "",
+        "where the dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER",
+        flag_values=values,
+    )
     flags.DEFINE_bool(
         "features", True, "probe and map the features too (not for folders of folds)", flag_values=values
     )

@@ -36,7 +36,9 @@ MAY_IMPORT = {
     "metrics": EVERYONE,
     "training": EVERYONE | {"fields", "losses", "weightings", "models"},
     "changes": {"types", "fields"},
-    "config": EVERYONE | {"plugins", "changes", "configs", "fields"},
+    "config_file": {"types"},
+    "config_sources": {"types", "fields", "plugins", "changes", "config_file", "configs"},
+    "config": EVERYONE | {"plugins", "changes", "configs", "fields", "config_file", "config_sources"},
     # a declaration takes its choices from where they are known
     "configs": EVERYONE
     | {"config", "data", "durations", "fields", "losses", "models", "plugins", "preparation", "training"}

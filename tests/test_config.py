@@ -80,7 +80,7 @@ def made_with(path, preset):
     ("text", "told"),
     [
         ("{", "cannot be read"),
-        ("[]", "must hold a JSON object"),
+        ("[]", "must hold a JSON object, .*, and holds a list"),
         ('{"trian": {"duration": "1 steps"}}', r"own.json': unknown field 'trian.duration'. Did you mean"),
         ('{"seed": "none"}', r"own.json': seed must be a whole number"),
         ('{"preset": "papr"}', "unknown preset 'papr'"),
@@ -113,7 +113,7 @@ def test_one_s_own_python_file(tmp_path):
             configuration.get_config(wrong)
         assert wrong.name in str(error.value) and len(str(error.value)) < 400
     with pytest.raises(
-        UserError, match="no configuration .*nowhere.json.*; give a .py or .json file, or one of"
+        UserError, match="no configuration .*nowhere.json.*; give a .py, .json or .yaml file, or one of"
     ):
         configuration.get_config(tmp_path / "nowhere.json")
 

@@ -5,7 +5,7 @@ import importlib
 import pytest
 from dmljax.configs import base
 
-from dmljax import config, durations, fields, weightings
+from dmljax import config, config_sources, durations, fields, weightings
 from dmljax.fields import Field
 from dmljax.preparation import crop
 from dmljax.training import augment, optimizer
@@ -14,7 +14,7 @@ from dmljax.types import UserError
 DECLARED = fields.flatten(base.declarations())
 OWN = {name: field for name, field in DECLARED.items() if not field.plugin}
 NUMBERS = {name: field for name, field in OWN.items() if type(field.default) in (int, float)}
-CONFIGS = sorted(path.stem for path in config.folder().glob("*.py") if path.stem != "__init__")
+CONFIGS = sorted(path.stem for path in config_sources.folder().glob("*.py") if path.stem != "__init__")
 
 
 def changed(**values):

@@ -9,7 +9,7 @@ import pytest
 from dmljax.configs import quick
 from tqdm import tqdm
 
-from dmljax import config, plugins, workers
+from dmljax import config, config_sources, plugins, workers
 from dmljax.types import UserError
 
 
@@ -31,7 +31,7 @@ def test_every_plug_in_has_the_agreed_names_and_plain_fields(family):
 
 def test_fields_are_the_signature_s():
     assert plugins.defaults("weightings", "cagrad") == {"c": 0.5, "rescale": False}
-    assert plugins.defaults("datasets", "kdef") == {"sessions": "both"}
+    assert plugins.defaults("datasets", "kdef") == {"sessions": "both", "links": "follow"}
     assert plugins.defaults("backbones", "densenet").keys() == {
         *("depth", "growth", "width", "blocks", "stem", "convolution", "momentum")
     }  # and not those that the network gives
@@ -254,7 +254,9 @@ def test_unknown_names():
         plugins.names("losses")
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in config.folder().glob("*.py") if p.stem != "__init__"))
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in config_sources.folder().glob("*.py") if p.stem != "__init__")
+)
 @pytest.mark.parametrize("preset", ["safe", "paper"])
 def test_every_configuration_loads_is_locked_and_round_trips(name, preset, tmp_path):
     import importlib

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dmljax.datasets import _tree
 from dmljax.types import Skipped, UserError
 
 
@@ -52,6 +53,7 @@ def nothing(name: str, root: str, pattern: str, count: int, obtain: str, seen: l
     """The error of a folder that holds nothing of the set: what was looked for, what was found."""
     example = f", e.g. '{seen[0]}'" if seen else ""
     return UserError(
-        f"{name}: no file named {pattern} below '{root}' ({count} other files{example}); set dataset.root to"
-        f" the set's folder. {obtain}"
+        f"{name}: no file named {pattern} below '{root}' ({count} other files{example}); give the set's"
+        f" folder. {obtain}",
+        parameter=_tree.ROOT,
     )

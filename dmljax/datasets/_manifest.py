@@ -15,7 +15,6 @@ from dmljax.types import Skipped, UserError
 
 REQUIRED = ("path", "expression")
 OPTIONAL = ("pose", "identity", "split")
-OUTSIDE = "a link that leads outside the manifest's folder (folder.links=inside)"
 _UNUSUAL = re.compile(r"^/|//|\./|[./]$")  # paths that may not be in their shortest form
 
 
@@ -60,7 +59,7 @@ def rows(path: Path, *, inside: bool) -> tuple[Table, list[Skipped], list[str]]:
             raise UserError(f"folder: '{path}' line {line}: '{name}' stands already in line {seen[key]}")
         table.files[k], reason = disk.find(plain)
         if not reason and inside and not disk.is_inside(table.files[k]):
-            reason = OUTSIDE
+            reason = _tree.outside("folder")
         if reason:
             shown = name if name.isprintable() else name.encode("unicode_escape").decode()
             kind = reason.partition(" (")[0] if " (" in reason else ""
@@ -70,7 +69,8 @@ def rows(path: Path, *, inside: bool) -> tuple[Table, list[Skipped], list[str]]:
     if not found:
         first = f"; the first, '{skipped[0].reference}': {skipped[0].reason}" if skipped else ""
         raise UserError(
-            f"folder: none of the {len(table.lines)} lines of '{path}' names a file that exists{first}"
+            f"folder: none of the {len(table.lines)} lines of '{path}' names a file that exists{first}",
+            parameter=_tree.ROOT,
         )
     kept = table.take(found)
     return kept, skipped, disk.others(set(kept.files))
@@ -116,7 +116,8 @@ def _table(path: Path) -> Table:
                 found.lines.append(reader.line_num)
     except FileNotFoundError:
         raise UserError(
-            f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}"
+            f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}",
+            parameter=_tree.ROOT,
         ) from None
     except UserError:
         raise
@@ -155,8 +156,7 @@ class _Disk:
 
     def is_inside(self, file: str) -> bool:
         """Whether a file lies in the folder when links are followed."""
-        real = os.path.realpath(self._base / file)
-        return os.path.commonpath([real, self._real]) == self._real
+        return _tree.is_inside(self._base / file, self._real)
 
     def others(self, used: set[str]) -> list[str]:
         """Images in the folders that were looked at, other than those."""

@@ -14,10 +14,12 @@ TWICE = "the same photograph as another"  # the kind of a file whose image lies 
 INSIDE = ".zip/"  # what stands between an archive and a name in it
 IMAGES = ("bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 IMAGE = f"(?:{'|'.join(IMAGES)})"  # the same as a regular expression
+ROOT = "dataset.root"  # the parameter of errors about where a set lies
+LINKS = ("follow", "inside")  # what a loader's option `links` may be
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
-def files(root: str, name: str, expected: str) -> tuple[list[str], list[Skipped]]:
+def files(root: str, name: str, expected: str, *, links: str = "follow") -> tuple[list[str], list[Skipped]]:
     """(sorted names of all files below `root`, with '/' between folders; what was left out).
 
     Links are followed; one that leads back to a folder above it is left out. Files in a zip archive are named
@@ -26,15 +28,17 @@ def files(root: str, name: str, expected: str) -> tuple[list[str], list[Skipped]
     Args:
       name: of the dataset, for errors.
       expected: what should be there, for errors.
+      links: 'follow' them wherever they lead, or leave out what leads outside `root` ('inside').
 
     Raises:
-      UserError: there is no such folder.
+      UserError: there is no such folder, or an unknown value of `links`.
     """
+    check_links(name, links)
     if not root or not os.path.isdir(root):
-        raise UserError(f"{name}: no folder at '{root}'; set dataset.root to {expected}")
+        raise UserError(f"{name}: no folder at '{root}'; give {expected}", parameter=ROOT)
     found: list[str] = []
     skipped: list[Skipped] = []
-    real = os.path.realpath(root)
+    real = base = os.path.realpath(root)
     waiting = [("", real, frozenset({real}))]  # folders, what they are without links, and what is above them
     while waiting:
         folder, real, above = waiting.pop()
@@ -49,6 +53,8 @@ def files(root: str, name: str, expected: str) -> tuple[list[str], list[Skipped]
             kind, reason = _kind(child, relative)
             if reason:
                 skipped.append(Skipped(_printable(relative), reason))
+            elif links == "inside" and child.is_symlink() and not is_inside(child.path, base):
+                skipped.append(Skipped(relative, outside(name)))
             elif kind == "folder":
                 inner = os.path.realpath(child.path) if child.is_symlink() else os.path.join(real, child.name)
                 if inner in above:
@@ -60,6 +66,22 @@ def files(root: str, name: str, expected: str) -> tuple[list[str], list[Skipped]
             else:
                 found.append(relative)
     return sorted(found), skipped
+
+
+def check_links(name: str, links: str) -> None:
+    """Raises UserError unless it is one of `LINKS`; `name`: of the dataset."""
+    if links not in LINKS:
+        raise UserError(f"{name}: links must be one of {', '.join(LINKS)}, got '{links}'")
+
+
+def is_inside(path: str | Path, base: str) -> bool:
+    """Whether what a path leads to lies in the folder `base`, whose own path has no links."""
+    return os.path.commonpath([os.path.realpath(path), base]) == base
+
+
+def outside(name: str) -> str:
+    """Why a link that leads outside is left out; `name`: of the dataset."""
+    return f"a link that leads outside the set's folder ({name}.links=inside)"
 
 
 def _kind(child: os.DirEntry, relative: str) -> tuple[str, str]:

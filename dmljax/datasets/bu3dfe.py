@@ -44,7 +44,13 @@ _OTHERS = re.compile(r".*_(F3D\.(bnd|bmp)|RAW\.(wrl|pse|bmp)|F2D\.bmp)", re.IGNO
 
 
 def samples(
-    root: str, *, views: str = "nine", neutral: bool = False, size: int = 224, cache: str = ""
+    root: str,
+    *,
+    views: str = "nine",
+    neutral: bool = False,
+    size: int = 224,
+    cache: str = "",
+    links: str = "follow",
 ) -> Samples:
     """The scans below `root`, each seen from every yaw; defective ones are skipped and listed when rendered.
 
@@ -54,6 +60,7 @@ def samples(
       neutral: whether neutral scans count as a seventh expression.
       size: side of the pictures in pixels, 16 to 1024.
       cache: folder where the pictures are kept; empty: the user's cache.
+      links: 'follow' links wherever they lead, or leave out what leads outside the set's folder ('inside').
 
     Raises:
       UserError: no scan is there, or a field has an unknown value.
@@ -62,7 +69,8 @@ def samples(
         raise UserError(f"bu3dfe: views must be one of {', '.join(VIEWS)}, got '{views}'")
     if not 16 <= size <= 1024:
         raise UserError(f"bu3dfe: size must be from 16 to 1024, got {size}")
-    found, skipped = _tree.files(root, "bu3dfe", "the folder with F0001, F0002, ...")
+    found, skipped = _tree.files(root, "bu3dfe", "the folder with F0001, F0002, ...", links=links)
+    away = {file.reference.lower() for file in skipped}
     left, rows = _counts.Left(skipped), {}
     for name in found:
         match = _NAME.fullmatch(name.rpartition("/")[2])
@@ -70,6 +78,8 @@ def samples(
             _set_aside(left, name)
         elif _tree.INSIDE in name:
             left.skip(name, "scans are not read from archives; unpack it")
+        elif f"{name[:-3]}bmp".lower() in away:
+            left.skip(name, "its texture is left out")
         elif (key := tuple(part.upper() for part in match.groups())) in rows:
             left.skip(name, f"the same scan as '{rows[key]}'", _tree.TWICE)
         elif key[1] == "NE" and not neutral:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax.datasets import _counts, _tree
-from dmljax.types import Samples, UserError
+from dmljax.types import Samples, Skipped, UserError
 
 EXPRESSIONS = ("neutral", "happy", "sad", "angry")
 POSES = ("straight", "left", "right", "up")
@@ -33,13 +33,14 @@ WINDOWS = {"head": (20, 8, 110, 98), "face": (30, 26, 90, 86)}
 _NAME = re.compile(r"([a-z0-9]+)_(\w+?)_(\w+?)_(open|sunglasses)(_[24])?\.(pgm|bad)")
 
 
-def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
+def samples(root: str, *, eyes: str = "all", window: str = "head", links: str = "follow") -> Samples:
     """The set below a folder, or in a tar archive, or in a folder that holds that archive.
 
     Args:
       root: that folder or archive.
       eyes: which images to take, 'all', 'open' or 'sunglasses'.
       window: what is cut out, the 'head' or the tighter 'face'.
+      links: 'follow' links wherever they lead, or leave out what leads outside the set's folder ('inside').
 
     Raises:
       UserError: nothing of the set is there, or a field has an unknown value.
@@ -48,7 +49,7 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
         raise UserError(f"cmu_faces: eyes must be 'all', 'open' or 'sunglasses', got '{eyes}'")
     if window not in WINDOWS:
         raise UserError(f"cmu_faces: window must be one of {', '.join(WINDOWS)}, got '{window}'")
-    files, skipped, read = _files(root)
+    files, skipped, read = _files(root, links)
     left, rows, counts = _counts.Left(skipped), {}, Counter()
     for name in sorted(files):
         match = _NAME.fullmatch(Path(name).name)
@@ -77,7 +78,8 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
     if not rows:
         raise UserError(
             f"cmu_faces: no file named <user>_<pose>_<expression>_<eyes>.pgm in '{root}' "
-            f"({len(files)} other files); set dataset.root to the folder or archive of the CMU Face Images"
+            f"({len(files)} other files); give the folder or archive of the CMU Face Images",
+            parameter=_tree.ROOT,
         )
     users = tuple(sorted({user for user, *_ in rows}))
     counts |= Counter({"people": len(users), "images": len(rows) + counts["marked .bad"]})
@@ -105,28 +107,34 @@ def samples(root: str, *, eyes: str = "all", window: str = "head") -> Samples:
     )
 
 
-def _files(place: str):
+def _files(place: str, links: str):
     """(names, what was left out, name -> bytes) of a folder or archive."""
     root = Path(place)
     if place and root.is_dir():
-        found, skipped = _tree.files(place, "cmu_faces", "where the set lies")
+        found, skipped = _tree.files(place, "cmu_faces", "where the set lies", links=links)
         archives = [name for name in found if ".tar" in name]
         if not any(name.endswith(".pgm") for name in found) and len(archives) == 1:
-            return _archive(root / archives[0])
+            content, inside, read = _archive(root / archives[0])
+            return content, [*skipped, *inside], read
         return found, skipped, lambda name: _tree.read(place, name)
     if root.is_file():
         return _archive(root)
-    raise UserError(f"cmu_faces: no folder or archive at '{place}'; set dataset.root to where the set lies")
+    raise UserError(
+        f"cmu_faces: no folder or archive at '{place}'; give where the set lies", parameter=_tree.ROOT
+    )
 
 
 def _archive(path: Path):
     # A compressed archive has no random access; the set is small, so it is read once and kept.
     try:
         with tarfile.open(path) as archive:
-            content = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}
+            members = archive.getmembers()
+            content = {m.name.replace("\\", "/"): archive.extractfile(m).read() for m in members if m.isreg()}
     except Exception as error:  # a damaged archive makes its parsers raise whatever they stumble on
         raise UserError(f"cmu_faces: '{path}' cannot be read as a tar archive: {error}") from None
-    return list(content), [], content.__getitem__
+    others = [m.name for m in members if not m.isreg() and not m.isdir()]
+    skipped = [Skipped(name, "a link, pipe or device in a tar archive; unpack it") for name in others]
+    return list(content), skipped, content.__getitem__
 
 
 def write_fixture(root: str) -> None:

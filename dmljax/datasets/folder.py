@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import tables
-from dmljax.datasets import _manifest
+from dmljax.datasets import _manifest, _tree
 from dmljax.types import MISSING, Samples, UserError
 
 SPLITS = ("train", "test")
-LINKS = ("follow", "inside")
 
 
 def samples(
@@ -46,8 +45,7 @@ def samples(
     Raises:
       UserError: no manifest, a missing column, an unknown label, a path outside the folder, no usable line.
     """
-    if links not in LINKS:
-        raise UserError(f"folder: links must be one of {', '.join(LINKS)}, got '{links}'")
+    _tree.check_links("folder", links)
     path = Path(root) if Path(root).is_file() else Path(root) / manifest
     table, skipped, beside = _manifest.rows(path, inside=links == "inside")
     notes = _missing(table)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax.datasets import _tree
 from dmljax.faces import expressions, ict, looks, studio
 from dmljax.faces.album import Album
 from dmljax.types import Samples, UserError
@@ -59,13 +60,14 @@ def samples(
         raise UserError(f"ict3dfe: window must be one of {', '.join(ict.WINDOWS)}, got '{window}'")
     if not root:
         raise UserError(
-            "ict3dfe: set dataset.root to the ICT Face Model Light: its .npz file or its folder of OBJ files"
+            "ict3dfe: give the ICT Face Model Light: its .npz file or its folder of OBJ files",
+            parameter=_tree.ROOT,
         )
     place = Path(root).resolve()
     try:
         ict.load(str(place))
     except UserError as error:
-        raise UserError(f"ict3dfe: {error}") from None
+        raise UserError(f"ict3dfe: {error}", parameter=_tree.ROOT) from None
     grid = np.stack(
         np.meshgrid(
             *(np.arange(n) for n in (identities, len(EXPRESSIONS), len(LEVELS), len(YAW))), indexing="ij"

@@ -39,19 +39,20 @@ OBTAIN = "KDEF is sent by its makers on request: kdef.se"
 _NAME = re.compile(rf"([AB])([FM])(\d\d)(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)\.{_tree.IMAGE}", re.IGNORECASE)
 
 
-def samples(root: str, *, sessions: str = "both") -> Samples:
+def samples(root: str, *, sessions: str = "both", links: str = "follow") -> Samples:
     """The photographs below `root`, which may be any folder above them.
 
     Args:
       root: that folder.
       sessions: which of the two recordings, 'both', 'A' or 'B'.
+      links: 'follow' links wherever they lead, or leave out what leads outside the set's folder ('inside').
 
     Raises:
       UserError: none is there, or an unknown session.
     """
     if sessions not in ("both", "A", "B"):
         raise UserError(f"kdef: sessions must be both, A or B, got '{sessions}'")
-    names, skipped = _tree.files(root, "kdef", "the folder with KDEF/AF01, KDEF/AF02, ...")
+    names, skipped = _tree.files(root, "kdef", "the folder with KDEF/AF01, KDEF/AF02, ...", links=links)
     left, rows = _counts.Left(skipped), {}
     for name in names:
         *folders, file = name.split("/")

@@ -63,7 +63,7 @@ OBTAIN = "Multi-PIE is licensed by Carnegie Mellon University: multipie.org"
 _NAME = re.compile(rf"(\d{{3}})_(\d{{2}})_(\d{{2}})_(\d{{3}})_(\d{{2}})\.{_tree.IMAGE}", re.IGNORECASE)
 
 
-def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
+def samples(root: str, *, views: str = "paper", shots: str = "07", links: str = "follow") -> Samples:
     """The photographs below `root`.
 
     The session and recording of a file are read from its name, so any folder above will do.
@@ -72,6 +72,7 @@ def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
       root: that folder.
       views: the 'paper''s five yaws from -30 to 30 degrees, or 'all' 13.
       shots: flash numbers from 00 to 19, comma-separated, or 'all'.
+      links: 'follow' links wherever they lead, or leave out what leads outside the set's folder ('inside').
 
     Raises:
       UserError: none is there, or a field has an unknown value.
@@ -79,7 +80,7 @@ def samples(root: str, *, views: str = "paper", shots: str = "07") -> Samples:
     if views not in VIEWS:
         raise UserError(f"multipie: views must be one of {', '.join(VIEWS)}, got '{views}'")
     wanted = _shots(shots)
-    names, skipped = _tree.files(root, "multipie", "the folder with session01, session02, ...")
+    names, skipped = _tree.files(root, "multipie", "the folder with session01, session02, ...", links=links)
     yaws = VIEWS[views]
     left, rows = _counts.Left(skipped), {}
     for name in names:

@@ -28,7 +28,7 @@ OBTAIN = "RaFD is given by its authors on request: rafd.nl"
 _NAME = re.compile(rf"Rafd(\d{{3}})_(\d+)_(?:.+_)?([a-z]+)_({'|'.join(GAZES)})\.{_tree.IMAGE}", re.IGNORECASE)
 
 
-def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
+def samples(root: str, *, gaze: str = "all", turned: bool = False, links: str = "follow") -> Samples:
     """The photographs below `root`.
 
     Args:
@@ -36,13 +36,14 @@ def samples(root: str, *, gaze: str = "all", turned: bool = False) -> Samples:
       gaze: 'all', or one of left, frontal, right.
       turned: whether camera 180 and not 000 has the nose to the left of the image. Sources disagree: look at
         the contact sheet, where yaw goes from the nose on the left to the nose on the right.
+      links: 'follow' links wherever they lead, or leave out what leads outside the set's folder ('inside').
 
     Raises:
       UserError: none is there, or an unknown gaze.
     """
     if gaze not in ("all", *GAZES):
         raise UserError(f"rafd: gaze must be one of all, {', '.join(GAZES)}; got '{gaze}'")
-    names, skipped = _tree.files(root, "rafd", "the folder with Rafd090_01_..._frontal.jpg")
+    names, skipped = _tree.files(root, "rafd", "the folder with Rafd090_01_..._frontal.jpg", links=links)
     angles = ANGLES[::-1] if turned else ANGLES
     left, rows = _counts.Left(skipped), {}
     for name in names:

@@ -53,7 +53,7 @@ class _File(NamedTuple):
     label: int | None
 
 
-def samples(root: str, *, faces: str = "aligned") -> Samples:
+def samples(root: str, *, faces: str = "aligned", links: str = "follow") -> Samples:
     """Train and validation parts; the labels of the test part were never published: it is counted, left out.
 
     Pose and identity are missing. The validation part is the official test side (`split.kind=given`), as in
@@ -63,13 +63,14 @@ def samples(root: str, *, faces: str = "aligned") -> Samples:
       root: the folder with Train, Val and Test.
       faces: the 'aligned' faces, or the whole 'frames'; where no folder of a part says which it holds, what
         is there.
+      links: 'follow' links wherever they lead, or leave out what leads outside the set's folder ('inside').
 
     Raises:
       UserError: nothing of the set is there, or an unknown kind of faces.
     """
     if faces not in KINDS:
         raise UserError(f"sfew: faces must be one of {', '.join(KINDS)}, got '{faces}'")
-    names, skipped = _tree.files(root, "sfew", "the folder with Train, Val and Test")
+    names, skipped = _tree.files(root, "sfew", "the folder with Train, Val and Test", links=links)
     left = _counts.Left(skipped)
     images = [_parse(name) for name in names if _is_image(name)]
     for name in names:

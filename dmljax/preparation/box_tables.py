@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def from_table(samples: Samples, table: str):
         raise UserError(
             "crop.rule=boxes reads its boxes from crop.table, a CSV file or a folder of them; set it"
         )
-    faces = _faces(table)
+    faces = _faces(table, _state(table))
     names = [_names(reference) for reference in samples.references]
     times = Counter(name for several in names for name in several)
 
@@ -69,13 +68,19 @@ def _names(reference: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (reference, alone, last, last.rpartition(".")[0]))))
 
 
+def _state(table: str) -> tuple:
+    """What tells a table that was edited from one that was read before."""
+    stats = [(str(path), path.stat()) for path in tables.files(table) if path.exists()]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
 @lru_cache(maxsize=4)
-def _faces(table: str) -> dict[str, tuple[float, ...]]:
+def _faces(table: str, _: tuple) -> dict[str, tuple[float, ...]]:
     """name -> box. Under the name as it stands, and under its last part where no other image has that; of
     several faces in an image the surest, else the largest.
     """
     best: dict[str, tuple] = {}
-    for path in sorted(Path(table).glob("*.csv")) if Path(table).is_dir() else [Path(table)]:
+    for path in tables.files(table):
         for row in _rows(str(path), "crop.rule=boxes"):
             name = next((row[column] for column in NAMES if row.get(column)), path.stem).replace("\\", "/")
             box = _box(row, str(path))

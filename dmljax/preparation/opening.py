@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
@@ -12,6 +13,7 @@ from dmljax.data import joined
 from dmljax.preparation import annotations, crop, prepared
 from dmljax.types import Samples, UserError
 
+ROOT = "dataset.root"
 WHERE = ("cache", "manifest")  # options of sets that say where something lies, not what it is
 
 
@@ -45,25 +47,95 @@ def alone(name: str, root: str) -> ConfigDict:
     )
 
 
-def open_joined(train: tuple, test: tuple | None) -> Samples:
-    """Several sets as one; each is (name, root, options), see `joined.join`."""
-    return joined.join([open_raw(*one) for one in train], open_raw(*test) if test else None)
+class Place(NamedTuple):
+    """A set of a configuration: the field that says where it lies, its name, and the folder or archive."""
+
+    field: str
+    name: str
+    root: str
+
+
+def places(config) -> list[Place]:
+    """The sets of a configuration as they are written: those to train on, then the one to test on.
+
+    Raises:
+      UserError: `dataset.train` or `dataset.test` names none.
+    """
+    chosen = config.dataset
+    train = (
+        [Place("dataset.train", *named(text, "dataset.train")) for text in chosen.train.split(",")]
+        if chosen.train
+        else [Place(ROOT, chosen.name, chosen.root)]
+    )
+    test = [Place("dataset.test", *named(chosen.test, "dataset.test"))] if chosen.test else []
+    return train + test
+
+
+def moved(config, root: str) -> ConfigDict:
+    """The configuration for sets that lie elsewhere now.
+
+    Args:
+      root: the folder of the one set that there is; or, as `dataset.train` is written, 'kdef:FOLDER,
+        rafd:FOLDER'. Of two sets of one name all are given, in their order; others may be left out.
+
+    Raises:
+      UserError: it is of another form, or names other sets than the configuration has.
+    """
+    there = places(config)
+    roots = _roots(there, root)
+    changes = {}
+    for field in dict.fromkeys(place.field for place in there):
+        own = [(place.name, now) for place, now in zip(there, roots) if place.field == field]
+        changes[field] = own[0][1] if field == ROOT else ",".join(":".join(filter(None, one)) for one in own)
+    return configuration.changed(config, changes)
+
+
+def _roots(there: list[Place], root: str) -> list[str]:
+    """Where each of the sets lies now."""
+    names = [place.name for place in there]
+    if len(there) == 1 and not root.startswith(f"{names[0]}:"):
+        return [root]
+    given: dict[str, list[str]] = {}
+    for part in root.split(","):
+        name, colon, folder = part.strip().partition(":")
+        if not colon or not folder or name not in names:
+            raise _other_sets(there, root)
+        given.setdefault(name, []).append(folder)
+    if any(len(folders) != names.count(name) for name, folders in given.items()):
+        raise _other_sets(there, root)
+    return [given[place.name].pop(0) if place.name in given else place.root for place in there]
+
+
+def _other_sets(there: list[Place], root: str) -> UserError:
+    form = ",".join(f"{place.name}:FOLDER" for place in there)
+    lie = ", ".join(f"{place.name} ('{place.root}')" for place in there)
+    every = "all of one name, others may be left out; " if len(there) > 1 else ""
+    return UserError(f"expected {form} ({every}the run has {lie}); got '{root}'", parameter="root")
+
+
+def _at(place: Place, options: dict) -> Samples:
+    """A set; an error about where it lies names the field that says so."""
+    try:
+        return open_raw(place.name, place.root, options)
+    except UserError as error:
+        if error.parameter == ROOT:
+            raise UserError(error.message, parameter=place.field) from None
+        raise
+
+
+def open_joined(train: list[tuple[Place, dict]], test: list[tuple[Place, dict]]) -> Samples:
+    """Several sets as one, each with its options, see `joined.join`; none or one to test on."""
+    return joined.join([_at(*one) for one in train], *(_at(*one) for one in test))
 
 
 def source(config) -> partial:
     """What opens the configured set, or the sets of `dataset.train` and `dataset.test`; it can be pickled."""
-    chosen = config.dataset
-    one = lambda name, root: (name, root, configuration.options_of(config, "dataset", name))
-    if not chosen.train and not chosen.test:
-        return partial(open_raw, *one(chosen.name, chosen.root))
-    train = (
-        [one(*named(text, "dataset.train")) for text in chosen.train.split(",")]
-        if chosen.train
-        else [one(chosen.name, chosen.root)]
-    )
-    return partial(
-        open_joined, tuple(train), one(*named(chosen.test, "dataset.test")) if chosen.test else None
-    )
+    sets = [(place, configuration.options_of(config, "dataset", place.name)) for place in places(config)]
+    if not config.dataset.train and not config.dataset.test:
+        ((place, options),) = sets
+        return partial(open_raw, place.name, place.root, options)
+    train = [one for one in sets if one[0].field != "dataset.test"]
+    return partial(open_joined, train, sets[len(train) :])
 
 
 def named(text: str, field: str) -> tuple[str, str]:

@@ -39,7 +39,8 @@ def audit(
       runs: their folders, whose names name the rows.
       out: folder for the table and the maps; '': RUN/audit of the first.
       checkpoint: 'last' or 'best'.
-      root: where the dataset lies, if not where the runs' configurations say.
+      root: where the dataset lies, if not where the runs' configurations say; of joined sets
+        'kdef:FOLDER,rafd:FOLDER'.
       maps: draw a t-SNE map of each run.
 
     Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dmljax import config as configuration
 from dmljax import extras, plugins, run_folder, writing
 from dmljax.metrics import scores
 from dmljax.runs import evaluate as evaluation
@@ -47,14 +48,16 @@ def fit(
     extras.require("report", "sklearn", purpose="support vector machines")
     describe = plugins.load("descriptors", descriptor).build()
     with together.holding(run, say):
-        resume.check_same(run, config)
-        return _fit_here(config, run, descriptor, describe, progress=progress, say=say)
+        reading = resume.check_same(run, config)
+        return _fit_here(config, reading, run, descriptor, describe, progress=progress, say=say)
 
 
-def _fit_here(config, run: Path, descriptor: str, describe, *, progress: bool, say) -> evaluation.Evaluation:
-    config = config.copy_and_resolve_references()
-    config.data.memory = "host"
-    data = sets.open_set(config, progress=progress)
+def _fit_here(
+    config, reading, run: Path, descriptor: str, describe, *, progress: bool, say
+) -> evaluation.Evaluation:
+    """Fits; `reading` is the configuration to open the set with, see `resume.check_same`."""
+    config, reading = (configuration.changed(one, {"data.memory": "host"}) for one in (config, reading))
+    data = sets.open_set(reading, progress=progress)
     say(sets.describe(data, config))
     samples, split = data.samples, data.split
     train = np.concatenate([split.train, split.validation])

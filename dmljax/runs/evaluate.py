@@ -64,7 +64,8 @@ def evaluate(
       yaw: (least, largest) yaw in degrees of the poses to evaluate; empty for all.
       flip: predict by the mean over each image and its mirror image; nothing is flipped where a pose has no
         mirror image among the set's poses.
-      root: where the dataset lies, if not where the run's configuration says.
+      root: where the dataset lies, if not where the run's configuration says; of joined sets
+        'kdef:FOLDER,rafd:FOLDER'.
       say: is told once if nothing is flipped.
 
     Raises:

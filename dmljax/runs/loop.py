@@ -81,18 +81,19 @@ def train(config, run: str | Path, *, progress: bool = True, say: Callable[[str]
 def _train_one(config, run: Path, *, progress: bool, say: Callable[[str], None]) -> int:
     """Trains the run of one split; returns the number of the signal that stopped it, or 0."""
     with together.holding(run, say):
-        resume.check_same(run, config)
+        reading = resume.check_same(run, config)
         checkpoints = Checkpoints(run)
         checkpoints.check_name()
         try:
-            return _in_its_folder(config, run, checkpoints, progress=progress, say=say)
+            return _in_its_folder(config, reading, run, checkpoints, progress=progress, say=say)
         finally:
             checkpoints.close()
 
 
-def _in_its_folder(config, run: Path, checkpoints: Checkpoints, *, progress: bool, say) -> int:
+def _in_its_folder(config, reading, run: Path, checkpoints: Checkpoints, *, progress: bool, say) -> int:
+    """Trains; `reading` is the configuration to open the set with, see `resume.check_same`."""
     main = jax.process_index() == 0
-    data = sets.open_set(config, progress=progress and main)
+    data = sets.open_set(reading, progress=progress and main)
     say(sets.describe(data, config))
     tuples, report = _epoch(config, data, 0)
     say(f"first epoch: {report}")

@@ -18,7 +18,8 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
 
     Args:
       run: the run folder, or the folder of its folds.
-      root: where the dataset lies, if not where the run's configuration says.
+      root: where the dataset lies, if not where the run's configuration says; of joined sets
+        'kdef:FOLDER,rafd:FOLDER'.
       features: probe and map the features too; not for folders of folds.
 
     Raises:
@@ -54,4 +55,6 @@ def _evaluated(run: Path, folder: Path) -> bool:
 
 def _samples(run: Path, root: str):
     """A run's set, its images not yet read."""
-    return open_samples(trained.read_configuration(run, root), progress=False)
+    config = trained.read_configuration(run, root)
+    with trained.errors_of(run, config):
+        return open_samples(config, progress=False)

@@ -12,6 +12,7 @@ import jax
 from dmljax import config as configuration
 from dmljax import run_folder, writing
 from dmljax.preparation import inventory
+from dmljax.runs import kept_tables
 from dmljax.runs.sets import Set
 from dmljax.types import UserError
 
@@ -63,12 +64,13 @@ def versions() -> dict[str, str]:
 
 def write_record(run: Path, config, data: Set) -> None:
     """What a run is, beside its checkpoints: config.json, versions.json, split.json, classes.json,
-    skipped.csv, near_duplicates.csv.
+    skipped.csv, near_duplicates.csv, and copies of the tables that it names.
     """
     run.mkdir(parents=True, exist_ok=True)
     samples = data.samples
     # first: it says that the other files are a run's
     writing.as_json(run / run_folder.CONFIG, configuration.trimmed(config))
+    kept_tables.keep(run, data.tables)
     sides = zip(data.split._fields, data.split)
     split = {side: [samples.references[i] for i in part] for side, part in sides}
     writing.as_json(run / run_folder.SPLIT, split)

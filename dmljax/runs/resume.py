@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
+from ml_collections import ConfigDict
 
 from dmljax import config as configuration
 from dmljax import run_folder
 from dmljax.models import pretrained
-from dmljax.runs import sets, together
+from dmljax.runs import kept_tables, sets, together
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 
@@ -33,21 +34,26 @@ class Position:
     window: list[dict[str, float]] = dataclasses.field(default_factory=list)  # not yet in a line of the log
 
 
-def check_same(run: Path, config) -> None:
+def check_same(run: Path, config) -> ConfigDict:
     """Refuses a folder that holds a run of another configuration, or somebody's own files.
 
     A run that never saved anything, as one whose loss was not finite at once, may be begun anew otherwise.
+
+    Returns:
+      the configuration to read the set with: of a run that is continued, with its own copies of tables.
     """
     run_folder.check_free(run)
     if not (run / run_folder.CONFIG).exists() or run_folder.is_empty(run):
-        return
-    different = configuration.differences(configuration.read_saved(run), configuration.trimmed(config))
+        return config
+    before = configuration.in_full(configuration.read_saved(run))
+    different = kept_tables.differences(run, before, configuration.trimmed(config))
     if different:
         raise UserError(
             f"'{run}' holds a run of another configuration: {'; '.join(different)}. Change them back, or give"
             " another folder",
             parameter="run",
         )
+    return kept_tables.own(run, config)
 
 
 def after_a_failure(run: Path, checkpoints: Checkpoints) -> str:
@@ -96,7 +102,9 @@ def from_checkpoint(
     if saved is None:
         return Position(began=config.train.duration), None
     mark = sets.fingerprint(data.samples)
-    different = configuration.differences(saved.position["config"], configuration.trimmed(config))
+    may_differ = (*configuration.MAY_CHANGE, *configuration.table_fields())  # `check_same` looked at tables
+    before = configuration.in_full(saved.position["config"])
+    different = configuration.differences(before, configuration.trimmed(config), may_differ)
     if saved.position["set"] != mark:
         there = saved.position["set"]
         different.append(f"images and labels of {data.samples.name}: {there} there, {mark} here")

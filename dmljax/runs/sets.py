@@ -15,17 +15,19 @@ from dmljax import run_folder
 from dmljax.data import duplicates, feeds, images, memory, splits
 from dmljax.data.labels import unmirrored
 from dmljax.preparation.opening import open_samples
+from dmljax.runs import kept_tables
 from dmljax.types import Samples
 
 
 class Set(NamedTuple):
-    """A feed over the samples that can be read, who trains and tests, and pairs of images on both sides that
-    are nearly the same.
+    """A feed over the samples that can be read, who trains and tests, pairs of images on both sides that are
+    nearly the same, and the tables that were read, by field.
     """
 
     feed: Any
     split: splits.Split
     duplicates: list[tuple[int, int]] | None
+    tables: dict[str, kept_tables.Table]
 
     @property
     def samples(self) -> Samples:
@@ -67,6 +69,7 @@ def images_of(config) -> dict:
     """The fields that decide on the images of a run: two configurations that agree in them can share a
     feed.
     """
+    config = kept_tables.by_content(config)
     data = {key: config.data[key] for key in ("feed", "image_size", "memory")}
     return {"dataset": config.dataset.to_dict(), "crop": config.crop.to_dict(), **data}
 
@@ -77,12 +80,13 @@ def open_set(config, *, progress: bool = True) -> Set:
     Raises:
       UserError: a field out of its range, or a set that cannot be read or split so.
     """
+    tables = kept_tables.read(config)
     feed = open_feed(config, progress=progress)
     chosen = config.split.to_dict() | {"kind": _kind(config)}
     split = splits.make(feed.samples, seed=config.seed, **chosen)
     apart = np.concatenate([split.validation, split.test])
     pairs = duplicates.across(feed.samples, split.train, apart, images.load, progress=progress)
-    return Set(feed, split, pairs)
+    return Set(feed, split, pairs, tables)
 
 
 def _kind(config) -> str:

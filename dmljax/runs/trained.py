@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -13,7 +14,8 @@ import numpy as np
 from dmljax import config as configuration
 from dmljax import run_folder
 from dmljax.data.labels import unmirrored
-from dmljax.runs import assemble, sets
+from dmljax.preparation import opening
+from dmljax.runs import assemble, kept_tables, sets
 from dmljax.runs.predict import Predictor
 from dmljax.training.checkpoint import Checkpoints, Saved
 from dmljax.training.devices import set_up_compiler
@@ -101,7 +103,8 @@ def open_run(
     Args:
       run: the folder of a training.
       checkpoint: 'last' or 'best'; its moving averages are taken.
-      root: where the dataset lies, if not where the run's configuration says.
+      root: where the dataset lies, if not where the run's configuration says; of joined sets
+        'kdef:FOLDER,rafd:FOLDER'.
       flip: predict by the mean over each image and its mirror image; nothing is flipped where a pose has no
         mirror image among the set's poses.
       feed: of the run's set, if it is open already.
@@ -111,7 +114,8 @@ def open_run(
     """
     set_up_compiler()
     config = read_configuration(run, root)
-    feed = sets.open_feed(config, progress=progress) if feed is None else feed
+    with errors_of(run, config):
+        feed = sets.open_feed(config, progress=progress) if feed is None else feed
     samples = feed.samples
     test = _test_side(run, samples)
     net = assemble.network(config, samples)
@@ -133,7 +137,8 @@ def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
     """
     saved = Checkpoints(run).newest(checkpoint)
     there = configuration.trimmed(configuration.with_defaults(saved.position["config"]))
-    different = configuration.differences(there, configuration.trimmed(config))
+    may_differ = (*configuration.MAY_CHANGE, *configuration.table_fields())  # a run has its own tables
+    different = configuration.differences(there, configuration.trimmed(config), may_differ)
     if different:
         raise UserError(
             f"'{run / run_folder.CONFIG}' is not that of the run's checkpoint of step {saved.step}:"
@@ -143,12 +148,38 @@ def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
 
 
 def read_configuration(run: Path, root: str = ""):
-    """A run's configuration; `root`: where the dataset lies now, if it was moved."""
-    config = configuration.read(run)
-    if root:
-        with config.unlocked():
-            config.dataset.root = root
-    return config
+    """A run's configuration, with its own copies of tables.
+
+    Args:
+      root: where its sets lie now, if they were moved, see `opening.moved`.
+
+    Raises:
+      UserError: it cannot be read, its set lies elsewhere, or a table is gone of which it has no copy.
+    """
+    config = kept_tables.own(run, configuration.read(run))
+    return opening.moved(config, root) if root else config
+
+
+@contextlib.contextmanager
+def errors_of(run: Path, config) -> Iterator[None]:
+    """Says of an error in opening a run's set what an evaluation can be given: `root`, or a table anew."""
+    try:
+        yield
+    except UserError as error:
+        if error.parameter in (place.field for place in opening.places(config)):
+            form = ",".join(f"{place.name}:FOLDER" for place in opening.places(config))
+            several = f", as {form}" if "," in form else ""
+            raise UserError(
+                f"give the place where the set lies now{several} (the run has it in {error.parameter}):"
+                f" {error.message}",
+                parameter="root",
+            ) from None
+        if lost := kept_tables.lost(run, config):
+            raise UserError(
+                f"{error}; the run has no copy of that table: write into '{run / run_folder.CONFIG}' where it"
+                f" lies now ({', '.join(lost)})"
+            ) from None
+        raise
 
 
 def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
@@ -171,6 +202,7 @@ def _test_side(run: Path, samples: Samples) -> np.ndarray:
     lost = [name for name in names if name not in number]
     if lost:
         raise UserError(
-            f"{len(lost)} of {len(names)} test samples are not in {samples.name} any more, e.g. '{lost[0]}'"
+            f"{len(lost)} of {len(names)} test samples are not in {samples.name} any more, e.g. '{lost[0]}'",
+            parameter="root",
         )
     return np.array([number[name] for name in names], np.int32)

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from dmljax import config as configuration
 from dmljax import plugins
+from dmljax.runs import kept_tables
 from dmljax.types import EXPRESSION, POSE, UserError
 
 ALWAYS = ("equal", "rlw")  # without equal, random and single-task weights a gain means nothing
@@ -127,7 +128,7 @@ def outdated(base: ConfigDict, member: Member) -> str:
     except (ValueError, LookupError, TypeError, AttributeError):
         return ""
     now = configuration.trimmed(resolved(base, member))
-    different = configuration.differences(before, now, configuration.MAY_DIFFER)
+    different = kept_tables.differences(member.folder, before, now, configuration.MAY_DIFFER)
     if not different:
         return ""
     return (

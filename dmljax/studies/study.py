@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from dmljax import config as configuration
 from dmljax import plugins, run_folder, writing
 from dmljax.report.parts import Part
-from dmljax.runs import lock
+from dmljax.runs import kept_tables, lock
 from dmljax.studies import engines, members
 from dmljax.studies.members import Failure, Member
 from dmljax.types import UserError
@@ -104,6 +104,7 @@ def run_missing(config, planned: list[Member], options: StudyOptions) -> list[Fa
 
 def _run_missing(base, planned: list[Member], folder: Path, options: StudyOptions) -> list[Failure]:
     record(folder, base, planned)
+    own = kept_tables.own(folder, base)  # members read one state of a table, whatever becomes of the original
     other = [
         Failure(member, reason)
         for member in planned
@@ -112,7 +113,7 @@ def _run_missing(base, planned: list[Member], folder: Path, options: StudyOption
     usable = without(planned, other)
     for member in usable:
         if not member.finished:
-            configuration.write(members.resolved(base, member), member.config_file)
+            configuration.write(members.resolved(own, member), member.config_file)
     if not options.cluster:
         return [*other, *engines.processes(usable, jobs=options.jobs, progress=options.progress)]
     failed = engines.cluster(
@@ -141,7 +142,8 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
     path, now = folder / FILE, _plain(base)
     there = _read(path)
     before = _plain(configuration.with_defaults(there["config"])) if there else now
-    different = configuration.differences(before, now, (*configuration.MAY_DIFFER, *SET_BY_MEMBERS))
+    may_differ = (*configuration.MAY_DIFFER, *SET_BY_MEMBERS)
+    different = kept_tables.differences(folder, before, now, may_differ)
     if different:
         raise UserError(
             f"'{folder}' holds a study of another configuration: {'; '.join(different)}. Change them back, or"
@@ -154,6 +156,7 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
     }
     folder.mkdir(parents=True, exist_ok=True)
     writing.as_json(path, {"config": now, "members": there.get("members", {}) | listed})
+    kept_tables.keep(folder, kept_tables.read(kept_tables.own(folder, base)))
 
 
 def _plain(config: ConfigDict) -> dict:

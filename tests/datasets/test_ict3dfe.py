@@ -63,5 +63,5 @@ def test_fields_out_of_range(root, fields, told):
 
 
 def test_a_root_is_needed():
-    with pytest.raises(UserError, match="ict3dfe: set dataset.root"):
+    with pytest.raises(UserError, match="dataset.root: ict3dfe: give the ICT Face Model"):
         ict3dfe.samples("")

@@ -187,7 +187,7 @@ def test_a_whole_set_is_told_nothing():
 def test_a_wrong_folder_says_what_was_looked_for_and_found(plugin, tmp_path):
     (tmp_path / "holiday").mkdir()
     (tmp_path / "holiday" / "beach.gif").write_bytes(b"")
-    told = r"no file named .* \(1 other files, e\.g\. 'holiday/beach\.gif'\); set dataset\.root .*"
+    told = r"no file named .* \(1 other files, e\.g\. 'holiday/beach\.gif'\); give the set's folder.*"
     with pytest.raises(UserError, match=told + plugin.OBTAIN[-8:]):
         plugin.samples(str(tmp_path))
 

@@ -66,7 +66,7 @@ def test_a_pose_without_partner_is_told_and_complete_poses_are_not(tmp_path):
 
     feed = Feed()
     feed.samples = samples
-    data = sets.Set(feed, sets.splits.Split(np.arange(48), np.arange(0), np.arange(48, 96)), [])
+    data = sets.Set(feed, sets.splits.Split(np.arange(48), np.arange(0), np.arange(48, 96)), [], {})
     config = dmljax.get_config("quick", {"augment.flip": 0.5})
     told = sets.describe(data, config)
     assert "five-tuples with these poses are not flipped" in told and "the pose '-45', '30';" in told

@@ -250,6 +250,17 @@ def test_early_stop(tmp_path):
     assert code == 0 and "has not fallen for 2 epochs" in out
 
 
+def test_a_field_that_a_run_s_version_did_not_have_has_its_default(tmp_path):
+    config = get_config("kdef", {"dataset.root": "somewhere"})
+    saved = configuration.trimmed(config)
+    del saved["dataset"]["kdef"]["links"]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    (tmp_path / "checkpoints" / "last" / "4").mkdir(parents=True)
+    resume.check_same(tmp_path, config)
+    with pytest.raises(UserError, match="dataset.kdef.links: 'follow' there, 'inside' here"):
+        resume.check_same(tmp_path, get_config("kdef", {"dataset.kdef.links": "inside"}))
+
+
 def test_a_run_that_saved_nothing_may_begin_anew_and_another_may_not(tmp_path):
     """As one whose loss was not finite before the first checkpoint."""
     configuration.write(get_config("quick", {"optimizer.learning_rate": 1e30}), tmp_path / "config.json")
