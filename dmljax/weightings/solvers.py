@@ -17,7 +17,7 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count
 
 MOST = 8  # tasks; 2^K subsets are looked at
-_VANISHING = 1e-10  # of the largest squared norm
+_VANISHING = 1e-12  # of the largest squared norm
 
 
 def strategy(solve: Callable) -> Weighting:
@@ -53,7 +53,8 @@ def solved(gram, considered, active, solve: Callable):
     gradients do not vanish.
     """
     present, scale, matrix = prepared(gram, considered)
-    answer = solve(matrix, present)
+    with jax.default_matmul_precision("highest"):  # some devices multiply float32 in fewer digits
+        answer = solve(matrix, present)
     weights, power = answer if isinstance(answer, tuple) else (answer, 0.0)
     weights = weights * scale ** (-power)
     good = present & jnp.isfinite(weights)
@@ -131,11 +132,11 @@ def balanced(gram, present, alpha: float, *, steps: int = 30):
     """w > 0 with (G w)_k = w_k^(-1/alpha), by damped Newton steps on the convex function whose gradient that
     is.
 
-    alpha = 1 is Nash's bargaining solution. Where gradients cancel there is none; the ridge then keeps the
-    weights finite.
+    alpha = 1 is Nash's bargaining solution. Where gradients cancel there is none; rounding, added to the
+    squared lengths, then keeps the weights finite.
     """
-    system, power = ridge(gram), 1.0 / alpha
-    lengths = 2.0 ** -jnp.arange(12, dtype=gram.dtype)
+    system, power = gram + jnp.finfo(gram.dtype).eps * jnp.diag(jnp.diag(gram)), 1.0 / alpha
+    shares = 2.0 ** -jnp.arange(12, dtype=gram.dtype)
 
     def potential(w):
         benefit = jnp.log(w) if power == 1.0 else w ** (1 - power) / (1 - power)
@@ -144,25 +145,73 @@ def balanced(gram, present, alpha: float, *, steps: int = 30):
     def newton(_, w):
         residual = jnp.where(present, system @ w - w**-power, 0.0)
         curvature = system + jnp.diag(power * w ** (-power - 1))
-        step = jnp.where(present, jnp.linalg.solve(curvature, residual), 0.0)
-        tried = w[None] - lengths[:, None] * step[None]
+        unit, lengths = correlations(curvature)
+        step = jnp.where(present, jnp.linalg.solve(unit, residual / lengths) / lengths, 0.0)
+        tried = w[None] - shares[:, None] * step[None]
         value = jax.vmap(potential)(jnp.maximum(tried, 1e-30))
         value = jnp.where((tried > 0).all(1), value, jnp.inf)
-        found = tried[jnp.argmin(value)]
-        return jnp.where(jnp.isfinite(value.min()) & (value.min() <= potential(w)), found, w)
+        found = jnp.where(value.min() <= potential(w), tried[jnp.argmin(value)], w)
+        # near the solution the potential's rounding hides what a step gains, and the whole step is right
+        near = (tried[0] > 0).all() & (residual @ step < 1e-2 * (w @ system @ w))
+        return jnp.where(near, tried[0], found)
 
     start = jnp.diag(system) ** (-alpha / (alpha + 1))
     return jax.lax.fori_loop(0, steps, newton, start)
 
 
+def correlations(gram):
+    """(C [K, K], lengths n [K]) with G = diag(n) C diag(n) and ones on C's diagonal.
+
+    What is solved on C keeps its digits where gradients are of unlike lengths.
+    """
+    lengths = jnp.sqrt(jnp.diag(gram))
+    return gram / lengths[:, None] / lengths[None], lengths
+
+
 def pseudo_inverse(gram, present):
-    """(inverse, eigenvalues, eigenvectors, kept bool [K]) of the present part; eigenvalues that are
-    rounding beside the largest are dropped."""
+    """The inverse [K, K] of the present part, without directions whose eigenvalues are rounding."""
     both = present[:, None] & present[None]
     values, vectors = jnp.linalg.eigh(jnp.where(both, gram, 0.0))
-    kept = values > 10 * jnp.finfo(gram.dtype).eps * jnp.maximum(values.max(), 1e-30)
-    inverse = (vectors * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None]) @ vectors.T
-    return inverse, values, vectors, kept
+    kept = _above_rounding(values)
+    return (vectors * jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)[None]) @ vectors.T
+
+
+def eigen(gram, present, *, sweeps: int = 8):
+    """(eigenvalues [K], eigenvectors [K, K], kept bool [K]) of the present part, by Jacobi's rotations.
+
+    Small eigenvalues keep their digits where gradients are of unlike lengths, which those of a general method
+    lose beside the largest (Demmel and Veselic, 1992). Kept are as many of the largest as the correlations
+    have rank.
+    """
+    both, tasks = present[:, None] & present[None], len(gram)
+    rows, columns = (jnp.asarray(index) for index in np.triu_indices(tasks, 1))
+
+    def rotate(number, state):
+        matrix, vectors = state
+        p, q = rows[number % len(rows)], columns[number % len(rows)]
+        first, last, mixed = matrix[p, p], matrix[q, q], matrix[p, q]
+        slope = (last - first) / jnp.where(mixed == 0, 1, 2 * mixed)
+        tangent = jnp.where(slope < 0, -1.0, 1.0) / (jnp.abs(slope) + jnp.sqrt(1 + slope**2))
+        tangent = jnp.where(mixed == 0, 0.0, tangent).astype(gram.dtype)
+        cosine = 1 / jnp.sqrt(1 + tangent**2)
+        sine = tangent * cosine
+        turn = lambda m: m.at[p].set(cosine * m[p] - sine * m[q]).at[q].set(sine * m[p] + cosine * m[q])
+        matrix = turn(turn(matrix).T)
+        matrix = matrix.at[p, q].set(0).at[q, p].set(0)
+        matrix = matrix.at[p, p].set(first - tangent * mixed).at[q, q].set(last + tangent * mixed)
+        return matrix, turn(vectors)
+
+    start = jnp.where(both, gram, 0.0), jnp.eye(tasks, dtype=gram.dtype)
+    matrix, vectors = jax.lax.fori_loop(0, sweeps * len(rows), rotate, start)
+    values = jnp.diag(matrix)
+    order = jnp.argsort(values)
+    unit = jnp.where(both, correlations(gram)[0], 0.0)
+    rank = _above_rounding(jnp.linalg.eigvalsh(unit)).sum()
+    return values[order], vectors[order].T, jnp.arange(tasks) >= tasks - rank
+
+
+def _above_rounding(values):
+    return values > 10 * jnp.finfo(values.dtype).eps * jnp.maximum(values.max(), 1e-30)
 
 
 def onto_simplex(w, allowed):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, even
-from dmljax.weightings.solvers import pseudo_inverse, strategy
+from dmljax.weightings.solvers import eigen, strategy
 
 TRAITS = frozenset({"signed"})
 
@@ -46,7 +46,7 @@ def build(*, scale: str = "min") -> Weighting:
         raise ValueError(f"scale must be one of {', '.join(SCALES)}, got '{scale}'")
 
     def solve(gram, present):
-        _, values, vectors, kept = pseudo_inverse(gram, present)
+        values, vectors, kept = eigen(gram, present)
         if scale == "min":
             common = jnp.min(jnp.where(kept, values, jnp.inf))
         elif scale == "median":
@@ -54,7 +54,7 @@ def build(*, scale: str = "min") -> Weighting:
             ordered = jnp.sort(jnp.where(kept, values, jnp.inf))
             common = ordered[(jnp.maximum(kept.sum(), 1) - 1) // 2]
         else:
-            common = jnp.where(kept, values, 0).sum() / count(present)
+            common = jnp.where(kept, values, 0).sum() / count(kept)
         root = jnp.where(kept, jnp.sqrt(common / jnp.where(kept, values, 1)), 0)
         return (vectors * root[None]) @ (vectors.T @ even(present))
 

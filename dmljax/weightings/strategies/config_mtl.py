@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
-from dmljax.weightings.solvers import pseudo_inverse, strategy
+from dmljax.weightings.solvers import correlations, pseudo_inverse, strategy
 
 TRAITS = frozenset({"signed"})
 
@@ -38,9 +38,8 @@ def build() -> Weighting:
     """
 
     def solve(gram, present):
-        lengths = jnp.sqrt(jnp.diag(gram))
-        cosines = gram / (lengths[:, None] * lengths[None])
-        x = pseudo_inverse(cosines, present)[0] @ present.astype(gram.dtype)
+        cosines, lengths = correlations(gram)
+        x = pseudo_inverse(cosines, present) @ present.astype(gram.dtype)
         along = jnp.where(present, cosines @ x, 0)  # u_k . d
         squared = jnp.maximum(x @ along, 1e-20)
         return x / lengths * (lengths * along).sum() / squared

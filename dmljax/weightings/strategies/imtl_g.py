@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import even
-from dmljax.weightings.solvers import pseudo_inverse, strategy
+from dmljax.weightings.solvers import correlations, pseudo_inverse, strategy
 
 TRAITS = frozenset({"signed"})
 
@@ -14,17 +14,18 @@ TRAITS = frozenset({"signed"})
 def build() -> Weighting:
     """Combines the gradients so that the result has equal projections on all their directions.
 
-    With the Gram matrix G and the lengths n_k of the gradients:
+    With the cosines C and the lengths n_k of the gradients:
 
-        v = G^+ n;   w = v / sum v
+        v_k = (C^+ 1)_k / n_k;   w = v / sum v
 
     Liu et al., ICLR 2021 (the gradient part of IMTL).
 
     Weights sum to 1. With three tasks or more some may be negative, such as that of a gradient that lies
     between two others. Where sum v is negative so are the projections, and to first order every loss rises.
 
-    DIFFERS: a pseudo-inverse, as in TorchJD, stands for LibMTL's inverse, so that parallel gradients do no
-    harm, and where weights would grow without bound (sum v near 0) each task counts the same.
+    DIFFERS: a pseudo-inverse stands for LibMTL's inverse, so that parallel gradients do no harm; TorchJD's is
+    that of the Gram matrix, this one is that of the cosines, which rounds less where lengths differ. Where
+    weights would grow without bound (sum v near 0) each task counts the same.
 
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before.
@@ -43,8 +44,8 @@ def build() -> Weighting:
     """
 
     def solve(gram, present):
-        lengths = jnp.where(present, jnp.sqrt(jnp.diag(gram)), 0)
-        v = pseudo_inverse(gram, present)[0] @ lengths
+        unit, lengths = correlations(gram)
+        v = pseudo_inverse(unit, present) @ present.astype(gram.dtype) / lengths
         total = v.sum()
         steady = jnp.abs(total) > 1e-4 * jnp.abs(v).sum()
         return jnp.where(steady, v / jnp.where(steady, total, 1), even(present))
