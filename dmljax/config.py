@@ -181,6 +181,13 @@ def differences(before: dict, now: dict, may_differ: tuple[str, ...] = MAY_CHANG
     ]
 
 
+def digest(config) -> str:
+    """32 hexadecimal digits, the same for two configurations that one run may have."""
+    may_differ = (*MAY_CHANGE, *table_fields())
+    kept = {key: value for key, value in flatten(trimmed(config)).items() if not key.startswith(may_differ)}
+    return run_folder.digest(json.dumps(kept, sort_keys=True).encode())
+
+
 def read(run: Path) -> ConfigDict:
     """The resolved configuration of a run folder; fields that its version did not have have their defaults.
 

@@ -20,7 +20,7 @@ FILES = ("a.png", "b.png", "c d.png", "é.png", "sub/e.png")
 WORDS = (*FILES, *HEADER, "joy", "Joy", "anger", "-45", "45.0", "-0", "nan", "N/A", "train", "test", "")
 ODD = (
     "1e999", "1_0", "٣", "\N{MINUS SIGN}45", "\0", "\x85", "a\nb", "a\u2028b", '"', "'", ";", "\t", "..",
-    "../a.png", "/a.png", "./a.png", "sub/../a.png", "sub\\e.png", "sub//e.png", "sub/", "e\u0301.png", "=1+1", "\ufeff",
+    "../a.png", "/a.png", "sub/../a.png", "sub\\e.png", "sub//e.png", "sub/", "e\u0301.png", "=1+1", "\ufeff",
     "x" * 300, "/".join("y" * 3000), "sub/" * 40000, "z" * 140000, "\U0001f600", "a.png/b", "A.PNG",
 )  # fmt: skip
 CELLS = st.sampled_from(WORDS) | st.sampled_from(ODD) | st.text(max_size=8) | st.floats().map(str)
