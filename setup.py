@@ -42,6 +42,7 @@ EXTRAS = {
         "sphinx-copybutton>=0.5",
     ],
     "test": [
+        "hypothesis>=6.100,<7",
         "mypy>=1.15",
         "packaging>=24",
         "pytest>=8,<10",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Mapping
 
 from ml_collections import ConfigDict
 
-from dmljax.fields import flatten
+from dmljax.fields import flatten, leaves
 from dmljax.types import UserError, nearest
 
 KINDS = {
@@ -26,18 +28,27 @@ def changed(config: ConfigDict, changes: dict, where: str = "") -> ConfigDict:
       where: what errors begin with.
 
     Raises:
-      UserError: an unknown field, with one that is like it; or a value of another type, with both types.
+      UserError: an unknown field, with one that is like it; a value of another type, with both types; or two
+        values of one field.
+      TypeError: the changes are no dict.
     """
-    result = config.copy_and_resolve_references()
+    if not isinstance(changes, Mapping):
+        raise TypeError(
+            f"{where}changes must be a dict such as {{'train.duration': '3 epochs'}}; got {changes!r:.60}"
+        )
+    result, values = config.copy_and_resolve_references(), {}
     with result.unlocked():
-        for field, value in flatten(changes).items():
+        for field, value in leaves(changes):
+            if values.setdefault(field, value) is not value:
+                raise UserError(f"{where}{field} is given twice, as {values[field]!r} and as {value!r}")
             *sections, key = field.split(".")
             section = result
             for name in sections:
                 section = section.get(name) if isinstance(section, ConfigDict) else None
             if not isinstance(section, ConfigDict) or key not in section:
                 raise UserError(f"{where}unknown field '{field}'.{_like(field, result)}")
-            section[key] = _typed(f"{where}{field}", section[key], value)
+            if not (value == {} and isinstance(section[key], ConfigDict)):  # of a section, no change
+                section[key] = _typed(f"{where}{field}", section[key], value)
     return result.lock()
 
 
@@ -54,7 +65,8 @@ def _typed(field: str, present, value):
     if isinstance(present, str) and isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     if isinstance(present, tuple) and isinstance(value, list | tuple):
         kinds = {type(entry) for entry in present}
         if kinds and any(type(entry) not in kinds for entry in value):

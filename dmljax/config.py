@@ -6,6 +6,7 @@ The fields and their meaning are in `configs/base.py`.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -53,25 +54,31 @@ def get_config(
 
     Raises:
       UserError: no such configuration, preset or field, or a value that its field may not have.
+      TypeError: a name or changes of another kind.
 
     Example:
       >>> config = get_config("quick", {"train.duration": "3 epochs"})
       >>> config.train.duration, config.data.image_size
       ('3 epochs', 48)
     """
-    name, colon, asked = (str(name), "", "") if Path(name).is_file() else str(name).partition(":")
+    if not isinstance(name, str | Path):
+        raise TypeError(f"name must be that of a configuration, or the path of its file; got {name!r:.60}")
+    name, colon, asked = (str(name), "", "") if os.path.isfile(name) else str(name).partition(":")
     path, preset = config_sources.find(name), asked if colon else preset
-    if path.suffix in config_file.ENDINGS:
-        made = config_sources.of_data(path)
-        if colon or preset not in (DEFAULT_PRESET, made.preset):
-            raise UserError(
-                f"'{path}' is a configuration of preset '{made.preset}'; it takes no preset, but has a field"
-                " for it"
-            )
-    else:
-        made = config_sources.of_code(path, preset)
-    made = changed(made, changes or {})
-    check(made)
+    try:
+        if path.suffix in config_file.ENDINGS:
+            made = config_sources.of_data(path)
+            if colon or preset not in (DEFAULT_PRESET, made.preset):
+                raise UserError(
+                    f"'{path}' is a configuration of preset '{made.preset}'; it takes no preset, but has a"
+                    " field for it"
+                )
+        else:
+            made = config_sources.of_code(path, preset)
+        made = changed(made, {} if changes is None else changes)
+        check(made)
+    except RecursionError:
+        raise UserError(f"'{name}' or its changes: a value is nested too deeply") from None
     return made
 
 
@@ -83,7 +90,7 @@ def complete(saved: dict, where: str = "") -> ConfigDict:
     """
     from dmljax.configs import base
 
-    plugins.remember(saved.get("plugins", ()))
+    _remember_plugins(saved, where)
     return changed(base.get_config(saved.get("preset", DEFAULT_PRESET)), saved, where)
 
 
@@ -174,6 +181,13 @@ def differences(before: dict, now: dict, may_differ: tuple[str, ...] = MAY_CHANG
     ]
 
 
+def digest(config) -> str:
+    """32 hexadecimal digits, the same for two configurations that one run may have."""
+    may_differ = (*MAY_CHANGE, *table_fields())
+    kept = {key: value for key, value in flatten(trimmed(config)).items() if not key.startswith(may_differ)}
+    return run_folder.digest(json.dumps(kept, sort_keys=True).encode())
+
+
 def read(run: Path) -> ConfigDict:
     """The resolved configuration of a run folder; fields that its version did not have have their defaults.
 
@@ -189,7 +203,15 @@ def read(run: Path) -> ConfigDict:
         return ConfigDict(trimmed(config)).lock()
     except UserError as error:
         raise UserError(f"'{path}' cannot be used: {error}") from None
-    except (TypeError, ValueError, KeyError, AttributeError) as error:  # a value of another kind
+    except RecursionError:
+        raise UserError(f"'{path}' is damaged: it is nested too deeply") from None
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+    ) as error:  # a value of another kind
         raise UserError(f"'{path}' is damaged: {str(error).splitlines()[0]}") from None
 
 
@@ -197,7 +219,7 @@ def with_defaults(saved: dict) -> ConfigDict:
     """What another version may have saved, with the defaults of fields that it lacks; it is not checked."""
     from dmljax.configs import base
 
-    plugins.remember(saved.get("plugins", ()))
+    _remember_plugins(saved)
     config = base.get_config(saved.get("preset", DEFAULT_PRESET))
     with config.unlocked():
         _fill(config, saved)
@@ -210,8 +232,16 @@ def in_full(saved: dict) -> dict:
     """
     try:
         return trimmed(with_defaults(saved))
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError):
         return saved
+
+
+def _remember_plugins(saved: dict, where: str = "") -> None:
+    """Takes up the folders of plug-ins that a resolved configuration names."""
+    named = saved.get("plugins", [])
+    if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
+        raise UserError(f"{where}plugins must be a list of folders; got {named!r:.60}")
+    plugins.remember(named)
 
 
 def _fill(config: ConfigDict, saved: dict) -> None:

@@ -23,7 +23,7 @@ class Given(NamedTuple):
     """What a file says of a field.
 
     Attributes:
-      value: None, bool, int, float, str or a list of these; in JSON also what JSON nests in a list.
+      value: None, bool, int, float, str or a list of these; in JSON also what JSON nests in a list; or {}.
       text: a value without quotation marks as it stands in a YAML file, '007'; of a list, one each; None
         elsewhere.
       line: where it stands; 0: not known.
@@ -112,10 +112,10 @@ class _Pairs(list):
 
 def _of_pairs(pairs: _Pairs, prefix: str) -> Iterator[tuple[str, Given]]:
     for key, value in pairs:
-        if isinstance(value, _Pairs):
+        if isinstance(value, _Pairs) and value:
             yield from _of_pairs(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", Given(value)
+            yield f"{prefix}{key}", Given({} if isinstance(value, _Pairs) else value)
 
 
 class _Loader(yaml.SafeLoader):
@@ -173,7 +173,9 @@ def _of_mapping(path: Path, node: yaml.MappingNode, prefix: str) -> Iterator[tup
         if not isinstance(key, yaml.ScalarNode):
             raise UserError(f"{where(path, line)}the name of a field must be a text")
         name = f"{prefix}{key.value}"
-        if isinstance(value, yaml.MappingNode):
+        if isinstance(value, yaml.MappingNode) and not value.value:
+            yield name, Given({}, None, line)
+        elif isinstance(value, yaml.MappingNode):
             yield from _of_mapping(path, value, f"{name}.")
         elif isinstance(value, yaml.SequenceNode):
             _check_tag(path, value, "seq")

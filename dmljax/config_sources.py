@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import runpy
 import traceback
 from pathlib import Path
@@ -30,12 +31,11 @@ def find(name: str) -> Path:
       UserError: there is no such file.
     """
     path = Path(name)
-    if path.suffix in (".py", *config_file.ENDINGS) and path.is_file():
+    if path.suffix in (".py", *config_file.ENDINGS) and os.path.isfile(path):
         return path
-    inside = folder() / f"{name.removesuffix('.py')}.py"
-    if inside.is_file() and "/" not in name:
-        return inside
     known = named()
+    if name.removesuffix(".py") in known:
+        return folder() / f"{name.removesuffix('.py')}.py"
     a_set = f" {name} is a set: choose it by dataset.name." if name in plugins.names("datasets") else ""
     raise UserError(
         f"no configuration '{name}'; give a .py, .json or .yaml file, or one of"
@@ -69,6 +69,7 @@ def of_data(path: Path) -> ConfigDict:
         f"{where}{said}"
         for where, values in places.items()
         for field, value in values.items()
+        if field in known  # else an empty section
         for said in fields.problems({field: known[field]}, {field: value})
     ]
     if wrong:
@@ -90,7 +91,9 @@ def _base(path: Path, given: dict[str, config_file.Given]) -> ConfigDict:
             f"{config_file.where(path, preset.line)}preset is '{preset.value}', and base says '{base.value}'"
         )
     folders = given["plugins"].value if "plugins" in given else ()
-    plugins.remember(folders if isinstance(folders, list) else ())
+    plugins.remember(
+        folder for folder in (folders if isinstance(folders, list) else ()) if isinstance(folder, str)
+    )
     wanted = asked if colon else preset.value if preset else DEFAULT_PRESET
     try:
         return of_code(folder() / f"{name}.py", wanted)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dmljax import durations
@@ -58,7 +58,8 @@ class Field:
         if isinstance(default, tuple):
             names = f"of {', '.join(self.choices)}" if self.choices else ""
             count = "one or more" if self.least else "any"
-            return f"{count} {names}, each once" if names else "a tuple"
+            entries = "texts or numbers" if self.plugin else "texts"
+            return f"{count} {names}, each once" if names else f"a tuple of {entries}"
         if isinstance(default, str):
             return f"one of {', '.join(self.choices)}" if self.choices else "a text"
         return _joined("a whole number" if isinstance(default, int) else "a number", self._bounds())
@@ -74,9 +75,10 @@ class Field:
         if isinstance(default, tuple):
             if not isinstance(value, tuple | list):
                 return False
-            known = not self.choices or (
-                all(name in self.choices for name in value) and len(set(value)) == len(value)
-            )
+            if self.choices:
+                known = all(name in self.choices for name in value) and len(set(value)) == len(value)
+            else:
+                known = all(isinstance(entry, str) or (self.plugin and _is_finite(entry)) for entry in value)
             return known and self._within(len(value))
         if isinstance(default, str):
             return isinstance(value, str) and (not self.choices or value in self.choices)
@@ -85,7 +87,7 @@ class Field:
 
     def _within(self, number) -> bool:
         return (
-            (math.isfinite(number) or bool(self.plugin))
+            (_is_finite(number) or (bool(self.plugin) and number in (math.inf, -math.inf)))
             and (self.least is None or number >= self.least)
             and (self.above is None or number > self.above)
             and (self.most is None or number <= self.most)
@@ -121,10 +123,16 @@ def of_plugin(plugin: str, defaults: Mapping[str, Any]) -> dict[str, Field]:
 
 def flatten(tree: Mapping, prefix: str = "") -> dict[str, Any]:
     """Nested dict -> 'a.b.c' -> value."""
-    flat: dict[str, Any] = {}
+    return {name: value for name, value in leaves(tree, prefix) if not isinstance(value, Mapping)}
+
+
+def leaves(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """('a.b.c', value) of all values of a nested dict; an empty dict is one, lest it be passed over."""
     for key, value in tree.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def config_dict(declared: Mapping) -> ConfigDict:
@@ -148,7 +156,10 @@ def problems(declared: Mapping, values: Mapping) -> list[str]:
       declared: nested dicts of `Field`.
       values: the configuration as nested dicts.
     """
-    known, given = flatten(declared), flatten(values)
+    known, given = flatten(declared), dict(leaves(values))
+    for name in [name for name, value in given.items() if isinstance(value, Mapping)]:  # empty ones
+        if _is_section(declared, name):
+            del given[name]
     found = []
     for name, field in known.items():
         if name in given and not field.allows(given[name]):
@@ -197,6 +208,22 @@ def markdown(declared: Mapping, prefix: str = "") -> str:
         name, default, *rest = (cell(text) for text in row)
         lines.append(f"| `{name}` | `{default}` | {' | '.join(rest)} |")
     return "\n".join(lines) + "\n"
+
+
+def _is_section(declared: Mapping, name: str) -> bool:
+    """Whether fields are declared below this name."""
+    level: Any = declared
+    for key in name.split("."):
+        level = level.get(key) if isinstance(level, Mapping) else None
+    return isinstance(level, Mapping)
+
+
+def _is_finite(value) -> bool:
+    """Whether it is a number that floating point can hold."""
+    try:
+        return isinstance(value, numbers.Real) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _joined(noun: str, bounds: str) -> str:

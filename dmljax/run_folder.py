@@ -5,6 +5,7 @@ A run that was trained by fold has a folder of this kind for each fold, fold_0 a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -21,6 +22,8 @@ LOG, BOARD, CHECKPOINTS = "train.jsonl", "tensorboard", "checkpoints"
 # what is made of it; the second line lies in the folder of an evaluation
 EVALUATION, AUDIT, PAGE = "evaluation", "audit", "report.html"
 METRICS, PREDICTIONS, FEATURES, HARDEST = "metrics.json", "predictions.csv", "features.npz", "hardest.json"
+# fields of metrics.json: digests of its other fields, of the predictions, of the run's configuration
+DIGEST, PREDICTIONS_DIGEST, CONFIG_DIGEST = "digest", "predictions_digest", "config_digest"
 
 # A run that begins writes these; in a folder without its configuration they are somebody's own.
 OWN = (VERSIONS, SPLIT, CLASSES, TABLES, SKIPPED, DUPLICATES, CLASSICAL, LOG, BOARD, CHECKPOINTS)
@@ -85,13 +88,38 @@ def read(path: Path) -> dict:
         raise UserError(f"'{path}' cannot be read: it is nested too deeply") from None
 
 
+def with_digest(score: dict) -> dict:
+    """The content of a metrics.json with a digest of itself, by which a change is noticed."""
+    return score | {DIGEST: digest(json.dumps(score, sort_keys=True).encode())}
+
+
+def digest(content: bytes) -> str:
+    """32 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def score(evaluation: Path) -> dict:
+    """The scores of the folder of an evaluation, as they were written.
+
+    Raises:
+      UserError: there are none, they cannot be read, or they were changed since. Those of an older version
+        have no digest.
+    """
+    path = evaluation / METRICS
+    found = read(path)
+    without = {key: value for key, value in found.items() if key != DIGEST}
+    if DIGEST in found and with_digest(without) != found:
+        raise UserError(f"'{path}' is not what the evaluation wrote; evaluate the run again")
+    return found
+
+
 def metrics(run: Path) -> dict:
     """The scores of a run's evaluation.
 
     Raises:
       UserError: it was not evaluated, or they cannot be read.
     """
-    return read(run / EVALUATION / METRICS)
+    return score(run / EVALUATION)
 
 
 def log(run: Path) -> list[dict]:
@@ -103,20 +131,25 @@ def log(run: Path) -> list[dict]:
     path = run / LOG
     if not path.exists():
         return []
-    found, lines = [], path.read_text(encoding="utf-8").splitlines()
+    try:
+        found, lines = [], path.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read: {error.strerror or error}") from None
     for number, line in enumerate(lines, 1):
         try:
             found.append(_line(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number < len(lines):
                 raise UserError(f"'{path}', line {number}, cannot be read: {error}") from None
     return found
 
 
-def _line(text: str) -> dict:
-    found = json.loads(text)
+def _line(text: bytes) -> dict:
+    found = json.loads(text.decode())
     if not isinstance(found, dict) or not isinstance(found.get("step"), int):
         raise ValueError("it must be a JSON object with a whole number for its step")
+    if wrong := [key for key, value in found.items() if not isinstance(value, int | float)]:
+        raise ValueError(f"{wrong[0]} is no number")
     return found
 
 

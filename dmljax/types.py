@@ -34,10 +34,28 @@ TOTAL = "loss/total"  # the fixed combination of the losses, in a step's scalars
 TASKS = ("expression", "pose", "triplet")
 
 
+LONGEST = 4000  # characters of an error's line
+
+
+def one_line(text: str) -> str:
+    """A text in one line that can be printed: what a file or a field holds may stand in it.
+
+    Line ends and characters that no terminal shows are written as escapes; of a very long text the middle is
+    left out.
+    """
+    if len(text) > LONGEST:
+        half = LONGEST // 2 - 10
+        text = f"{text[:half]} ... {text[-half:]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)[:LONGEST]
+
+
 class UserError(ValueError):
     """A mistake of the user, told in one line: what was expected, what came, which field or file to change.
 
-    A ValueError, so that whoever calls the library from Python needs no class of ours.
+    A ValueError, so that whoever calls the library from Python needs no class of ours. The line can be
+    printed, whatever a file or a field that it quotes may hold.
 
     Attributes:
       message: the line without the parameter.
@@ -46,8 +64,8 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str, *, parameter: str = ""):
-        super().__init__(message)
-        self.message, self.parameter = message, parameter
+        self.message, self.parameter = one_line(message), parameter
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.parameter}: {self.message}" if self.parameter else self.message
@@ -67,7 +85,7 @@ class Unreadable(ValueError):
     """
 
     def __init__(self, text: str, kind: str):
-        super().__init__(text)
+        super().__init__(one_line(text))
         self.kind = kind
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dmljax.tables import quoted
+from dmljax.types import UserError
 
 PARTS = ".*.part"  # pattern of what a kill may leave
 
@@ -17,6 +18,10 @@ PARTS = ".*.part"  # pattern of what a kill may leave
 @contextlib.contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
     """A path to write to; its file takes the place of `path` where the block ends without an error.
+
+    Raises:
+      UserError: a folder lies there.
+      OSError: it cannot be written; the error names the file.
 
     Example:
       >>> with whole(folder / "features.npz") as part:
@@ -26,6 +31,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
+        if path.is_dir():
+            raise UserError(f"'{path}' is a folder, and a file has to be written there; move the folder")
         part.replace(path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk does not say for what

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "tables": {"types"},
     "extras": {"types"},
     "run_folder": {"types"},
-    "writing": {"tables"},
+    "writing": {"tables", "types"},
     "signals": set(),
     "plugins": {"types"},
     "workers": {"types", "plugins"},

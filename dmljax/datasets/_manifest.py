@@ -15,6 +15,7 @@ from dmljax.types import Skipped, UserError
 
 REQUIRED = ("path", "expression")
 OPTIONAL = ("pose", "identity", "split")
+DEEPEST = 100  # folders that a path may go through; they are looked for one inside the other
 _UNUSUAL = re.compile(r"^/|//|\./|[./]$")  # paths that may not be in their shortest form
 
 
@@ -92,7 +93,7 @@ def _plain(name: str, path: Path, line: int) -> str:
 
 def _table(path: Path) -> Table:
     """The lines that have any content."""
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not path.is_file():  # of a name that no disk can hold Path.exists raises
         raise UserError(f"folder: the manifest '{path}' is no file but a folder, pipe or device")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -152,6 +153,8 @@ class _Disk:
         """(the file as it is spelled on disk, '') or ('', why there is none)."""
         if not name.isprintable():
             return "", "its path has characters that cannot be printed"
+        if name.count("/") > DEEPEST:
+            return "", f"its path goes through more than {DEEPEST} folders"
         return self._spelled(name, "file")
 
     def is_inside(self, file: str) -> bool:

@@ -10,6 +10,7 @@ right of the image), so that flips know its mirror image; those of other poses a
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def samples(
       UserError: no manifest, a missing column, an unknown label, a path outside the folder, no usable line.
     """
     _tree.check_links("folder", links)
-    path = Path(root) if Path(root).is_file() else Path(root) / manifest
+    path = Path(root) if os.path.isfile(root) else Path(root) / manifest
     table, skipped, beside = _manifest.rows(path, inside=links == "inside")
     notes = _missing(table)
     expression, expression_names = _labels(table, "expression", expressions, path, notes)
@@ -102,7 +103,9 @@ def _labels(
     for spelled in several:
         notes.append(f"folder: taken as one {column}: {', '.join(map(repr, spelled))}")
     if allowed:
-        names = tuple(name.strip() for name in allowed.split(","))
+        names = tuple(filter(None, (name.strip() for name in allowed.split(","))))
+        if twice := tables.spellings(names, numeric=numeric)[1] or [n for n in names if names.count(n) > 1]:
+            raise UserError(f"folder: {column}s names one class twice: {twice[0]!r}; got '{allowed}'")
         known = {tables.same(name, numeric=numeric): name for name in names} | {name: name for name in names}
         key = {cell: cell if cell in names else tables.same(cell, numeric=numeric) for cell in name_of}
         for line, cell in zip(table.lines, cells):

@@ -130,7 +130,7 @@ def folders() -> tuple[str, ...]:
 def remember(known: Iterable[str]) -> None:
     """Takes up the folders of a run that is read. A folder given now comes first where both have a name."""
     for folder in map(Path, known):
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # Path.is_dir raises of a name that no disk can hold
             _lost.append(folder)
         elif folder not in _remembered:
             _remembered.append(folder)
@@ -164,7 +164,7 @@ def _table(family: str) -> dict[str, _Source]:
     return earlier | table
 
 
-def _add(family: str, table: dict[str, _Source], more: Iterator[tuple[str, _Source]]) -> None:
+def _add(family: str, table: dict[str, _Source], more: Iterable[tuple[str, _Source]]) -> None:
     for name, plugin in more:
         if name in table:
             raise UserError(
@@ -174,13 +174,21 @@ def _add(family: str, table: dict[str, _Source], more: Iterator[tuple[str, _Sour
         table[name] = plugin
 
 
-def _own(family: str) -> Iterator[tuple[str, _Source]]:
+@functools.cache  # a configuration asks for it hundreds of times
+def _own(family: str) -> tuple[tuple[str, _Source], ...]:
     package = importlib.import_module(PACKAGES.get(family, f"dmljax.{family}"))
-    for folder in package.__path__:
-        for module in pkgutil.iter_modules([folder]):
-            if not module.name.startswith("_"):
-                load = functools.partial(importlib.import_module, f"{package.__name__}.{module.name}")
-                yield module.name, _Source(str(Path(folder) / f"{module.name}.py"), load)
+    return tuple(
+        (
+            module.name,
+            _Source(
+                str(Path(folder) / f"{module.name}.py"),
+                functools.partial(importlib.import_module, f"{package.__name__}.{module.name}"),
+            ),
+        )
+        for folder in package.__path__
+        for module in pkgutil.iter_modules([folder])
+        if not module.name.startswith("_")
+    )
 
 
 @functools.cache

@@ -25,7 +25,7 @@ def write(run: Path, evaluation: Path) -> Path:
     Raises:
       UserError: the run was not evaluated.
     """
-    score = _read(evaluation / run_folder.METRICS)
+    score = _score(evaluation)
     if score is None:
         raise UserError(
             f"'{evaluation}' holds no evaluation that can be read; evaluate the run first", parameter="run"
@@ -70,7 +70,7 @@ def side_by_side(runs: list[Path], out: Path) -> Path:
     """
     scores, lost = {}, []
     for run in runs:
-        score = _read(run / run_folder.EVALUATION / run_folder.METRICS)
+        score = _score(run / run_folder.EVALUATION)
         if score is None:
             lost.append(page.paragraph(f"{run}: not evaluated, or its evaluation cannot be read", lost=True))
         else:
@@ -99,6 +99,13 @@ def _plot(evaluation: Path, name: str) -> str:
 
 def _interval(bounds) -> str:
     return "" if not bounds else f" ({tables.percent(bounds[0])} to {tables.percent(bounds[1])})"
+
+
+def _score(evaluation: Path) -> dict | None:
+    try:
+        return run_folder.score(evaluation) or None
+    except UserError:
+        return None
 
 
 def _read(path: Path) -> dict | None:

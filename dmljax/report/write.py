@@ -19,7 +19,7 @@ def report(folder: Path) -> str:
       UserError: metrics.json is missing or unreadable.
     """
     try:
-        score = run_folder.read(folder / run_folder.METRICS)
+        score = run_folder.score(folder)
     except UserError as error:
         raise UserError(f"{error}; evaluate the run first") from None
     tables.write(folder, score)

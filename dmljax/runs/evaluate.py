@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmljax import config as configuration
 from dmljax import run_folder, writing
 from dmljax.metrics.scores import pool, predictions, summarise
 from dmljax.runs import features, sets
@@ -109,6 +110,7 @@ def evaluate_opened(opened: Opened, *, yaw=()) -> Evaluation:
         "run": opened.run.name,
         "checkpoint": opened.checkpoint,
         "step": opened.step,
+        run_folder.CONFIG_DIGEST: configuration.digest(opened.config),
         **summarise(outputs, samples),
     }
     name = (
@@ -146,6 +148,9 @@ def _bounds(yaw) -> tuple[float, float] | tuple[()]:
 def write(folder: Path, score: dict, rows: list[dict]) -> Evaluation:
     """Writes metrics.json and predictions.csv."""
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder / run_folder.PREDICTIONS
+    writing.table(path, [list(rows[0]), *(row.values() for row in rows)])
+    of_rows = {run_folder.PREDICTIONS_DIGEST: run_folder.digest(path.read_bytes())}
+    score = run_folder.with_digest(score | of_rows)
     writing.as_json(folder / run_folder.METRICS, score)
-    writing.table(folder / run_folder.PREDICTIONS, [list(rows[0]), *(row.values() for row in rows)])
     return Evaluation(folder, score, rows)

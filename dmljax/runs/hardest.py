@@ -17,6 +17,13 @@ from dmljax.types import Samples, UserError
 SIDE = 96
 
 
+def _row(line: dict) -> dict[str, str]:
+    """A line of predictions.csv; an error of any kind where it is none."""
+    row = {key: unquoted(cell) for key, cell in line.items()}
+    float(row["expression_probability"])
+    return row
+
+
 def collect(evaluation: Path, samples: Samples, *, count: int = 12, pairs: int = 3, each: int = 6) -> Path:
     """Writes EVALUATION/hardest.json and the pictures that it names.
 
@@ -32,9 +39,8 @@ def collect(evaluation: Path, samples: Samples, *, count: int = 12, pairs: int =
     """
     try:
         with open(evaluation / run_folder.PREDICTIONS, newline="", encoding="utf-8") as file:
-            lines = ({key: unquoted(cell) for key, cell in row.items()} for row in csv.DictReader(file))
-            rows = [row for row in lines if row["expression"]]
-    except (OSError, KeyError) as error:
+            rows = [row for line in csv.DictReader(file) if (row := _row(line))["expression"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise UserError(f"'{evaluation}' has no predictions ({error}); evaluate the run first") from None
     number = {reference: k for k, reference in enumerate(samples.references)}
     folder = evaluation / "hardest"

@@ -105,6 +105,8 @@ def _in_its_folder(config, reading, run: Path, checkpoints: Checkpoints, *, prog
     if position.began != config.train.duration:
         say(f"rates and phases stay those of the {position.began} with which the run began")
     if position.finished or position.step >= times.whole:
+        if main:
+            record.write_sides(run, data)
         say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
         return 0
     net = assemble.network(config, data.samples)
@@ -123,6 +125,7 @@ def _in_its_folder(config, reading, run: Path, checkpoints: Checkpoints, *, prog
         step=position.step,
         whole=times.whole,
         window=position.window,
+        before=position.log,
         normalised=config.losses.normalise,
         progress=progress and main,
         write=main,
@@ -252,10 +255,11 @@ class _Loop:
     def _save(self, kind: str, state) -> None:
         self._fetch()  # a loss that is not finite must not reach a checkpoint
         self.log.flush()  # what was logged before a checkpoint is not logged again after it
-        self.position.window = self.log.window
+        self.position.window, self.position.log = self.log.window, self.log.digest()
         position = {
             "position": dataclasses.asdict(self.position),
             "config": configuration.trimmed(self.config),
             "set": sets.fingerprint(self.data.samples),
+            record.MARKS: record.marks(self.data),
         }
         self.checkpoints.save(kind, self.position.step, unreplicate(state), position)

@@ -14,8 +14,8 @@ from dmljax import config as configuration
 from dmljax import plugins, run_folder
 from dmljax.data import images as reading
 from dmljax.preparation import crop
-from dmljax.runs import assemble
-from dmljax.runs.record import Classes, read_classes
+from dmljax.runs import assemble, record
+from dmljax.runs.record import Classes
 from dmljax.runs.trained import EMBEDDING, read_checkpoint, spaces
 from dmljax.types import UserError
 
@@ -155,8 +155,10 @@ def load(run: str | Path, *, checkpoint: str = "last") -> Model:
         raise TypeError(f"run must be the path of a run's folder; got {type(run).__name__}")
     run = run_folder.named(run)
     config = configuration.read(run)
-    classes = read_classes(run)
-    return Model(config, classes, read_checkpoint(run, checkpoint, config).averages)
+    classes = record.read_classes(run)
+    saved = read_checkpoint(run, checkpoint, config)
+    record.check(run, run_folder.CLASSES, saved)
+    return Model(config, classes, saved.averages)
 
 
 def _raw(image) -> bytes | np.ndarray:

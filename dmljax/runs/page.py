@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dmljax import config as configuration
 from dmljax import extras, run_folder
 from dmljax.preparation.opening import open_samples
 from dmljax.report import run_page
@@ -11,6 +12,7 @@ from dmljax.report import write as tables
 from dmljax.runs import audit as auditing
 from dmljax.runs import evaluate as evaluation
 from dmljax.runs import hardest, trained
+from dmljax.types import UserError
 
 
 def write(run: Path, *, root: str = "", features: bool = True, progress: bool = True) -> Path:
@@ -47,10 +49,25 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
 
 
 def _evaluated(run: Path, folder: Path) -> bool:
-    """Whether there is an evaluation, and it is newer than all that was trained."""
-    metrics = folder / run_folder.METRICS
-    logs = [log for part in run_folder.parts(run) if (log := part / run_folder.LOG).exists()]
-    return metrics.exists() and all(log.stat().st_mtime <= metrics.stat().st_mtime for log in logs)
+    """Whether there is an evaluation as it was written, of the run as it is, and newer than its training."""
+    parts, metrics = run_folder.parts(run), folder / run_folder.METRICS
+    logs = [log for part in parts if (log := part / run_folder.LOG).exists()]
+    try:
+        mark = run_folder.score(folder).get(run_folder.PREDICTIONS_DIGEST)
+        whole = mark is None or mark == run_folder.digest((folder / run_folder.PREDICTIONS).read_bytes())
+        return (
+            whole
+            and all(_is_of(part) for part in parts)
+            and all(log.stat().st_mtime <= metrics.stat().st_mtime for log in logs)
+        )
+    except (OSError, UserError):
+        return False
+
+
+def _is_of(run: Path) -> bool:
+    """Whether a run's evaluation is that of its configuration; one of an older version does not say."""
+    mark = run_folder.metrics(run).get(run_folder.CONFIG_DIGEST)
+    return mark is None or mark == configuration.digest(configuration.read(run))
 
 
 def _samples(run: Path, root: str):

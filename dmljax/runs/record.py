@@ -14,8 +14,11 @@ from dmljax import run_folder, writing
 from dmljax.preparation import inventory
 from dmljax.runs import kept_tables
 from dmljax.runs.sets import Set
+from dmljax.training import digests
+from dmljax.training.checkpoint import Saved
 from dmljax.types import UserError
 
+MARKS = "record"  # what a checkpoint says of the files here
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
 
 
@@ -44,7 +47,7 @@ def read_classes(run: Path) -> Classes:
         found = {name: tuple(values) for name, values in saved.items()}
         found["pose_yaw"] = tuple(float("nan") if angle is None else angle for angle in found["pose_yaw"])
         return Classes(**found)
-    except (TypeError, KeyError) as error:
+    except (TypeError, ValueError, KeyError) as error:
         raise UserError(
             f"'{path}' cannot be read ({error}); it names the classes of a trained run: train once more, or"
             " name another run folder"
@@ -62,6 +65,41 @@ def versions() -> dict[str, str]:
     }
 
 
+def write_sides(run: Path, data: Set) -> None:
+    """Who trains and who tests, and the classes: split.json and classes.json."""
+    for name, content in _sides(data).items():
+        writing.as_json(run / name, content)
+
+
+def _sides(data: Set) -> dict[str, dict]:
+    samples = data.samples
+    sides = zip(data.split._fields, data.split)
+    yaw = [None if angle != angle else angle for angle in samples.pose_yaw]  # JSON knows no nan
+    names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
+    return {
+        run_folder.SPLIT: {side: [samples.references[i] for i in part] for side, part in sides},
+        run_folder.CLASSES: {**names, "pose_yaw": yaw},
+    }
+
+
+def marks(data: Set) -> dict[str, str]:
+    """Digests of split.json and classes.json, which are saved with each checkpoint."""
+    return {name: digests.of_json(content) for name, content in _sides(data).items()}
+
+
+def check(run: Path, name: str, saved: Saved) -> None:
+    """Raises UserError where split.json or classes.json is not that of the run's checkpoint.
+
+    Checkpoints of older versions say nothing of it.
+    """
+    mark, path = saved.position.get(MARKS, {}).get(name), run / name
+    if mark is not None and digests.of_json(run_folder.read(path)) != mark:
+        raise UserError(
+            f"'{path}' is not that of the run's checkpoint of step {saved.step}; the training command of the"
+            " run writes it again"
+        )
+
+
 def write_record(run: Path, config, data: Set) -> None:
     """What a run is, beside its checkpoints: config.json, versions.json, split.json, classes.json,
     skipped.csv, near_duplicates.csv, and copies of the tables that it names.
@@ -71,13 +109,8 @@ def write_record(run: Path, config, data: Set) -> None:
     # first: it says that the other files are a run's
     writing.as_json(run / run_folder.CONFIG, configuration.trimmed(config))
     kept_tables.keep(run, data.tables)
-    sides = zip(data.split._fields, data.split)
-    split = {side: [samples.references[i] for i in part] for side, part in sides}
-    writing.as_json(run / run_folder.SPLIT, split)
+    write_sides(run, data)
     writing.as_json(run / run_folder.VERSIONS, versions())
-    yaw = [None if angle != angle else angle for angle in samples.pose_yaw]  # JSON knows no nan
-    names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
-    writing.as_json(run / run_folder.CLASSES, {**names, "pose_yaw": yaw})
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
     inventory.write_skipped(samples.skipped, run / run_folder.SKIPPED)
     writing.table(run / run_folder.DUPLICATES, [("train", "apart"), *pairs])

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from dmljax import config as configuration
 from dmljax import run_folder
 from dmljax.models import pretrained
-from dmljax.runs import kept_tables, sets, together
+from dmljax.runs import kept_tables, record, sets, together
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 
@@ -31,6 +31,7 @@ class Position:
     stale: int = 0  # epochs since it fell
     finished: str = ""  # why the run is over before its duration
     began: str = ""  # the duration that the run began with; rates and phases are parts of it
+    log: str = ""  # digest of what was logged
     window: list[dict[str, float]] = dataclasses.field(default_factory=list)  # not yet in a line of the log
 
 
@@ -108,6 +109,9 @@ def from_checkpoint(
     if saved.position["set"] != mark:
         there = saved.position["set"]
         different.append(f"images and labels of {data.samples.name}: {there} there, {mark} here")
+    now = record.marks(data)
+    there = saved.position.get(record.MARKS, {})
+    different += [f"{name}: of another content there" for name in there if there[name] != now.get(name)]
     if different:
         raise UserError(
             f"the checkpoint in '{checkpoints.folder}' does not fit: {'; '.join(different)}. Change them"

@@ -15,7 +15,7 @@ from dmljax import config as configuration
 from dmljax import run_folder
 from dmljax.data.labels import unmirrored
 from dmljax.preparation import opening
-from dmljax.runs import assemble, kept_tables, sets
+from dmljax.runs import assemble, kept_tables, record, sets
 from dmljax.runs.predict import Predictor
 from dmljax.training.checkpoint import Checkpoints, Saved
 from dmljax.training.devices import set_up_compiler
@@ -114,12 +114,13 @@ def open_run(
     """
     set_up_compiler()
     config = read_configuration(run, root)
+    saved = read_checkpoint(run, checkpoint, config)  # before a set is read that is not the run's
+    record.check(run, run_folder.SPLIT, saved)
     with errors_of(run, config):
         feed = sets.open_feed(config, progress=progress) if feed is None else feed
     samples = feed.samples
     test = _test_side(run, samples)
     net = assemble.network(config, samples)
-    saved = read_checkpoint(run, checkpoint, config)
     if saved.position["set"] != sets.fingerprint(samples):
         raise UserError(
             f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since"

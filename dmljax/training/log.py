@@ -24,7 +24,9 @@ class NonFinite(UserError):
 
 
 class Log:
-    """Collects the steps' scalars on the device and writes their means; `say` is told of a collapse."""
+    """Collects the steps' scalars on the device and writes their means; `say` is told of a collapse, and of
+    a log that has not the digest it had `before`, when the run was saved.
+    """
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class Log:
         whole: int,
         normalised: bool,
         window: list[dict[str, float]] | None = None,
+        before: str = "",
         progress: bool = True,
         write: bool = True,
         say: Callable[[str], None] = print,
@@ -45,6 +48,8 @@ class Log:
         self._board = None
         if write:
             self._forget_after(step)
+            if before and self.digest() != before:
+                say(f"'{self._path}' is not what the run had logged until step {step}: lines of it are lost")
         self.bar = tqdm(
             total=whole,
             initial=step,
@@ -74,6 +79,10 @@ class Log:
         if self._path.exists():
             lines = [json.dumps(line) for line in run_folder.log(self._path.parent) if line["step"] <= step]
             writing.text(self._path, "".join(line + "\n" for line in lines))
+
+    def digest(self) -> str:
+        """Of what was logged; '' where nothing is written."""
+        return run_folder.digest(self._path.read_bytes()) if self._write and self._path.exists() else ""
 
     def add(self, step: int, scalars: dict[str, jax.Array]) -> None:
         """Remembers the scalars of the step that led to step number `step`, without waiting for them."""

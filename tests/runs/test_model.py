@@ -1,12 +1,15 @@
 """A run from Python, from the configuration to predictions on photographs; no command line."""
 
 import json
+import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import dmljax
+from dmljax import run_folder
 from dmljax.data import images
 from dmljax.runs.trained import open_run
 
@@ -91,3 +94,21 @@ def test_mistakes_name_the_image(trained, given, more, error, said):
 def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(ValueError, match="is no run folder"):
         dmljax.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "is_now", "use"),
+    [
+        ("classes.json", '"-90"', '"-91"', dmljax.load),
+        ("split.json", '"test": [', '"tests": [], "test": [', partial(dmljax.evaluate, progress=False)),
+        ("evaluation/metrics.json", '"people": ', '"people": 1', run_folder.metrics),
+    ],
+)
+def test_a_record_or_score_that_was_changed_is_told(trained, tmp_path, name, was, is_now, use):
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    use(run)
+    text = (run / name).read_text()
+    assert was in text
+    (run / name).write_text(text.replace(was, is_now))
+    with pytest.raises(ValueError, match=f"'{run / name}' is not "):
+        use(run)
