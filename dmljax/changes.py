@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -36,7 +37,8 @@ def changed(config: ConfigDict, changes: dict, where: str = "") -> ConfigDict:
         raise TypeError(
             f"{where}changes must be a dict such as {{'train.duration': '3 epochs'}}; got {changes!r:.60}"
         )
-    result, values = config.copy_and_resolve_references(), {}
+    result = config.copy_and_resolve_references()
+    values: dict[str, Any] = {}
     with result.unlocked():
         for field, value in leaves(changes):
             if values.setdefault(field, value) is not value:
