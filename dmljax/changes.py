@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from dmljax.fields import flatten, leaves
@@ -64,6 +65,8 @@ def _typed(field: str, present, value):
     """The value as the field holds it: its type is that of the present value."""
     if isinstance(present, ConfigDict):
         raise UserError(f"{field} is a section, not a field; change its fields {', '.join(present)}")
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(present, str) and isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):

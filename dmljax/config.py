@@ -35,6 +35,13 @@ MAY_DIFFER = (
 # What may differ when a run is continued: also how long it is.
 MAY_CHANGE = (*MAY_DIFFER, "train.")
 
+# Fields that name a file or folder, the field that says whether it is read, and its values where it is.
+UNREAD = (
+    ("crop.table", "crop.rule", ("views", "boxes")),
+    ("split.file", "split.kind", ("list",)),
+    ("dataset.root", "dataset.train", ("",)),
+)
+
 # Sections that choose a plug-in -> its family.
 SECTIONS = {"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}
 
@@ -164,6 +171,22 @@ def check(config) -> None:
     fields.check(base.declarations(), config.to_dict())
     for section, family in SECTIONS.items():
         plugins.defaults(family, config[section].name)
+
+
+def check_used(config) -> None:
+    """Raises UserError of a field that names a file or folder and would not be read.
+
+    Whoever begins a run with one believes that it counts.
+    """
+    for field, chooser, readers in UNREAD:
+        section, key = field.split(".")
+        by, choice = chooser.split(".")
+        if config[section][key] and config[by][choice] not in readers:
+            raise UserError(
+                f"is read with {chooser}={' or '.join(map(str, readers)) or 'empty'} alone, and"
+                f" {chooser} is '{config[by][choice]}'; set that, or leave this empty",
+                parameter=field,
+            )
 
 
 def differences(before: dict, now: dict, may_differ: tuple[str, ...] = MAY_CHANGE) -> list[str]:

@@ -90,16 +90,23 @@ def _base(path: Path, given: dict[str, config_file.Given]) -> ConfigDict:
         raise UserError(
             f"{config_file.where(path, preset.line)}preset is '{preset.value}', and base says '{base.value}'"
         )
-    folders = given["plugins"].value if "plugins" in given else ()
-    plugins.remember(
-        folder for folder in (folders if isinstance(folders, list) else ()) if isinstance(folder, str)
-    )
+    _add_plugins(path, given)
     wanted = asked if colon else preset.value if preset else DEFAULT_PRESET
     try:
         return of_code(folder() / f"{name}.py", wanted)
     except UserError as error:  # of the preset
         line = preset.line if preset else base.line
         raise UserError(f"{config_file.where(path, line)}{error}") from None
+
+
+def _add_plugins(path: Path, given: dict) -> None:
+    """Takes up the folders of plug-ins that a file names."""
+    folders = given["plugins"].value if "plugins" in given else ()
+    named = [name for name in (folders if isinstance(folders, list) else ()) if isinstance(name, str)]
+    if missing := [name for name in named if not os.path.isdir(name)]:
+        line = given["plugins"].line
+        raise UserError(f"{config_file.where(path, line)}plugins: there is no folder '{missing[0]}'")
+    plugins.remember(named)
 
 
 def of_code(path: Path, preset: str) -> ConfigDict:

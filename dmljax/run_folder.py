@@ -17,6 +17,7 @@ CONFIG, VERSIONS, SPLIT, CLASSES = "config.json", "versions.json", "split.json",
 SKIPPED, DUPLICATES, CLASSICAL = "skipped.csv", "near_duplicates.csv", "classical.json"
 # its own copies of the tables that its configuration names, TABLES/<field>/<file>, and their digests
 TABLES, DIGESTS = "tables", "digests.json"
+STUDY = "study.json"  # of a folder of many runs
 # what its training leaves
 LOG, BOARD, CHECKPOINTS = "train.jsonl", "tensorboard", "checkpoints"
 # what is made of it; the second line lies in the folder of an evaluation
@@ -34,17 +35,22 @@ def named(folder: str | Path, parameter: str = "run") -> Path:
     """The folder that a person names; '~' is the home folder.
 
     Raises:
-      UserError: the name is empty.
+      UserError: the name is empty, or that of a file.
     """
     if not str(folder).strip():
         raise UserError("a folder's name is empty; give one such as runs/quick", parameter=parameter)
-    return Path(os.path.expanduser(folder))
+    path = Path(os.path.expanduser(folder))
+    if os.path.isfile(path):
+        raise UserError(f"'{folder}' is a file; give the name of a folder", parameter=parameter)
+    return path
 
 
 def check_free(run: Path) -> None:
     """Raises UserError where a new run would overwrite files that are not a run's."""
     if (run / CONFIG).exists():
         return
+    if (run / STUDY).exists():
+        raise UserError(f"'{run}' holds a study; give another folder, or one below it", parameter="run")
     there = [name for name in OWN if (run / name).exists()]
     if there:
         raise UserError(

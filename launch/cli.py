@@ -117,7 +117,10 @@ def run(
     except OSError as error:  # a folder that cannot be made, a file that may not be written
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         advice = "; the disk is full: make room there and give the same command again" if full else ""
-        _fail(title, f"{error}{advice}")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            advice = "; give a place that you may write to, or change its permissions"
+        place = f"'{error.filename}': " if error.filename else ""
+        _fail(title, f"{place}{error.strerror or error}{advice}")
     except (ValueError, TypeError) as error:  # what a library refuses
         text = textwrap.shorten(str(error), 600, placeholder=" ...")
         _fail(title, f"{text} ({type(error).__name__}; {TRACEBACK}=1 shows where)")

@@ -178,6 +178,8 @@ def _as_in_the_paper(samples: Samples, seed: int, strata) -> tuple[np.ndarray, n
 
 def _listed(samples: Samples, file: str) -> Split:
     """What a file says: three lists of references in JSON, or names of test people in a text."""
+    if not file:
+        raise UserError("split.kind=list reads who tests from split.file; set it")
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -122,8 +122,12 @@ def _table(path: Path) -> Table:
         ) from None
     except UserError:
         raise
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"folder: '{path}' cannot be read as CSV in UTF-8: {error}") from None
+    except OSError as error:
+        raise UserError(f"folder: '{path}' cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"folder: '{path}' is no text in UTF-8; save it as a CSV in UTF-8") from None
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"folder: '{path}' cannot be read as CSV: {error}") from None
     found.files.extend([""] * len(found.lines))
     return found
 

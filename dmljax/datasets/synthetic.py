@@ -10,6 +10,7 @@ and say nothing about photographs.
 from __future__ import annotations
 
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -114,6 +115,7 @@ def samples(
         ),
         -1,
     ).reshape(-1, 4)
+    _check_folder(root)
     references = tuple("/".join(map(str, row)) for row in grid)
     number = {reference: k for k, reference in enumerate(references)}
     each = len(grid) // identities
@@ -261,6 +263,18 @@ def _person(who: int, seed: int, difficulty: float, wearers: float, beards: floa
         expressions.draw_manner(rng, difficulty),
         glasses.draw_glasses(more, dark=False) if wears else None,
     )
+
+
+def _check_folder(root: str) -> None:
+    """Refuses a folder of somebody's own images, which are not read: who names one expects them to be."""
+    there = Path(root).iterdir() if root and Path(root).is_dir() else ()
+    other = [path.name for path in there if not path.name.startswith(("synthetic-", "ict3dfe-"))]
+    if other:
+        raise UserError(
+            f"synthetic draws its faces and reads none; '{root}', where it would keep them, holds"
+            f" '{sorted(other)[0]}'. For images of your own choose dataset.name=folder, or leave this empty",
+            parameter="dataset.root",
+        )
 
 
 def write_fixture(root: str) -> None:

@@ -144,6 +144,11 @@ def prepare(
     if beam is not None:
         extras.require("beam", "apache_beam", purpose="a pipeline", instead="leave it out", parameter="beam")
     prepared.check_formats(formats)
+    if config.dataset.root and Path(out).resolve() == Path(config.dataset.root).resolve():
+        raise UserError(
+            "is the folder of the set itself, where the set would not be found any more; give another one",
+            parameter="out",
+        )
     pictures = _make_pictures(source(config)(), workers, progress)
     own = {key: value for key, value in configuration.options(config, "dataset").items() if key not in WHERE}
     plan = shards.plan(

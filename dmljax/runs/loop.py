@@ -107,7 +107,7 @@ def _in_its_folder(config, reading, run: Path, checkpoints: Checkpoints, *, prog
     if position.finished or position.step >= times.whole:
         if main:
             record.write_sides(run, data)
-        say(f"'{run}' is already finished: {position.finished or f'its {times.whole} steps are done'}")
+        say(f"'{run}' is already finished: {position.finished or f'{position.step} steps are done'}")
         return 0
     net = assemble.network(config, data.samples)
     program = assemble.program(config, data.samples, net, times)

@@ -83,8 +83,11 @@ def _sides(data: Set) -> dict[str, dict]:
 
 
 def marks(data: Set) -> dict[str, str]:
-    """Digests of split.json and classes.json, which are saved with each checkpoint."""
-    return {name: digests.of_json(content) for name, content in _sides(data).items()}
+    """Digests of split.json, classes.json and the tables by their fields, which are saved with each
+    checkpoint.
+    """
+    sides = {name: digests.of_json(content) for name, content in _sides(data).items()}
+    return sides | {field: table.sha256 for field, table in data.tables.items()}
 
 
 def check(run: Path, name: str, saved: Saved) -> None:
@@ -98,6 +101,21 @@ def check(run: Path, name: str, saved: Saved) -> None:
             f"'{path}' is not that of the run's checkpoint of step {saved.step}; the training command of the"
             " run writes it again"
         )
+
+
+def check_tables(config, saved: Saved) -> None:
+    """Raises UserError where a table that the configuration names is not that of the run's checkpoint.
+
+    Checkpoints of older versions say nothing of it.
+    """
+    marked, found = saved.position.get(MARKS, {}), kept_tables.read(config)
+    for field in configuration.table_fields():
+        if field in marked and (field not in found or found[field].sha256 != marked[field]):
+            raise UserError(
+                f"the run's table is gone or was changed since step {saved.step}; put it"
+                " back into the run's folder, or where the run's configuration names it",
+                parameter=field,
+            )
 
 
 def write_record(run: Path, config, data: Set) -> None:

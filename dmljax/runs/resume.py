@@ -44,6 +44,8 @@ def check_same(run: Path, config) -> ConfigDict:
       the configuration to read the set with: of a run that is continued, with its own copies of tables.
     """
     run_folder.check_free(run)
+    if not (run / run_folder.CONFIG).exists():
+        configuration.check_used(config)
     if not (run / run_folder.CONFIG).exists() or run_folder.is_empty(run):
         return config
     before = configuration.in_full(configuration.read_saved(run))

@@ -116,6 +116,7 @@ def open_run(
     config = read_configuration(run, root)
     saved = read_checkpoint(run, checkpoint, config)  # before a set is read that is not the run's
     record.check(run, run_folder.SPLIT, saved)
+    record.check_tables(config, saved)
     with errors_of(run, config):
         feed = sets.open_feed(config, progress=progress) if feed is None else feed
     samples = feed.samples

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dmljax import config as configuration
 from dmljax import extras, run_folder
 from dmljax.studies import members, results
-from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
+from dmljax.studies.study import Outcome, StudyOptions, check_kind, problem_lines, run_missing, without
 
 
 def compare(config, strategies: Sequence[str], options: StudyOptions) -> Outcome:
@@ -33,6 +33,7 @@ def compare(config, strategies: Sequence[str], options: StudyOptions) -> Outcome
       PosixPath('runs/compare/comparison.html')
     """
     configuration.check_kind(config)
+    check_kind(options)
     extras.require("report", "matplotlib", "scipy", purpose="comparisons")
     from dmljax.report import comparison
 

@@ -15,7 +15,7 @@ from dmljax.report import page, parts
 from dmljax.studies import members, results
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.networks import Request
-from dmljax.studies.study import Outcome, StudyOptions, problem_lines, run_missing, without
+from dmljax.studies.study import Outcome, StudyOptions, check_kind, problem_lines, run_missing, without
 from dmljax.types import UserError, nearest
 
 ALL = "all"
@@ -85,6 +85,7 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
       PosixPath('runs/reproduce/fig15.html')
     """
     configuration.check_kind(config)
+    check_kind(options)
     extras.require("report", "matplotlib", "sklearn", purpose="the paper's tables and figures")
     folder = run_folder.named(options.folder, "folder")
     request = Request(config, options.seeds, options.folds, folder, test)

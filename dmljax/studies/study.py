@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from dmljax.studies import engines, members
 from dmljax.studies.members import Failure, Member
 from dmljax.types import UserError
 
-FILE = "study.json"
 SET_BY_MEMBERS = ("seed", "split.fold")
 
 
@@ -73,6 +72,17 @@ class Outcome(NamedTuple):
         return [*problem_lines(self.failures, self.unreadable), *self.notes]
 
 
+def check_kind(options) -> None:
+    """Raises TypeError where no options are given, and UserError where they cannot be."""
+    if not isinstance(options, StudyOptions):
+        raise TypeError(f"options must be dmljax.StudyOptions(folder, ...); got {type(options).__name__}")
+    for name in ("seeds", "folds"):
+        if not isinstance(getattr(options, name), Sequence):
+            raise TypeError(f"{name} must be a tuple such as (0,); got {getattr(options, name)!r}")
+    if not options.jobs > 0:
+        raise UserError(f"must be at least 1; got {options.jobs}", parameter="jobs")
+
+
 def problem_lines(failures: list[Failure], unreadable: list[Failure]) -> list[str]:
     """Both as they are told to people."""
     return [*(f"failed: {failure.line}" for failure in failures), *(failure.line for failure in unreadable)]
@@ -96,6 +106,11 @@ def run_missing(config, planned: list[Member], options: StudyOptions) -> list[Fa
     base = configuration.changed(base, {"plugins": tuple(known)})
     configuration.check(base)
     folder = run_folder.named(options.folder, "folder")
+    if (folder / run_folder.CONFIG).exists():
+        raise UserError(
+            f"'{folder}' holds a run, and a study's runs have folders of their own; give another one",
+            parameter="folder",
+        )
     for member in planned:
         members.resolved(base, member)  # a change that does not fit is told before anything is run
     with lock.held(folder, options.say):
@@ -139,7 +154,7 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
     Raises:
       UserError: the folder holds a study of another configuration; with all fields that differ.
     """
-    path, now = folder / FILE, _plain(base)
+    path, now = folder / run_folder.STUDY, _plain(base)
     there = _read(path)
     before = _plain(configuration.with_defaults(there["config"])) if there else now
     may_differ = (*configuration.MAY_DIFFER, *SET_BY_MEMBERS)
