@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dmljax import config as configuration
 from dmljax.changes import changed
+from dmljax.runs import resume
 from dmljax.types import UserError
 
 
@@ -180,3 +182,27 @@ def test_the_preset_of_the_paper_has_table_1(name):
     if name != "sfew":  # without its labels for pose and identity there is one head
         assert made.weighting.name == "dwa" and made.losses.triplets == ("pose", "identity")
         assert made.phases.first == "10%" and made.model.pose_head and not made.losses.normalise
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"crop.table": "boxes.csv"}, "^crop.table: is read with crop.rule=views or boxes alone"),
+        ({"split.file": "who.txt"}, "^split.file: is read with split.kind=list alone"),
+        (
+            {"dataset.root": "a", "dataset.train": "folder:b"},
+            "^dataset.root: .* dataset.train=empty",
+        ),
+    ],
+)
+def test_a_file_that_would_not_be_read_is_refused_where_a_run_begins(changes, told, tmp_path):
+    made = configuration.get_config("quick", changes)
+    with pytest.raises(UserError, match=told):
+        resume.check_same(tmp_path / "new", made)
+
+
+def test_numpy_s_numbers_are_numbers():
+    made = configuration.get_config(
+        "quick", {"seed": np.int64(3), "optimizer.learning_rate": np.float32(0.5)}
+    )
+    assert (made.seed, made.optimizer.learning_rate) == (3, 0.5) and type(made.seed) is int

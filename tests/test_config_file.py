@@ -131,3 +131,9 @@ def test_nothing_in_a_file_is_run(tmp_path):
     with pytest.raises(UserError):
         config_file.read(own)
     assert not witness.exists()
+
+
+def test_a_folder_of_plug_ins_that_is_not_there(tmp_path):
+    (tmp_path / "own.yaml").write_text("base: quick\nplugins: [plugg]\n")
+    with pytest.raises(UserError, match="own.yaml', line 2: plugins: there is no folder 'plugg'"):
+        configuration.get_config(tmp_path / "own.yaml")

@@ -88,3 +88,9 @@ def test_a_file_is_whole_or_what_it_was(tmp_path):
         part.write_text("whole")
         assert part.match(writing.PARTS)
     assert path.read_text() == "whole" and os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(UserError, match="^run: .*a' is a file; give the name of a folder"):
+        run_folder.named(tmp_path / "a")

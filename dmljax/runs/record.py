@@ -109,11 +109,11 @@ def check_tables(config, saved: Saved) -> None:
     Checkpoints of older versions say nothing of it.
     """
     marked, found = saved.position.get(MARKS, {}), kept_tables.read(config)
-    for field in configuration.table_fields():
-        if field in marked and (field not in found or found[field].sha256 != marked[field]):
+    for field, table in found.items():
+        if table.sha256 != marked.get(field, table.sha256):
             raise UserError(
-                f"the run's table is gone or was changed since step {saved.step}; put it"
-                " back into the run's folder, or where the run's configuration names it",
+                f"'{table.place}' was changed since step {saved.step}, and the run's own copy is gone; put the"
+                " table back as it was",
                 parameter=field,
             )
 

@@ -180,3 +180,12 @@ def test_fields_out_of_range(field, value):
 def test_an_unknown_window():
     with pytest.raises(UserError, match="synthetic: window must be one of head, face, got 'eye'"):
         synthetic.samples(window="eye")
+
+
+def test_a_folder_of_one_s_own_images_is_refused(tmp_path):
+    synthetic.samples(str(tmp_path / "new"))
+    (tmp_path / "synthetic-0a1b").mkdir()
+    synthetic.samples(str(tmp_path))
+    (tmp_path / "manifest.csv").write_text("path")
+    with pytest.raises(UserError, match="^dataset.root: synthetic draws its faces .* holds 'manifest.csv'"):
+        synthetic.samples(str(tmp_path))

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dmljax import plugins
+from dmljax import get_config, plugins
 from dmljax.data.images import read_all
 from dmljax.datasets import folder, kdef, sfew
-from dmljax.preparation import prepared, shards
+from dmljax.preparation import prepare, prepared, shards
 from dmljax.preparation.opening import open_raw
 from dmljax.types import UserError
 
@@ -248,3 +248,10 @@ def test_a_set_prepared_with_other_options_is_refused(source, tmp_path):
     assert len(open_raw("kdef", str(tmp_path), options)) == 140
     with pytest.raises(UserError, match="other options .sessions: 'A' there, 'both' here"):
         open_raw("kdef", str(tmp_path), plugins.defaults("datasets", "kdef"))
+
+
+def test_a_set_is_not_prepared_into_its_own_folder(tmp_path):
+    changes = {"dataset.name": "folder", "dataset.root": str(tmp_path)}
+    with pytest.raises(UserError, match="^out: is the folder of the set itself"):
+        prepare.prepare(get_config("quick", changes), str(tmp_path / "."), formats=("array",))
+    assert not list(tmp_path.iterdir())

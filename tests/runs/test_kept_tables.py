@@ -12,6 +12,7 @@ from dmljax.datasets import folder
 from dmljax.runs import kept_tables, page, resume, sets, trained
 from dmljax.runs.evaluate import evaluate
 from dmljax.studies import engines, members, study
+from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 from tests.runs.test_page import begun, small
 
@@ -248,3 +249,15 @@ def test_a_finished_member_of_other_tables_is_told(made):
     assert "a finished run of another configuration: crop.table: the content" in members.outdated(
         config, member
     )
+
+
+@pytest.mark.parametrize("gone", ["digests.json", ""])
+def test_a_changed_table_without_the_run_s_record_of_it_is_told(made, gone):
+    """The checkpoint knows what the tables were."""
+    run, config, there, _ = made
+    (run / "tables" / gone).unlink() if gone else shutil.rmtree(run / "tables")
+    (there / "boxes.csv").write_text(boxes(left=1))
+    with pytest.raises(UserError, match=r"^crop.table: '.*boxes.csv' was changed since step 0"):
+        evaluate(run, progress=False)
+    with pytest.raises(UserError, match="crop.table: of another content there"):
+        resume.from_checkpoint(Checkpoints(run), config, sets.open_set(config, progress=False), print)

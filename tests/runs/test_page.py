@@ -47,6 +47,7 @@ def begun(config, run):
         "position": dataclasses.asdict(resume.Position()),
         "config": configuration.trimmed(config),
         "set": sets.fingerprint(data.samples),
+        record.MARKS: record.marks(data),
     }
     checkpoints = Checkpoints(run)
     checkpoints.save("last", 0, jax.device_get(state), position)

@@ -8,6 +8,7 @@ import pytest
 from dmljax import config as configuration
 from dmljax import plugins
 from dmljax.contracts.finished import finish
+from dmljax.runs import resume
 from dmljax.studies import compare, engines, members
 from dmljax.studies.members import Failure
 from dmljax.studies.study import StudyOptions, record, run_missing
@@ -114,3 +115,27 @@ def test_children_train_what_the_given_configuration_says(tmp_path, monkeypatch)
         log = [json.loads(line) for line in Path(row["folder"], "train.jsonl").read_text().splitlines()]
         own = configuration.read(row["folder"])
         assert log[-1]["step"] == 2 and own.data.image_size == 24 and own.backbone.resnet.width == 4
+
+
+def test_a_study_and_a_run_do_not_share_a_folder(tmp_path):
+    base = configuration.get_config("quick", TINY)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"^folder: .* holds a run"):
+        run_missing(base, planned(base, tmp_path), StudyOptions(tmp_path, progress=False))
+    (tmp_path / "config.json").unlink()
+    record(tmp_path, base, planned(base, tmp_path))
+    with pytest.raises(UserError, match=r"^run: .* holds a study"):
+        resume.check_same(tmp_path, base)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        (["dwa"], TypeError, r"options must be dmljax.StudyOptions\(folder, ...\); got list"),
+        (StudyOptions("a", seeds=3), TypeError, r"seeds must be a tuple such as \(0,\); got 3"),
+        (StudyOptions("a", jobs=0), UserError, "jobs: must be at least 1; got 0"),
+    ],
+)
+def test_options_that_are_none(options, error, told):
+    with pytest.raises(error, match=told):
+        compare.compare(configuration.get_config("quick", TINY), ["dwa"], options)
