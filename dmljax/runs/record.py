@@ -112,8 +112,8 @@ def check_tables(config, saved: Saved) -> None:
     for field, table in found.items():
         if table.sha256 != marked.get(field, table.sha256):
             raise UserError(
-                f"'{table.place}' was changed since step {saved.step}, and the run's own copy is gone; put the"
-                " table back as it was",
+                f"'{table.place}' was changed since step {saved.step}, and the run's own copy is gone; put it"
+                " back as it was",
                 parameter=field,
             )
 
