@@ -17,7 +17,10 @@ One file, no network. A run that was trained since its last evaluation is evalua
 def define(values):
     flags.DEFINE_list("run", [], "run folders", flag_values=values)
     flags.DEFINE_string(
-        "out", "", "folder for the page of several runs; empty: that of the first", flag_values=values
+        "out",
+        "",
+        "folder for the page of several runs; empty: the one that holds the first run",
+        flag_values=values,
     )
     flags.DEFINE_string(
         "root",
