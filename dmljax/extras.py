@@ -18,7 +18,7 @@ def require(extra: str, *modules: str, purpose: str, instead: str = "", paramete
       parameter: what asked for them, see `UserError`.
 
     Raises:
-      UserError: one of them, or a package that it imports itself, is not installed.
+      UserError: one of them, or a package that it imports itself, is not installed, or cannot be loaded.
     """
     for module in modules:
         try:
@@ -27,5 +27,10 @@ def require(extra: str, *modules: str, purpose: str, instead: str = "", paramete
             raise UserError(
                 f"{error.name or module}, needed for {purpose}, is not installed; install dmljax[{extra}]"
                 + (f", or {instead}" if instead else ""),
+                parameter=parameter,
+            ) from None
+        except ImportError as error:  # a library of the system that it needs, such as libGL
+            raise UserError(
+                f"{module}, needed for {purpose}, is installed and cannot be loaded: {error}",
                 parameter=parameter,
             ) from None

@@ -30,3 +30,11 @@ def test_a_package_that_a_package_needs_is_named(monkeypatch, tmp_path):
 
 def test_what_is_installed_is_not_mentioned():
     assert extras.require("cli", "absl", "json", purpose="anything") is None
+
+
+def test_a_package_that_cannot_be_loaded_is_told(monkeypatch, tmp_path):
+    said = "libGL.so.1: cannot open shared object file"
+    (tmp_path / "needs_a_library.py").write_text(f"raise ImportError({said!r})\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=f"needs_a_library, needed for faces, is installed .*: {said}"):
+        extras.require("detect", "needs_a_library", purpose="faces")
