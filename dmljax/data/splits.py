@@ -133,6 +133,13 @@ def make(
     strata = (
         samples.expression.astype(int) * (len(samples.pose_names) + 1) + samples.pose if stratify else None
     )
+    people = len(np.unique(identity[identity >= 0]))
+    if kind in ("folds", "fraction") and people < 2:
+        known = "one person" if people else "nobody whose identity is known"
+        raise UserError(
+            f"{samples.name}: split.kind={kind} has other people test than train, and the set has {known};"
+            " say who is who (a manifest's column identity), or choose the sides with split.kind=given"
+        )
     if kind == "folds":
         if not 0 <= fold < folds:
             raise UserError(f"split.fold must be from 0 to {folds - 1} (split.folds={folds}), got {fold}")

@@ -152,3 +152,12 @@ def test_people_by_name(tmp_path):
             _make(kind="list", file=str(path))
     with pytest.raises(UserError, match="cannot be read"):
         _make(kind="list", file=str(tmp_path / "nowhere.txt"))
+
+
+@pytest.mark.parametrize(("identity", "told"), [(0, "one person"), (-1, "nobody whose identity is known")])
+@pytest.mark.parametrize("kind", ["folds", "fraction"])
+def test_a_set_that_knows_no_two_people(identity, told, kind):
+    made = synthetic.samples(identities=2)
+    alone = made.replace(identity=np.full(len(made), identity, np.int32))
+    with pytest.raises(UserError, match=f"split.kind={kind} .* the set has {told}; say who is who"):
+        splits.make(alone, kind=kind, folds=2, fold=0, test=0.5, validation=0, seed=0)
