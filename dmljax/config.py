@@ -182,10 +182,9 @@ def check_used(config) -> None:
         section, key = field.split(".")
         by, choice = chooser.split(".")
         if config[section][key] and config[by][choice] not in readers:
+            otherwise = f", or set {chooser} to {' or '.join(readers)}" if any(readers) else ""
             raise UserError(
-                f"is read with {chooser}={' or '.join(map(str, readers)) or 'empty'} alone, and"
-                f" {chooser} is '{config[by][choice]}'; set that, or leave this empty",
-                parameter=field,
+                f"is not read with {chooser}={config[by][choice]}; leave it empty{otherwise}", parameter=field
             )
 
 

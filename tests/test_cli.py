@@ -437,7 +437,7 @@ def test_mistakes_about_sets(tmp_path):
     folder.write_fixture(str(tmp_path))
     own = ("--config=manifest", f"--config.dataset.root={tmp_path}")
     assert "--train: is written as name:folder" in refused(
-        "train", *own, "--train=kdef", f"--run={tmp_path / 'run'}"
+        "train", "--config=manifest", "--train=kdef", f"--run={tmp_path / 'run'}"
     )
     line = refused("prepare", "folder")
     assert "or one of base, brief, bu3dfe" in line and "folder is a set: choose it by dataset.name" in line

@@ -187,11 +187,17 @@ def test_the_preset_of_the_paper_has_table_1(name):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"crop.table": "boxes.csv"}, "^crop.table: is read with crop.rule=views or boxes alone"),
-        ({"split.file": "who.txt"}, "^split.file: is read with split.kind=list alone"),
+        (
+            {"crop.table": "boxes.csv"},
+            "^crop.table: is not read with crop.rule=set; .* set crop.rule to views or boxes",
+        ),
+        (
+            {"split.file": "who.txt"},
+            "^split.file: is not read with split.kind=folds; leave it empty, or set .* list",
+        ),
         (
             {"dataset.root": "a", "dataset.train": "folder:b"},
-            "^dataset.root: .* dataset.train=empty",
+            "^dataset.root: .* dataset.train=folder:b; leave it empty$",
         ),
     ],
 )
