@@ -17,12 +17,7 @@ from clusters of its features. Correct labels.csv; an empty cell is not known.
 
 def define(values):
     flags.DEFINE_string("run", "", "a trained run with a pose head", flag_values=values)
-    flags.DEFINE_string(
-        "root",
-        "",
-        "where that run's dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER",
-        flag_values=values,
-    )
+    cli.define_root(values)
     flags.DEFINE_string("set", "", "the set to label, NAME:FOLDER", flag_values=values)
     cli.gives(values, "set", "dataset.root")
     flags.DEFINE_string(

@@ -22,12 +22,7 @@ def define(values):
         "out", "", "folder for the tables and maps; empty: RUN/audit of the first", flag_values=values
     )
     flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
-    flags.DEFINE_string(
-        "root",
-        "",
-        "where the dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER",
-        flag_values=values,
-    )
+    cli.define_root(values)
     flags.DEFINE_bool("maps", True, "draw t-SNE maps", flag_values=values)
     flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
 

@@ -217,6 +217,12 @@ def _name_first(values, arguments: list[str]) -> list[str]:
     return arguments
 
 
+def define_root(values) -> None:
+    """The flag --root of a command that opens trained runs."""
+    place = "where a run's dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER"
+    flags.DEFINE_string("root", "", place, flag_values=values)
+
+
 def define_config(values, default: str) -> None:
     """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field of it."""
     flags.DEFINE_string(

@@ -16,12 +16,7 @@ A folder of folds is evaluated fold by fold and then as a whole, with mean and d
 
 def define(values):
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
-    flags.DEFINE_string(
-        "root",
-        "",
-        "where the dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER",
-        flag_values=values,
-    )
+    cli.define_root(values)
     flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
     flags.DEFINE_list(
         "yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values

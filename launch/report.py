@@ -22,12 +22,7 @@ def define(values):
         "folder for the page of several runs; empty: the one that holds the first run",
         flag_values=values,
     )
-    flags.DEFINE_string(
-        "root",
-        "",
-        "where the dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER",
-        flag_values=values,
-    )
+    cli.define_root(values)
     flags.DEFINE_bool(
         "features", True, "probe and map the features too (not for folders of folds)", flag_values=values
     )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dmljax.faces import expressions, glasses, head, looks, studio
-from dmljax.faces.album import Album
+from dmljax.faces.album import Album, is_album
 from dmljax.faces.mesh import join
 from dmljax.types import MISSING, Samples, UserError, nearest
 
@@ -268,7 +268,7 @@ def _person(who: int, seed: int, difficulty: float, wearers: float, beards: floa
 def _check_folder(root: str) -> None:
     """Refuses a folder of somebody's own images, which are not read: who names one expects them to be."""
     there = Path(root).iterdir() if root and Path(root).is_dir() else ()
-    other = [path.name for path in there if not path.name.startswith(("synthetic-", "ict3dfe-", "."))]
+    other = [path.name for path in there if not (path.name.startswith(".") or is_album(path))]
     if other:
         raise UserError(
             f"synthetic draws its faces and reads none; '{root}', where it would keep them, holds"

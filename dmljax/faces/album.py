@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +37,11 @@ def default_folder() -> Path:
     if not cache.is_absolute():
         raise UserError("this user has no home folder; set DMLJAX_CACHE to a folder for rendered pictures")
     return cache / "dmljax"
+
+
+def is_album(path: Path) -> bool:
+    """Whether a folder's name is that of an album."""
+    return re.fullmatch(r".+-[0-9a-f]{12}", path.name) is not None
 
 
 @lru_cache(maxsize=1)

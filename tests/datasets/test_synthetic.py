@@ -184,7 +184,7 @@ def test_an_unknown_window():
 
 def test_a_folder_of_one_s_own_images_is_refused(tmp_path):
     synthetic.samples(str(tmp_path / "new"))
-    (tmp_path / "synthetic-0a1b").mkdir()
+    (tmp_path / "synthetic-0a1b2c3d4e5f").mkdir()
     synthetic.samples(str(tmp_path))
     (tmp_path / "manifest.csv").write_text("path")
     with pytest.raises(UserError, match="^dataset.root: synthetic draws its faces .* holds 'manifest.csv'"):

@@ -17,6 +17,7 @@ from dmljax.runs import page
 from dmljax.training import quiet
 from dmljax.types import UserError
 from tests.fuzzing.damage import bounded, damaged, in_one_line, within
+from tests.runs import test_model
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,19 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-SMALL = {
-    "dataset.synthetic.identities": 6,
-    "data.image_size": 24,
-    "backbone.resnet.width": 4,
-    "backbone.resnet.stages": (1,),
-    "data.tuples_per_step": 8,
-    "train.duration": "2 steps",
-    "train.log_every": "1 steps",
-    "model.branches": ("face",),
-    "model.fused": 8,
-    "model.embedding": 8,
-    "model.hidden": 8,
-}
+SMALL = test_model.SMALL | {"train.log_every": "1 steps", "model.branches": ("face",)}
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 30, 30, 3)).astype(np.uint8)
 
 
