@@ -1,6 +1,7 @@
 """Kills trainings at random moments, continues each to its end, and compares it with one left in peace."""
 
 import collections
+import itertools
 import json
 import random
 import signal
@@ -123,6 +124,8 @@ def killed(
         with run.started():
             wrong = run.end()
     now = {} if wrong else left(run)
+    if wrong and not kills:
+        raise UserError(f"a run failed before anybody killed it: {wrong}")
     different = [name for name in sorted(peace.keys() | now.keys()) if peace.get(name) != now.get(name)]
     more = {"differs": different[:5]} if not wrong and different else {"failed": wrong} if wrong else {}
     return [
@@ -141,7 +144,7 @@ def _others_end(run: Run) -> bool:
 
 
 def define(values) -> None:
-    flags.DEFINE_integer("kills", 100, "how many.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("kills", 100, "how many.", lower_bound=10, flag_values=values)
     flags.DEFINE_integer("seed", 0, "of the moments.", flag_values=values)
     flags.DEFINE_string("out", "kills.jsonl", "file of the JSON lines.", flag_values=values)
 
@@ -162,12 +165,14 @@ def main(values) -> int:
                 continue
             bar.set_postfix_str(f"{processes} in peace")
             peace, times = in_peace(Run(Path(base) / "peace", processes, Path(base) / "cache"))
-            while lacking(processes):
+            for turn in itertools.count(len(lines)):
+                if not lacking(processes):
+                    break
                 bar.update(whole - lacking(1).total() - lacking(2).total() - bar.n)
                 unequal = sum(not line["equal"] for line in lines)
                 bar.set_postfix_str(f"{processes} processes, {unequal} of {len(lines)} unequal")
-                chance = random.Random(f"{values.seed} {len(lines)}")
-                run = Run(Path(base) / f"run_{len(lines)}", processes, Path(base) / "cache")
+                chance = random.Random(f"{values.seed} {processes} {turn}")
+                run = Run(Path(base) / f"run_{processes}_{turn}", processes, Path(base) / "cache")
                 found = killed(run, lacking(processes), times, chance, peace)
                 with out.open("a") as file:
                     file.writelines(json.dumps({"seed": values.seed, **line}) + "\n" for line in found)

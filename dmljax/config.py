@@ -39,6 +39,7 @@ MAY_CHANGE = (*MAY_DIFFER, "train.")
 UNREAD = (
     ("crop.table", "crop.rule", ("views", "boxes")),
     ("split.file", "split.kind", ("list",)),
+    ("split.file", "dataset.test", ("",)),
     ("dataset.root", "dataset.train", ("",)),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -22,7 +23,9 @@ _MARKUP = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
 def files(place: str | Path) -> list[Path]:
     """A table's file; of a folder of tables, all CSV files in it by name."""
     path = Path(place)
-    return sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    return (
+        sorted(path.glob("*.csv")) if os.path.isdir(path) else [path]
+    )  # of a name that no disk can hold is_dir raises
 
 
 def is_missing(cell: str) -> bool:

@@ -51,6 +51,7 @@ MAY_IMPORT = {
         "backbones",
         "data",
         "durations",
+        "fields",
         "losses",
         "metrics",
         "models",

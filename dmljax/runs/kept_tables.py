@@ -7,6 +7,7 @@ RUN/tables, with its SHA-256, and reads that one whenever it is opened or contin
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from ml_collections import ConfigDict
 
 from dmljax import config as configuration
 from dmljax import run_folder, tables, writing
-from dmljax.config import flatten
+from dmljax.fields import flatten
 from dmljax.types import UserError
 
 MOST_BYTES = 64 * 2**20
@@ -42,7 +43,9 @@ def read(config) -> dict[str, Table]:
 def _table(field: str, place: str) -> Table | None:
     """None where there is no table that can be read; whoever needs it says why."""
     files = (
-        [path for path in tables.files(place) if path.is_file()] if place and isinstance(place, str) else []
+        [path for path in tables.files(place) if os.path.isfile(path)]
+        if place and isinstance(place, str)
+        else []
     )
     try:
         size = sum(path.stat().st_size for path in files)
@@ -135,7 +138,7 @@ def own(run: Path, config) -> ConfigDict:
     changes = {}
     flat = flatten(config.to_dict())
     for field, table in _kept(run).items():
-        places = [table.place, *(Path(flat[field]) for _ in range(bool(flat[field])))]
+        places = [table.place] + ([Path(flat[field])] if flat[field] else [])
         whole = [place for place in places if _is_whole(field, table._replace(place=place))]
         if not whole:
             raise UserError(
@@ -174,7 +177,7 @@ def differences(
 def _since(field: str, kept: Table, there: Any, here: Any) -> list[str]:
     """What is to be said of a table that a run has a copy of, and of the one that is named now."""
     found = _table(field, here)
-    if (found and found.sha256 == kept.sha256) or (there == here and not Path(here).exists()):
+    if (found and found.sha256 == kept.sha256) or (there == here and not os.path.exists(here)):
         return []
     if there == here:
         return [f"{field}: the content of '{here}' has changed since; the run's own copy is '{kept.place}'"]
@@ -192,4 +195,6 @@ def lost(run: Path, config) -> list[str]:
     """Fields whose table is gone, and of which the run has no copy."""
     flat, kept = flatten(config.to_dict()), _kept(run)
     fields = configuration.table_fields()
-    return [field for field in fields if flat[field] and field not in kept and not Path(flat[field]).exists()]
+    return [
+        field for field in fields if flat[field] and field not in kept and not os.path.exists(flat[field])
+    ]

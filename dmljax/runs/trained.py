@@ -138,7 +138,7 @@ def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
       UserError: there is none, it is damaged, or config.json is not that of the run any more.
     """
     saved = Checkpoints(run).newest(checkpoint)
-    there = configuration.trimmed(configuration.with_defaults(saved.position["config"]))
+    there = configuration.in_full(saved.position["config"])
     may_differ = (*configuration.MAY_CHANGE, *configuration.table_fields())  # a run has its own tables
     different = configuration.differences(there, configuration.trimmed(config), may_differ)
     if different:

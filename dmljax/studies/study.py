@@ -123,7 +123,7 @@ def _run_missing(base, planned: list[Member], folder: Path, options: StudyOption
     other = [
         Failure(member, reason)
         for member in planned
-        if member.finished and (reason := members.outdated(base, member))
+        if member.finished and (reason := members.outdated(own, member))
     ]
     usable = without(planned, other)
     for member in usable:

@@ -261,3 +261,25 @@ def test_a_changed_table_without_the_run_s_record_of_it_is_told(made, gone):
         evaluate(run, progress=False)
     with pytest.raises(UserError, match="crop.table: of another content there"):
         resume.from_checkpoint(Checkpoints(run), config, sets.open_set(config, progress=False), print)
+
+
+def test_finished_members_survive_the_original(tmp_path, monkeypatch):
+    """A study whose table was moved away goes on with its own copy, and keeps what it has finished."""
+    config, there = make(tmp_path)
+    planned = members.of_strategies(config, ["dwa"], (0,), (0,), tmp_path / "study")
+    options = study.StudyOptions(tmp_path / "study", progress=False)
+
+    def finish_all(members_of, **_):
+        for member in members_of:
+            begun(configuration.get_config(member.config_file), member.folder)
+            (member.folder / members.COST).write_text("{}")
+        return []
+
+    monkeypatch.setattr(engines, "processes", finish_all)
+    assert study.run_missing(config, planned[:1], options) == []
+    (there / "boxes.csv").rename(there / "elsewhere.csv")
+    assert planned[0].finished and study.run_missing(config, planned[:1], options) == []
+
+
+def test_a_name_that_no_disk_can_hold_is_no_table(made):
+    assert "crop.table" not in kept_tables.read(configuration.changed(made[1], {"crop.table": "b" * 300}))
