@@ -51,6 +51,7 @@ def connected(
                 f" {str(error).splitlines()[0]}"
             ) from None
         yield
+        jax.distributed.shutdown()  # which waits for the others, and here it is noticed where one is gone
 
 
 def alone() -> bool:
