@@ -12,8 +12,8 @@ from absl import flags
 from dmljax.launch import cli
 from PIL import Image
 
-from dmljax.data.images import read_all
 from dmljax.data.pipeline import TFDataFeed
+from dmljax.data.reading import read_all
 from dmljax.datasets import kdef, synthetic
 from dmljax.preparation import crop
 

@@ -13,6 +13,7 @@ from dmljax import run_folder
 from dmljax.types import CHECKPOINTS, UserError
 
 LIMIT_S = 300  # for anything that is waited for
+START_LIMIT_S = 120  # in which processes meet; one that was killed before is only missed then
 STEPS = 40
 SMALL = {
     "dataset.synthetic.identities": 6,
@@ -53,7 +54,8 @@ class Run:
         with self._said_file().open("w") as said:
             for process in range(self.processes):
                 together = [f"--coordinator=127.0.0.1:{port}", f"--processes={self.processes}"]
-                more = [*together, f"--process={process}"] if self.processes > 1 else []
+                together += [f"--process={process}", f"--start_limit={START_LIMIT_S}"]
+                more = together if self.processes > 1 else []
                 self.running.append(
                     subprocess.Popen(
                         [*command, *more], env=environment, stdout=said, stderr=subprocess.STDOUT

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from absl import flags
 from dmljax.launch import cli
-from killing import STEPS, Run, left
+from killing import START_LIMIT_S, STEPS, Run, left
 from tqdm import tqdm
 
 from dmljax.types import UserError
@@ -135,7 +135,7 @@ def killed(
 
 
 def _others_end(run: Run) -> bool:
-    until = time.monotonic() + 60
+    until = time.monotonic() + START_LIMIT_S + 60
     while any(process.poll() is None for process in run.running):
         if time.monotonic() > until:
             return False

@@ -6,7 +6,7 @@ import numpy as np
 from dmljax.launch import cli
 
 from dmljax.data import splits
-from dmljax.data.images import read_all
+from dmljax.data.reading import read_all
 from dmljax.preparation.opening import open_samples
 
 SUMMARY = "How far plain pixels go on a set, all folds by identity."

@@ -1,4 +1,4 @@
-"""DML-Net on one's own images: a CSV of path, expression, pose, identity beside them; 224 pixels, batch 15.
+"""DML-Net on one's own images: a CSV of paths and labels beside them; 224 pixels, batch 15.
 
     dmljax train    --config=manifest --config.dataset.root=FOLDER --run=runs/own
     dmljax evaluate --run=runs/own

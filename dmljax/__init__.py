@@ -11,6 +11,8 @@ What is public is resolved when it is used: importing this package imports neith
     dmljax.train(config, "runs/a")
     scores = dmljax.evaluate("runs/a")
     predictions = dmljax.load("runs/a").predict(images)
+    dmljax.export("runs/a", "network.onnx", format="onnx")
+    swept = dmljax.sweep(config, ["losses.margin_pose=0.1..0.5"], dmljax.StudyOptions("runs/sweep"))
     outcome = dmljax.compare(config, ["dwa", "famo"], dmljax.StudyOptions("runs/many", seeds=(0, 1, 2)))
 """
 
@@ -25,28 +27,32 @@ if TYPE_CHECKING:
     from dmljax import weightings as weightings
     from dmljax.config import get_config as get_config
     from dmljax.data.tuples import five_tuples as five_tuples
+    from dmljax.exports.export import export as export
+    from dmljax.inference.load import load as load
+    from dmljax.inference.model import Model as Model
     from dmljax.runs.evaluate import evaluate as evaluate
     from dmljax.runs.loop import train as train
-    from dmljax.runs.model import Model as Model
-    from dmljax.runs.model import load as load
     from dmljax.studies.compare import compare as compare
     from dmljax.studies.reproduce import reproduce as reproduce
     from dmljax.studies.study import StudyOptions as StudyOptions
+    from dmljax.studies.sweep import sweep as sweep
 
 __version__ = "0.1.0"
 
 # Name -> the module that has it; of a part of the package, its own name.
 _HOMES = {
-    "Model": "runs.model",
+    "Model": "inference.model",
     "StudyOptions": "studies.study",
     "compare": "studies.compare",
     "evaluate": "runs.evaluate",
+    "export": "exports.export",
     "five_tuples": "data.tuples",
     "get_config": "config",
-    "load": "runs.model",
+    "load": "inference.load",
     "losses": "losses",
     "plugins": "plugins",
     "reproduce": "studies.reproduce",
+    "sweep": "studies.sweep",
     "train": "runs.loop",
     "weightings": "weightings",
 }
@@ -55,12 +61,14 @@ __all__ = [
     "StudyOptions",
     "compare",
     "evaluate",
+    "export",
     "five_tuples",
     "get_config",
     "load",
     "losses",
     "plugins",
     "reproduce",
+    "sweep",
     "train",
     "weightings",
 ]

@@ -69,18 +69,26 @@ def _typed(field: str, present, value):
         value = value.item()
     if isinstance(present, str) and isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
-        with contextlib.suppress(OverflowError):
-            return float(value)
+    if isinstance(present, float):
+        value = _floated(value)
     if isinstance(present, tuple) and isinstance(value, list | tuple):
         kinds = {type(entry) for entry in present}
-        if kinds and any(type(entry) not in kinds for entry in value):
+        made = tuple(map(_floated, value) if kinds == {float} else value)
+        if kinds and any(type(entry) not in kinds for entry in made):
             names = " or ".join(kind.__name__ for kind in kinds)
             raise UserError(f"{field} must hold values of type {names}, such as {present!r}; got {value!r}")
-        return tuple(value)
+        return made
     if isinstance(value, type(present)) and isinstance(value, bool) == isinstance(present, bool):
         return value
     expected = KINDS.get(type(present), type(present).__name__)
     raise UserError(
         f"{field} must be {expected}, such as {present!r}; got {value!r} ({type(value).__name__})"
     )
+
+
+def _floated(value):
+    """A whole number as a float, where it is no larger than floats go; anything else as it is."""
+    if type(value) is int:
+        with contextlib.suppress(OverflowError):
+            return float(value)
+    return value

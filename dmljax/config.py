@@ -1,4 +1,4 @@
-"""Configurations as plain data: found by name or file, changed field by field, compared, written and read.
+"""Configurations as plain data: found by name or file, changed field by field, written and read.
 
 The fields and their meaning are in `configs/base.py`.
 """
@@ -14,26 +14,7 @@ from ml_collections import ConfigDict
 from dmljax import config_file, config_sources, fields, plugins, run_folder, writing
 from dmljax.changes import changed
 from dmljax.config_sources import DEFAULT_PRESET
-from dmljax.fields import flatten
 from dmljax.types import UserError
-
-# What may differ between runs that are compared: where data lie and how it is computed, not what.
-MAY_DIFFER = (
-    "dataset.root",
-    "dataset.train",
-    "dataset.test",
-    "split.file",
-    "data.feed",
-    "data.memory",
-    "plugins",
-    "train.log_every",
-    "train.save_every",
-    "train.conflicts_every",
-    "backbone.resnet.convolution",
-    "backbone.densenet.convolution",
-)
-# What may differ when a run is continued: also how long it is.
-MAY_CHANGE = (*MAY_DIFFER, "train.")
 
 # Fields that name a file or folder, the field that says whether it is read, and its values where it is.
 UNREAD = (
@@ -44,7 +25,16 @@ UNREAD = (
 )
 
 # Sections that choose a plug-in -> its family.
-SECTIONS = {"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}
+SECTIONS = {
+    "dataset": "datasets",
+    "sampler": "samplers",
+    "backbone": "backbones",
+    "weighting": "weightings",
+    "optimizer": "optimizers",
+    "augment": "augmentations",
+    "tracking": "trackers",
+}
+SEVERAL = ("chain", "trackers")  # fields of a section that choose more than one
 
 
 def get_config(
@@ -90,7 +80,7 @@ def get_config(
     return made
 
 
-def complete(saved: dict, where: str = "") -> ConfigDict:
+def complete(saved: dict) -> ConfigDict:
     """Every field of a configuration of which some are given, such as a resolved one; others by default.
 
     Raises:
@@ -98,8 +88,8 @@ def complete(saved: dict, where: str = "") -> ConfigDict:
     """
     from dmljax.configs import base
 
-    _remember_plugins(saved, where)
-    return changed(base.get_config(saved.get("preset", DEFAULT_PRESET)), saved, where)
+    _remember_plugins(saved)
+    return changed(base.get_config(saved.get("preset", DEFAULT_PRESET)), saved)
 
 
 def write(config: ConfigDict, path: Path) -> None:
@@ -113,13 +103,20 @@ def trimmed(config: ConfigDict) -> dict:
     """The configuration as a plain dict, without the fields of plug-ins that were not chosen."""
     plain = json.loads(json.dumps(config.to_dict()))
     for section, family in SECTIONS.items():
-        chosen = plain[section]["name"]
-        plugins.load(family, chosen)
-        used = {chosen} | (set(set_names(plain[section])) if section == "dataset" else set())
+        used = set(chosen(plain[section]))
+        for name in used:
+            plugins.load(family, name)
+        used |= set(set_names(plain[section])) if section == "dataset" else set()
         for other in plugins.names(family):
             if other not in used:
                 plain[section].pop(other, None)
     return plain
+
+
+def chosen(section) -> tuple[str, ...]:
+    """The plug-ins that a section of `SECTIONS` chooses: its `name`, or all of a field of `SEVERAL`."""
+    several = next((key for key in SEVERAL if key in section), None)
+    return (section["name"],) if several is None else tuple(section[several])
 
 
 def set_names(dataset) -> list[str]:
@@ -131,13 +128,6 @@ def set_names(dataset) -> list[str]:
         for text in f"{dataset['train']},{dataset['test']}".split(",")
         if text.strip()
     ]
-
-
-def table_fields() -> tuple[str, ...]:
-    """The fields that are paths of small tables, of which a run keeps copies."""
-    from dmljax.configs import base
-
-    return tuple(name for name, field in flatten(base.declarations()).items() if field.table)
 
 
 def options(config, section: str) -> dict:
@@ -171,7 +161,8 @@ def check(config) -> None:
 
     fields.check(base.declarations(), config.to_dict())
     for section, family in SECTIONS.items():
-        plugins.defaults(family, config[section].name)
+        for name in chosen(config[section]):
+            plugins.defaults(family, name)
 
 
 def check_used(config) -> None:
@@ -189,28 +180,6 @@ def check_used(config) -> None:
             )
 
 
-def differences(before: dict, now: dict, may_differ: tuple[str, ...] = MAY_CHANGE) -> list[str]:
-    """Lines 'field: before there, now here' for all fields but those that begin with one of `may_differ`.
-
-    Without `may_differ`, for everything that must not change between the parts of one run.
-    """
-    old, new = flatten(before), flatten(now)
-    keys = [k for k in sorted(old.keys() | new.keys()) if not k.startswith(may_differ)]
-    missing = "(absent)"
-    return [
-        f"{k}: {old.get(k, missing)!r} there, {new.get(k, missing)!r} here"
-        for k in keys
-        if old.get(k, missing) != new.get(k, missing)
-    ]
-
-
-def digest(config) -> str:
-    """32 hexadecimal digits, the same for two configurations that one run may have."""
-    may_differ = (*MAY_CHANGE, *table_fields())
-    kept = {key: value for key, value in flatten(trimmed(config)).items() if not key.startswith(may_differ)}
-    return run_folder.digest(json.dumps(kept, sort_keys=True).encode())
-
-
 def read(run: Path) -> ConfigDict:
     """The resolved configuration of a run folder; fields that its version did not have have their defaults.
 
@@ -221,7 +190,8 @@ def read(run: Path) -> ConfigDict:
     try:
         config = with_defaults(saved)
         for section, family in SECTIONS.items():  # first: a folder of plug-ins may be gone
-            plugins.defaults(family, config[section].name)
+            for name in chosen(config[section]):
+                plugins.defaults(family, name)
         check(config)
         return ConfigDict(trimmed(config)).lock()
     except UserError as error:
@@ -259,11 +229,11 @@ def in_full(saved: dict) -> dict:
         return saved
 
 
-def _remember_plugins(saved: dict, where: str = "") -> None:
+def _remember_plugins(saved: dict) -> None:
     """Takes up the folders of plug-ins that a resolved configuration names."""
     named = saved.get("plugins", [])
     if not isinstance(named, list | tuple) or not all(isinstance(name, str) for name in named):
-        raise UserError(f"{where}plugins must be a list of folders; got {named!r:.60}")
+        raise UserError(f"plugins must be a list of folders; got {named!r:.60}")
     plugins.remember(named)
 
 

@@ -58,10 +58,13 @@ class Field:
         if isinstance(default, tuple):
             names = f"of {', '.join(self.choices)}" if self.choices else ""
             count = "one or more" if self.least else "any"
-            entries = "texts or numbers" if self.plugin else "texts"
+            entries = "texts or numbers" if self.plugin else "numbers" if self._of_numbers() else "texts"
+            if self.least and self.least == self.most:
+                entries = f"{self.least:g} {entries}"
             return f"{count} {names}, each once" if names else f"a tuple of {entries}"
         if isinstance(default, str):
-            return f"one of {', '.join(self.choices)}" if self.choices else "a text"
+            named = ", ".join(choice or "empty" for choice in self.choices)
+            return f"one of {named}" if named else "a text"
         return _joined("a whole number" if isinstance(default, int) else "a number", self._bounds())
 
     def allows(self, value) -> bool:
@@ -78,12 +81,20 @@ class Field:
             if self.choices:
                 known = all(name in self.choices for name in value) and len(set(value)) == len(value)
             else:
-                known = all(isinstance(entry, str) or (self.plugin and _is_finite(entry)) for entry in value)
+                numbers_too, texts = self.plugin or self._of_numbers(), self.plugin or not self._of_numbers()
+                known = all(
+                    (texts and isinstance(entry, str)) or (numbers_too and _is_finite(entry))
+                    for entry in value
+                )
             return known and self._within(len(value))
         if isinstance(default, str):
             return isinstance(value, str) and (not self.choices or value in self.choices)
         kind = numbers.Integral if isinstance(default, int) else numbers.Real
         return isinstance(value, kind) and not isinstance(value, bool) and self._within(value)
+
+    def _of_numbers(self) -> bool:
+        """Whether it is a tuple of numbers."""
+        return isinstance(self.default, tuple) and bool(self.default) and _is_finite(self.default[0])
 
     def _within(self, number) -> bool:
         return (

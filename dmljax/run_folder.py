@@ -6,28 +6,47 @@ A run that was trained by fold has a folder of this kind for each fold, fold_0 a
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from dmljax.types import TOTAL, UserError
 
 # what the run is
 CONFIG, VERSIONS, SPLIT, CLASSES = "config.json", "versions.json", "split.json", "classes.json"
+DECIDED = "decided.json"  # what the labels of its set decided
 SKIPPED, DUPLICATES, CLASSICAL = "skipped.csv", "near_duplicates.csv", "classical.json"
 # its own copies of the tables that its configuration names, TABLES/<field>/<file>, and their digests
 TABLES, DIGESTS = "tables", "digests.json"
 STUDY = "study.json"  # of a folder of many runs
 # what its training leaves
 LOG, BOARD, CHECKPOINTS = "train.jsonl", "tensorboard", "checkpoints"
-# what is made of it; the second line lies in the folder of an evaluation
-EVALUATION, AUDIT, PAGE = "evaluation", "audit", "report.html"
+TRACKING, PROFILE = "tracking.json", "profile"
+# what is made of it; the next two lines lie in the folder of an evaluation
+EVALUATION, AUDIT, PAGE, EXPORTS = "evaluation", "audit", "report.html", "exports"
 METRICS, PREDICTIONS, FEATURES, HARDEST = "metrics.json", "predictions.csv", "features.npz", "hardest.json"
+AUGMENTED, CALIBRATION = "augmented.json", "calibration.json"
+FLIPPED = "_flip"  # end of the name of an evaluation with mirror images
 # fields of metrics.json: digests of its other fields, of the predictions, of the run's configuration
 DIGEST, PREDICTIONS_DIGEST, CONFIG_DIGEST = "digest", "predictions_digest", "config_digest"
 
 # A run that begins writes these; in a folder without its configuration they are somebody's own.
-OWN = (VERSIONS, SPLIT, CLASSES, TABLES, SKIPPED, DUPLICATES, CLASSICAL, LOG, BOARD, CHECKPOINTS)
+OWN = (
+    VERSIONS,
+    SPLIT,
+    CLASSES,
+    DECIDED,
+    TABLES,
+    SKIPPED,
+    DUPLICATES,
+    CLASSICAL,
+    LOG,
+    BOARD,
+    CHECKPOINTS,
+    TRACKING,
+)
 FOLD = "fold_"
 
 
@@ -43,6 +62,21 @@ def named(folder: str | Path, parameter: str = "run") -> Path:
     if os.path.isfile(path):
         raise UserError(f"'{folder}' is a file; give the name of a folder", parameter=parameter)
     return path
+
+
+def check_trained(runs: Iterable[str | Path], parameter: str = "run") -> list[Path]:
+    """The folders of several runs, each of them there and named once; before any work on one begins.
+
+    Raises:
+      UserError: which ones are no run folders, or are named twice.
+    """
+    folders = [named(run, parameter) for run in runs]
+    if none := [str(run) for run in folders if not all((part / CONFIG).is_file() for part in parts(run))]:
+        which = f"'{none[0]}' is no run folder" if len(none) == 1 else f"{', '.join(none)} are no run folders"
+        raise UserError(f"{which}: there is no {CONFIG}; give folders of trainings", parameter=parameter)
+    if twice := [str(run) for k, run in enumerate(folders) if run in folders[:k]]:
+        raise UserError(f"'{twice[0]}' is named twice", parameter=parameter)
+    return folders
 
 
 def check_free(run: Path) -> None:
@@ -111,7 +145,15 @@ def score(evaluation: Path) -> dict:
       UserError: there are none, they cannot be read, or they were changed since. Those of an older version
         have no digest.
     """
-    path = evaluation / METRICS
+    return undamaged(evaluation / METRICS)
+
+
+def undamaged(path: Path) -> dict:
+    """A JSON file with a digest of itself, or without one.
+
+    Raises:
+      UserError: it cannot be read, or was changed since it was written.
+    """
     found = read(path)
     without = {key: value for key, value in found.items() if key != DIGEST}
     if DIGEST in found and with_digest(without) != found:
@@ -148,6 +190,16 @@ def log(run: Path) -> list[dict]:
             if number < len(lines):
                 raise UserError(f"'{path}', line {number}, cannot be read: {error}") from None
     return found
+
+
+def set_log_aside(run: Path) -> Path:
+    """Gives a run's log another name, and returns it; a training that begins writes a new one."""
+    path = run / LOG
+    numbers = itertools.count(1)
+    aside = next(
+        p for k in numbers if not (p := path.with_name(f"{path.stem}_before_{k}{path.suffix}")).exists()
+    )
+    return path.rename(aside)
 
 
 def _line(text: bytes) -> dict:

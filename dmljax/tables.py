@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 # What programs write into a cell without a value; compared in lower case.
 NOTHING = frozenset(("", "nan", "-nan", "none", "null", "na", "n/a", "#n/a", "#na", "<na>"))
@@ -16,16 +17,41 @@ NOTHING = frozenset(("", "nan", "-nan", "none", "null", "na", "n/a", "#n/a", "#n
 # What a spreadsheet takes for a formula, and the quotation marks that may stand before it already.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBERS = re.compile(r"[+-][\d\s.,%±()e–-]*")  # a sign and numbers compute nothing
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 # Inside of a word an underscore is none.
 _MARKUP = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
+
+
+SEPARATORS = ",;\t"  # where a comma is the decimal sign, spreadsheets write semicolons between cells
+
+
+def separator(file: TextIO) -> str:
+    """What stands between the cells of a table, by its first line: comma, semicolon or tab.
+
+    Args:
+      file: at its beginning, where it is left.
+    """
+    head = file.readline()
+    file.seek(0)
+    return max(SEPARATORS, key=head.count)
+
+
+def with_point(cell: str, mark: str) -> str:
+    """A number with a decimal comma as one with a point, where no comma stands between the cells."""
+    return cell.replace(",", ".") if mark != "," and _DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def columns(names: Iterable[str]) -> str:
+    """'the column a', or 'the columns a, b and c'."""
+    *most, last = names
+    return f"the columns {', '.join(most)} and {last}" if most else f"the column {last}"
 
 
 def files(place: str | Path) -> list[Path]:
     """A table's file; of a folder of tables, all CSV files in it by name."""
     path = Path(place)
-    return (
-        sorted(path.glob("*.csv")) if os.path.isdir(path) else [path]
-    )  # of a name that no disk can hold is_dir raises
+    # not is_dir, which raises of a name that no disk can hold
+    return sorted(path.glob("*.csv")) if os.path.isdir(path) else [path]
 
 
 def is_missing(cell: str) -> bool:

@@ -13,11 +13,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import IO
+from typing import IO, Any
 
-from tqdm import tqdm
-
-from dmljax import plugins
+from dmljax import bars, plugins
 from dmljax.types import UserError
 
 
@@ -27,9 +25,9 @@ def cores() -> int:
 
 
 def each(
-    do: Callable[[object, Callable[[int], None]], None],
+    do: Callable[[Any, Callable[[int], None]], None],
     items: Sequence,
-    bar: tqdm,
+    bar: bars.Bar,
     *,
     workers: int = 0,
     doing: str,

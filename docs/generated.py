@@ -18,6 +18,7 @@ from absl import flags
 
 from dmljax import fields as declared
 from dmljax import plugins, weightings
+from dmljax.config import SECTIONS
 
 HERE = Path(__file__).parent
 MARK = re.compile(r"<!-- made from the code: (\w+)(?: (\w+))? -->")
@@ -55,10 +56,9 @@ def fields() -> str:
 
 def _of_plugin(*path: str) -> str:
     """What a plug-in's own docstring says of one of its options, or ''."""
-    families = {"dataset": "datasets", "backbone": "backbones", "weighting": "weightings"}
-    if len(path) != 3 or path[0] not in families or path[1] not in plugins.names(families[path[0]]):
+    if len(path) != 3 or path[0] not in SECTIONS or path[1] not in plugins.names(SECTIONS[path[0]]):
         return ""
-    module = plugins.load(families[path[0]], path[1])
+    module = plugins.load(SECTIONS[path[0]], path[1])
     text = inspect.getdoc(getattr(module, "samples" if path[0] == "dataset" else "build")) or ""
     entry = re.search(rf"^  (?:\w+, )*{path[2]}(?:, \w+)*: ((?:.+\n?)(?:    .+\n?)*)", text, re.MULTILINE)
     meaning = "" if entry is None else " ".join(entry[1].split())

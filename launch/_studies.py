@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define
 
 from dmljax.types import UserError
 
@@ -66,8 +66,8 @@ def define(values, *, run: str, seeds: str, folds: str = "0") -> None:
         flag_values=values,
     )
     flags.DEFINE_string("run", run, "folder of the runs and of what is made of them", flag_values=values)
-    cli.gives(values, "run", "folder")
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.gives(values, "run", "folder")
+    _define.progress(values)
 
 
 def options(values) -> StudyOptions:

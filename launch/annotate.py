@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 SUMMARY = "Labels a set without pose and identity by a trained run, for correction by hand."
 USAGE = """\
@@ -17,9 +17,9 @@ from clusters of its features. Correct labels.csv; an empty cell is not known.
 
 def define(values):
     flags.DEFINE_string("run", "", "a trained run with a pose head", flag_values=values)
-    cli.define_root(values)
+    _define.root(values)
     flags.DEFINE_string("set", "", "the set to label, NAME:FOLDER", flag_values=values)
-    cli.gives(values, "set", "dataset.root")
+    _define.gives(values, "set", "dataset.root")
     flags.DEFINE_string(
         "out", "annotations", "folder for labels.csv and the contact sheets", flag_values=values
     )
@@ -35,7 +35,7 @@ def define(values):
         flag_values=values,
     )
     flags.DEFINE_enum("features", "f2", ["f2", "embedding"], "what is clustered", flag_values=values)
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.progress(values)
 
 
 def main(values):

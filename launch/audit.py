@@ -1,7 +1,7 @@
 """`dmljax audit`: flags, and one call of `runs.audit`."""
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 from dmljax.types import CHECKPOINTS
 
@@ -17,14 +17,14 @@ silhouette, with chance and intervals; a t-SNE map of each run.
 
 def define(values):
     flags.DEFINE_list("run", [], "run folders", flag_values=values)
-    cli.gives(values, "run", "runs")
+    _define.gives(values, "run", "runs")
     flags.DEFINE_string(
         "out", "", "folder for the tables and maps; empty: RUN/audit of the first", flag_values=values
     )
     flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
-    cli.define_root(values)
+    _define.root(values)
     flags.DEFINE_bool("maps", True, "draw t-SNE maps", flag_values=values)
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.progress(values)
 
 
 def main(values):

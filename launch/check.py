@@ -3,7 +3,7 @@
 from collections import Counter
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 SUMMARY = "Checks a plug-in of one's own by the contract tests of its family."
 USAGE = """\
@@ -18,7 +18,7 @@ what was expected and which line of the file was reached. Exit code 0: all check
 def define(values):
     flags.DEFINE_string("file", "", "the plug-in's file; or the first argument", flag_values=values)
     flags.DEFINE_string("family", "", "its family; empty: told by folder or contents", flag_values=values)
-    cli.positional(values, "file")
+    _define.positional(values, "file")
 
 
 def main(values):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 SUMMARY = "Trains and tests a support vector machine on a descriptor, beside a network."
 USAGE = """\
@@ -18,10 +18,10 @@ def define(values):
     flags.DEFINE_string(
         "descriptor", "lbp", "a file of dmljax/descriptors/; or the first argument", flag_values=values
     )
-    cli.positional(values, "descriptor")
-    cli.define_config(values, "quick")
+    _define.positional(values, "descriptor")
+    _define.config(values, "quick")
     flags.DEFINE_string("run", "runs/classical", "folder for the run", flag_values=values)
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.progress(values)
 
 
 def main(values):

@@ -7,25 +7,28 @@ import functools
 import importlib
 import os
 import pkgutil
+import platform
 import re
 import sys
 import textwrap
 import traceback
 import warnings
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
 from absl import flags
-from dmljax.launch import _signals
+from dmljax.launch import _arguments, _flags, _signals
+from dmljax.launch._define import CONFIG
 
-from dmljax import plugins
+from dmljax import __version__, plugins
 from dmljax.types import UserError, nearest
 
 MISTAKE = 2  # exit code
 TRACEBACK = "DMLJAX_TRACEBACK"  # set in the environment: a mistake is told with the way to it
 HELP = ("--help", "-h", "help")
-CONFIG = "config"
+VERSION = ("--version", "-V", "version")
 
 
 def commands() -> tuple[str, ...]:
@@ -49,6 +52,9 @@ def _main() -> None:
         _show("\n".join(["dmljax COMMAND [--flags], or dmljax COMMAND --help", "", *lines, "", hint]))
         sys.exit(0 if arguments else MISTAKE)
     name, *arguments = arguments
+    if name in VERSION:
+        _show(f"dmljax {__version__}, jax {metadata.version('jax')}, Python {platform.python_version()}")
+        sys.exit(0)
     if name not in known:
         _fail("dmljax", f"no command '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
     program = _program(name)
@@ -81,19 +87,19 @@ def run(
     """
     os.environ.pop("MPLBACKEND", None)  # commands draw into files; that of a notebook may not exist here
     title = f"dmljax {name}"
-    arguments = [_at_home(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
+    arguments = [
+        _arguments.at_home(argument) for argument in (sys.argv[1:] if arguments is None else arguments)
+    ]
     values = flags.FlagValues()
     warnings.showwarning = functools.partial(_warn, title, warnings.showwarning)
     try:
-        _add_plugins(values, arguments)
+        _arguments.add_plugins(values, arguments)
         define(values)
         if set(HELP[:2]) & set(arguments):
             _show(f"{summary}\n\n{usage}\n{_help(values)}")
             sys.exit(0)
-        arguments = _open_config(values, _name_first(values, arguments))
-        rest = values([title, *arguments])
-        if len(rest) > 1:
-            raise UserError(f"unexpected '{rest[1]}'; flags are written --name=value")
+        arguments = _arguments.open_config(values, _arguments.named(values, arguments))
+        _flags.read(values, title, arguments, CONFIG)
     except (flags.Error, UserError) as error:
         _fail(title, _in_flags(_first_mistake(error), values))
     # how ml_collections names an unknown field
@@ -111,7 +117,7 @@ def run(
         with _signals.told(title):
             sys.exit(body(values) or 0)
     except UserError as error:
-        _fail(title, _in_flags(error, values))
+        _fail(title, _fields_as_flags(_in_flags(error, values), values))
     except BrokenPipeError:
         sys.exit(141)
     except OSError as error:  # a folder that cannot be made, a file that may not be written
@@ -132,13 +138,6 @@ def _warn(title: str, otherwise: Callable, message, category, *where, **more) ->
         print(f"{title}: warning: {' '.join(str(message).split())}", file=sys.stderr)
     else:
         otherwise(message, category, *where, **more)
-
-
-def _at_home(argument: str) -> str:
-    """`--run=~/runs`, `--set=kdef:~/kdef`: a shell takes `~` for the home folder only where a word begins."""
-    flag, equals, value = argument.partition("=")
-    home = os.path.expanduser("~")
-    return flag + equals + re.sub(r"(^|[,:])~(?=/|,|$)", lambda found: found[1] + home, value)
 
 
 def _first_mistake(error: BaseException) -> BaseException:
@@ -184,77 +183,9 @@ def _fail(title: str, text: str, code: int = MISTAKE) -> None:
     sys.exit(code)
 
 
-def _add_plugins(values, arguments: list[str]) -> None:
-    """The flag --plugins. Its folders are read at once: a configuration has the fields of their plug-ins."""
-    flags.DEFINE_list(
-        "plugins", [], "folders with plug-ins of your own, FOLDER/<family>/NAME.py", flag_values=values
-    )
-    for k, argument in enumerate(arguments):
-        flag, equals, value = argument.partition("=")
-        if flag.lstrip("-") == "config.plugins":
-            raise UserError("plug-in folders are given as --plugins=FOLDER[,FOLDER]")
-        if flag in ("--plugins", "-plugins"):
-            for folder in (value if equals else "".join(arguments[k + 1 : k + 2])).split(","):
-                if folder.strip():
-                    plugins.add_folder(folder.strip())
-
-
-def gives(values, flag: str, parameter: str) -> None:
-    """This flag gives a parameter or a configuration's field of another name."""
-    values[flag].parameter = parameter
-
-
-def positional(values, flag: str) -> None:
-    """A first argument that is no flag is the value of this one."""
-    values[flag].positional = True
-
-
-def _name_first(values, arguments: list[str]) -> list[str]:
-    """The arguments with a first one that has no name named."""
-    named = [name for name in values if getattr(values[name], "positional", False)]
-    if named and arguments and not arguments[0].startswith("-"):
-        return [f"--{named[0]}={arguments[0]}", *arguments[1:]]
-    return arguments
-
-
-def define_root(values) -> None:
-    """The flag --root of a command that opens trained runs."""
-    place = "where a run's dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER"
-    flags.DEFINE_string("root", "", place, flag_values=values)
-
-
-def define_config(values, default: str) -> None:
-    """The flag --config=NAME_OR_FILE[:PRESET], and --config.FIELD=VALUE for every field of it."""
-    flags.DEFINE_string(
-        CONFIG,
-        default,
-        "configuration: a name, with :preset behind it; a .json or .yaml file with fields; or a .py file,"
-        " which is run. --config.FIELD=VALUE changes a field (see dmljax fields)",
-        flag_values=values,
-    )
-
-
-def _open_config(values, arguments: list[str]) -> list[str]:
-    """Puts the configuration that --config names in the flag's place; returns the other arguments."""
-    from ml_collections import config_flags
-
-    from dmljax import config
-
-    if CONFIG not in values:
-        return arguments
-    name, others, waiting = values[CONFIG].default, [], list(arguments)
-    while waiting:
-        flag, equals, value = waiting[0].partition("=")
-        argument = waiting.pop(0)
-        if flag not in (f"--{CONFIG}", f"-{CONFIG}"):
-            others.append(argument)
-        elif equals or waiting:
-            name = value if equals else waiting.pop(0)
-        else:
-            raise UserError(f"--{CONFIG} needs a value: --{CONFIG}=NAME")
-    text = values[CONFIG].help
-    delattr(values, CONFIG)
-    config_flags.DEFINE_config_dict(
-        CONFIG, config.get_config(name), text, flag_values=values, sys_argv=others
-    )
-    return others
+def _fields_as_flags(text: str, values) -> str:
+    """A text in which advice such as split.kind=given is the flag that follows it."""
+    if CONFIG not in values or not hasattr(values[CONFIG].value, "keys"):
+        return text
+    sections = "|".join(map(re.escape, values[CONFIG].value))
+    return re.sub(rf"(?<![\w.-])((?:{sections})\.[\w.]+=)", rf"--{CONFIG}.\1", text)

@@ -1,12 +1,13 @@
 """`dmljax compare`: flags, and one call of `studies.compare`."""
 
 from absl import flags
-from dmljax.launch import _studies, cli
+from dmljax.launch import _define, _studies, cli
 
 SUMMARY = "Compares weighting strategies over seeds and folds: table, plots and a page."
 USAGE = """\
     dmljax compare --config=quick --strategies=dwa,uncertainty,famo --seeds=0,1,2 --run=runs/compare
     dmljax compare --config=cmu_faces --config.dataset.root=FOLDER --strategies=dwa --folds=0,1,2,3,4 --jobs=2
+    dmljax compare --strategies=dwa,famo --over optimizer.learning_rate=1e-3..2e-2:log --trials=8
     dmljax compare --config=quick --strategies=dwa --run=runs/compare --jobs=50 --cluster=slurm \\
         --cluster_options=slurm_partition=gpu,gpus_per_node=1,timeout_min=60
 
@@ -16,8 +17,13 @@ was stopped.
 
 
 def define(values):
-    cli.define_config(values, "quick")
+    _define.config(values, "quick")
     flags.DEFINE_list("strategies", ["dwa"], "weightings to compare", flag_values=values)
+    flags.DEFINE_multi_string(
+        "over", [], "fields that each run's own sweep tunes first, as of dmljax sweep", flag_values=values
+    )
+    _define.several(values, "over")
+    flags.DEFINE_integer("trials", 10, "trials of each such sweep", flag_values=values)
     _studies.define(values, run="runs/compare", seeds="0,1,2")
 
 
@@ -25,7 +31,9 @@ def main(values):
     from dmljax.report.parts import Table
     from dmljax.studies import compare as comparing
 
-    outcome = comparing.compare(values.config, values.strategies, _studies.options(values))
+    outcome = comparing.compare(
+        values.config, values.strategies, _studies.options(values), over=values.over, trials=values.trials
+    )
     return _studies.show(outcome, [part for part in outcome.parts if isinstance(part, Table)])
 
 

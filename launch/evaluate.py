@@ -1,7 +1,7 @@
 """`dmljax evaluate`: flags, and one call of `runs.evaluate`."""
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 from dmljax.types import CHECKPOINTS
 
@@ -9,6 +9,7 @@ SUMMARY = "Evaluates a run folder: tables (CSV, Markdown) and plots under RUN/ev
 USAGE = """\
     dmljax evaluate --run=runs/quick
     dmljax evaluate --run=runs/cmu --checkpoint=best --yaw=-45,45
+    dmljax evaluate --run=runs/quick --test=folder:FOLDER      # on other people's images
 
 A folder of folds is evaluated fold by fold and then as a whole, with mean and deviation.
 """
@@ -16,7 +17,9 @@ A folder of folds is evaluated fold by fold and then as a whole, with mean and d
 
 def define(values):
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
-    cli.define_root(values)
+    _define.root(values)
+    other = "another set to test on, NAME:FOLDER; into RUN/evaluation_on_NAME"
+    flags.DEFINE_string("test", "", other, flag_values=values)
     flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
     flags.DEFINE_list(
         "yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values
@@ -27,14 +30,14 @@ def define(values):
         "predict by the mean over each image and its mirror image; into RUN/evaluation_flip",
         flag_values=values,
     )
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.progress(values)
 
 
 def main(values):
     from dmljax.report import write
     from dmljax.runs import evaluate
 
-    chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "root", "progress")}
+    chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "test", "root", "progress")}
     whole = evaluate.evaluate(values.run, **chosen)
     for evaluation in (*whole.folds, whole):
         print(write.report(evaluation.folder))

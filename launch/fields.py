@@ -1,7 +1,7 @@
 """`dmljax fields`: flags, and the declarations of `configs.base` as text."""
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 SUMMARY = "Lists the fields of a configuration: default, what each may be, and what it means."
 USAGE = """\
@@ -17,7 +17,7 @@ def define(values):
     flags.DEFINE_string(
         "prefix", "", "beginning of the fields' names; or the first argument", flag_values=values
     )
-    cli.positional(values, "prefix")
+    _define.positional(values, "prefix")
     flags.DEFINE_bool("markdown", False, "write a Markdown table", flag_values=values)
 
 

@@ -1,7 +1,7 @@
 """`dmljax prepare`: flags, one call of `preparation.prepare`, and what it found in words."""
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 from dmljax.types import UserError
 
@@ -20,10 +20,10 @@ user's cache.
 
 
 def define(values):
-    cli.define_config(values, "quick")
-    cli.positional(values, "config")
+    _define.config(values, "quick")
+    _define.positional(values, "config")
     flags.DEFINE_string("source", "", "where the set lies; empty: dataset.root", flag_values=values)
-    cli.gives(values, "source", "dataset.root")
+    _define.gives(values, "source", "dataset.root")
     flags.DEFINE_string(
         "out", "", "folder for the prepared set; empty: only check the set", flag_values=values
     )
@@ -74,7 +74,7 @@ def define(values):
         flag_values=values,
     )
     flags.DEFINE_integer("workers", 0, "processes; 0: one for each core", lower_bound=0, flag_values=values)
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.progress(values)
 
 
 def main(values):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 SUMMARY = "Writes a run's page, RUN/report.html: results, curves, hardest images, features."
 USAGE = """\
@@ -22,21 +22,22 @@ def define(values):
         "folder for the page of several runs; empty: the one that holds the first run",
         flag_values=values,
     )
-    cli.define_root(values)
+    _define.root(values)
     flags.DEFINE_bool(
         "features", True, "probe and map the features too (not for folders of folds)", flag_values=values
     )
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.progress(values)
 
 
 def main(values):
+    from dmljax import run_folder
     from dmljax.report import run_page
     from dmljax.runs import page
     from dmljax.types import UserError
 
     if not values.run:
         raise UserError("give one or more run folders: --run=runs/quick")
-    runs = [Path(run) for run in values.run]
+    runs = run_folder.check_trained(values.run)
     for run in runs:
         written = page.write(run, root=values.root, features=values.features, progress=values.progress)
         print(f"page: {written}")

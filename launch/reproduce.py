@@ -1,7 +1,7 @@
 """`dmljax reproduce`: flags, and one call of `studies.reproduce`."""
 
 from absl import flags
-from dmljax.launch import _studies, cli
+from dmljax.launch import _define, _studies, cli
 
 SUMMARY = "Reproduces the paper's tables and figures beside its numbers."
 USAGE = """\
@@ -17,8 +17,8 @@ them. The default configuration is the quick one at a quarter of its length.
 
 def define(values):
     flags.DEFINE_string("item", "", "what to reproduce; or the first argument", flag_values=values)
-    cli.positional(values, "item")
-    cli.define_config(values, "brief")
+    _define.positional(values, "item")
+    _define.config(values, "brief")
     flags.DEFINE_string("test", "", "another set to test on, NAME:FOLDER, for table9", flag_values=values)
     _studies.define(values, run="runs/reproduce", seeds="0,1,2,3,4")
 

@@ -4,7 +4,7 @@ import atexit
 import os
 
 from absl import flags
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 SUMMARY = "Trains DML-Net, or continues a run that was stopped."
 USAGE = """\
@@ -20,9 +20,9 @@ Several machines: start the same command on each with --coordinator, --processes
 
 
 def define(values):
-    cli.define_config(values, "quick")
+    _define.config(values, "quick")
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
-    flags.DEFINE_bool("progress", True, "show a progress bar", flag_values=values)
+    _define.progress(values)
     flags.DEFINE_string(
         "train", "", "sets to train on, NAME:FOLDER,NAME:FOLDER; empty: dataset.name", flag_values=values
     )
@@ -30,7 +30,7 @@ def define(values):
         "test", "", "another set to test on, NAME:FOLDER; empty: other people of the same", flag_values=values
     )
     for name in ("train", "test"):
-        cli.gives(values, name, f"dataset.{name}")
+        _define.gives(values, name, f"dataset.{name}")
     flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for several machines", flag_values=values)
     flags.DEFINE_integer("processes", 1, "how many processes there are", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("process", 0, "number of this process", lower_bound=0, flag_values=values)

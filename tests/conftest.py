@@ -10,7 +10,7 @@ from pathlib import Path
 if "DMLJAX_CACHE" not in os.environ:
     os.environ["DMLJAX_CACHE"] = tempfile.mkdtemp(prefix="dmljax-test-pictures-")
     atexit.register(shutil.rmtree, os.environ["DMLJAX_CACHE"], ignore_errors=True)
-# Most of the time goes into compiling: quickly rather than well (.ci/run compiles those of runs as users
+# Most of the time goes into compiling: quickly rather than well (.ci/run compiles runs that go on as users
 # do), and once for this process, its children and the next run.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault(
@@ -27,9 +27,36 @@ import pytest  # noqa: E402
 from dmljax import plugins  # noqa: E402
 from dmljax.training.devices import set_up_compiler  # noqa: E402
 
+MANY = 16_000  # memory maps, of the 65,530 that Linux allows; a slow test takes up to 8,000
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 set_up_compiler()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_of_one_file():
+    """Programs go with the tests that compiled them: Linux gives a process 65,530 memory maps, a large
+    program takes hundreds, and who asks for one more is ended by a segmentation fault.
+    """
+    yield
+    jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def programs_of_a_slow_test(request):
+    """Those of a test that compiles much go with it, where the process holds many by now."""
+    yield
+    if request.node.get_closest_marker("slow") and memory_maps() > MANY:
+        jax.clear_caches()
+
+
+def memory_maps() -> int:
+    """How many this process has; as if they were too many where Linux is not there to tell."""
+    try:
+        return Path("/proc/self/maps").read_bytes().count(b"\n")
+    except OSError:
+        return MANY + 1
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # words and helpers that everyone shares
-EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing", "signals"}
+EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing", "signals", "bars"}
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
@@ -20,34 +20,41 @@ MAY_IMPORT = {
     "run_folder": {"types"},
     "writing": {"tables", "types"},
     "signals": set(),
+    "bars": set(),
     "plugins": {"types"},
-    "workers": {"types", "plugins"},
+    "workers": {"types", "plugins", "bars"},
     "durations": {"types"},
     "fields": {"types", "durations"},
     "losses": set(),
     "weightings": {"types", "plugins"},
     "backbones": EVERYONE,
+    "optimizers": EVERYONE,
+    "augmentations": EVERYONE,
     "models": {"types"},
     "faces": EVERYONE,
     "datasets": EVERYONE | {"faces"},
     "detectors": EVERYONE,
     "descriptors": EVERYONE,
     "data": EVERYONE,
+    "samplers": EVERYONE | {"data"},
     "metrics": EVERYONE,
-    "training": EVERYONE | {"fields", "losses", "weightings", "models"},
+    "trackers": EVERYONE,
+    "training": EVERYONE | {"fields", "losses", "weightings", "models", "trackers"},
     "changes": {"types", "fields"},
     "config_file": {"types"},
     "config_sources": {"types", "fields", "plugins", "changes", "config_file", "configs"},
     "config": EVERYONE | {"plugins", "changes", "configs", "fields", "config_file", "config_sources"},
+    "config_differences": {"config", "configs", "fields", "run_folder"},
     # a declaration takes its choices from where they are known
     "configs": EVERYONE
     | {"config", "data", "durations", "fields", "losses", "models", "plugins", "preparation", "training"}
     | {"weightings"},
     "preparation": EVERYONE | {"plugins", "config", "data"},
-    "report": EVERYONE | {"plugins"},
+    "report": EVERYONE | {"plugins", "metrics"},
     "runs": EVERYONE
     | {
         "config",
+        "config_differences",
         "backbones",
         "data",
         "durations",
@@ -58,10 +65,16 @@ MAY_IMPORT = {
         "plugins",
         "preparation",
         "report",
+        "trackers",
         "training",
         "weightings",
     },
-    "studies": EVERYONE | {"plugins", "config", "report", "runs"},
+    "inference": EVERYONE
+    | {"config", "data", "detectors", "plugins", "preparation", "report", "runs", "training"},
+    "exports": EVERYONE
+    | {"config_differences", "data", "inference", "models", "plugins", "preparation", "report", "runs"}
+    | {"training"},
+    "studies": EVERYONE | {"plugins", "config", "config_differences", "fields", "report", "runs"},
     "experiments": EVERYONE | {"plugins", "report", "studies"},
     "contracts": EVERYONE
     | {"config", "configs", "data", "datasets", "fields", "metrics"}
@@ -72,13 +85,25 @@ MAY_IMPORT = {
 NEVER = {
     "types": {"jax", "tensorflow"},
     **dict.fromkeys(
-        ["datasets", "detectors", "descriptors", "data", "faces", "preparation", "report", "experiments"],
+        [
+            "datasets",
+            "detectors",
+            "descriptors",
+            "data",
+            "samplers",
+            "faces",
+            "preparation",
+            "report",
+            "experiments",
+        ],
         {"jax", "flax", "optax", "orbax"},
     ),
     **dict.fromkeys(
         ["losses", "weightings", "metrics"], {"flax", "optax", "orbax", "absl", "ml_collections"}
     ),
-    **dict.fromkeys(["backbones", "models", "training"], {"absl", "ml_collections"}),
+    **dict.fromkeys(
+        ["augmentations", "backbones", "models", "optimizers", "training"], {"absl", "ml_collections"}
+    ),
 }
 
 
@@ -136,8 +161,10 @@ def test_what_a_part_does_without(part):
     assert wrong == {}
 
 
-def test_tensorflow_is_imported_in_the_pipeline_alone():
-    allowed = {PACKAGE / "data" / "pipeline.py", PACKAGE / "preparation" / "prepared.py"}
+def test_tensorflow_is_imported_in_the_pipeline_and_for_its_formats_alone():
+    allowed = {PACKAGE / "data" / "pipeline.py", PACKAGE / "preparation" / "shard_files.py"}
+    of_exports = ("formats/_tensorflow", "formats/savedmodel", "formats/tflite", "graph/tf_target")
+    allowed |= {PACKAGE / "exports" / f"{name}.py" for name in of_exports}
     assert [p for p in FILES if uses(p, "tensorflow", "tensorflow_datasets") and p not in allowed] == []
 
 
@@ -190,7 +217,12 @@ def without_encoding(path):
         mode = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
         binary = any("b" in text and len(text) <= 3 for text in mode)
         is_text = name in ("read_text", "write_text") or (name == "open" and not owner[:1].isupper())
-        if is_text and owner not in ("os", "tarfile", "zipfile") and not binary and "encoding" not in given:
+        if (
+            is_text
+            and owner not in ("av", "os", "tarfile", "zipfile")
+            and not binary
+            and "encoding" not in given
+        ):
             yield f"{path.name}:{node.lineno}"
 
 

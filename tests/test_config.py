@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from dmljax import config as configuration
+from dmljax import config_differences
 from dmljax.changes import changed
+from dmljax.fields import flatten
 from dmljax.runs import resume
 from dmljax.types import UserError
 
@@ -34,7 +36,7 @@ def test_by_name_with_a_preset_and_changes():
     ],
 )
 def test_a_value_becomes_what_the_field_holds(field, value, held):
-    found = configuration.flatten(configuration.get_config(changes={field: value}).to_dict())[field]
+    found = flatten(configuration.get_config(changes={field: value}).to_dict())[field]
     assert found == held and type(found) is type(held)
 
 
@@ -56,6 +58,10 @@ def test_a_value_becomes_what_the_field_holds(field, value, held):
         ({"model": {"other": {}}}, "unknown field 'model.other'"),
         ({"seed": 1, "train": {"duration": "1 steps"}, "train.duration": "2 steps"}, "is given twice"),
         ({"optimizer.decay": 10**400}, "optimizer.decay must be a number, such as 0.8; got 1000"),
+        (
+            {"model.pixel_deviation": (10**400,)},
+            r"model.pixel_deviation must hold values of type float, such as \(0.229, .*; got \(1000",
+        ),
         ({"plugins": (None,)}, "plugins must be a tuple of texts"),
         ({"backbone.resnet.stages": ([1],)}, "backbone.resnet.stages must hold values of type int"),
         ({"train": "3 epochs"}, "train is a section, not a field; change its fields .*duration"),
@@ -130,8 +136,8 @@ def test_other_differences_may_be_between_runs_that_are_compared_than_within_one
     one = configuration.get_config()
     other = changed(one, {"train.duration": "1 epochs", "train.save_every": "1 epochs", "dataset.root": "x"})
     before, now = (json.loads(json.dumps(c.to_dict())) for c in (one, other))
-    assert configuration.differences(before, now) == []
-    assert configuration.differences(before, now, configuration.MAY_DIFFER) == [
+    assert config_differences.differences(before, now) == []
+    assert config_differences.differences(before, now, config_differences.MAY_DIFFER) == [
         "train.duration: '40 epochs' there, '1 epochs' here"
     ]
 

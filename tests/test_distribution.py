@@ -191,7 +191,8 @@ def test_what_is_inside(built):
         for name in ("py.typed", "configs/quick.py", "launch/cli.py", "guides/weightings.md", "__main__.py")
     }
     assert packed <= inside
-    assert {p.relative_to(ROOT).as_posix() for p in (ROOT / "dmljax").rglob("*.py")} <= inside
+    parts = [p for end in ("py", "csv") for p in (ROOT / "dmljax").rglob(f"*.{end}")]
+    assert {p.relative_to(ROOT).as_posix() for p in parts} <= inside
     assert any(name.endswith("/LICENSE") for name in inside)
     assert not [name for name in inside if name.startswith(("configs/", "launch/", "tests/"))]
     with tarfile.open(sdist) as archive:
@@ -225,7 +226,7 @@ def test_the_core_trains_evaluates_and_measures(core):
 def test_a_training_without_tensorboard_says_so_in_one_line(core):
     told = [line for line in core["heard"] if "tensorboard" in line]
     assert told == [
-        "no tensorboard/: tensorboardX, needed for TensorBoard, is not installed; install dmljax[tensorboard]"
+        "no tensorboard: tensorboardX, needed for TensorBoard, is not installed; install dmljax[tensorboard]"
     ]
 
 

@@ -10,7 +10,16 @@ import pytest
 import dmljax
 from dmljax import losses, weightings
 
-RUNS = ("train", "evaluate", "load", "Model", "compare", "reproduce")  # each needs what those before it made
+RUNS = (
+    "train",
+    "evaluate",
+    "load",
+    "export",
+    "Model",
+    "compare",
+    "sweep",
+    "reproduce",
+)  # each needs what those before it made
 SMALL = {
     "dataset.synthetic.identities": 6,
     "data.image_size": 24,

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 
 
-LONG = ("many_devices", "own_images")
+LONG = ("first_run", "many_devices", "own_images", "own_strategy")
 
 
 @pytest.mark.parametrize(

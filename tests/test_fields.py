@@ -8,13 +8,13 @@ from dmljax.configs import base
 from dmljax import config, config_sources, durations, fields, weightings
 from dmljax.fields import Field
 from dmljax.preparation import crop
-from dmljax.training import augment, optimizer
+from dmljax.training import augment, mix, optimizer
 from dmljax.types import UserError
 
 DECLARED = fields.flatten(base.declarations())
 OWN = {name: field for name, field in DECLARED.items() if not field.plugin}
 NUMBERS = {name: field for name, field in OWN.items() if type(field.default) in (int, float)}
-CONFIGS = sorted(path.stem for path in config_sources.folder().glob("*.py") if path.stem != "__init__")
+CONFIGS = config_sources.named()
 
 
 def changed(**values):
@@ -181,6 +181,12 @@ def test_the_optimizer_refuses_what_its_fields_do(name, value):
 def test_augmentation_refuses_what_its_fields_do(name, value):
     with pytest.raises(ValueError, match=f"augment.{name} must be"):
         augment.check(augment.Options(**{name: value}))
+
+
+@pytest.mark.parametrize(("name", "value"), outside("mix"))
+def test_mixing_refuses_what_its_fields_do(name, value):
+    with pytest.raises(ValueError, match=f"mix.{name} must be"):
+        mix.check(mix.Options(**{name: value}), ("expression",))
 
 
 @pytest.mark.parametrize(("name", "value"), outside("weighting.wrap"))

@@ -9,6 +9,9 @@ import pytest
 from dmljax.configs import quick
 
 from dmljax import plugins, weightings
+from dmljax.contracts import check
+from dmljax.data.sampling import Wanted
+from dmljax.datasets import synthetic
 from dmljax.studies import reproduce
 from dmljax.types import UserError
 from tests.test_cli import TINY, dmljax, here, refused
@@ -50,9 +53,21 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("plugins")
     saved("weightings.md", "# A weighting strategy of your own", made / "weightings" / "record.py")
     saved("plugins.md", "## Backbones", made / "backbones" / "tiny.py")
+    saved("plugins.md", "## Optimizers", made / "optimizers" / "radam.py")
+    saved("plugins.md", "## Augmentations", made / "augmentations" / "noise.py")
+    saved("plugins.md", "## Samplers", made / "samplers" / "by_pose.py")
     (made / "datasets").mkdir()
     (made / "datasets" / "stripes.py").write_text(SET)
     return made
+
+
+def test_the_guide_s_sampler_keeps_the_contract_and_does_what_it_says(folder):
+    plugin = plugins.load_file(folder / "samplers" / "by_pose.py", "samplers")
+    assert plugins.defaults_of("samplers", plugin) == {"shuffled": True}
+    assert [one.outcome for one in check.check(folder / "samplers" / "by_pose.py")] == ["passed"] * 4
+    samples = synthetic.samples(identities=6)
+    rows = plugin.build(samples, Wanted(batch_size=8)).draw(0)
+    assert len(rows) == 5 * (42 // 8) and all(len(set(samples.pose[row].tolist())) == 1 for row in rows)
 
 
 def test_the_set_keeps_the_contract(folder, tmp_path):
@@ -65,6 +80,12 @@ def test_the_set_keeps_the_contract(folder, tmp_path):
     datasets.test_mirror_is_an_involution_that_negates_the_yaw(samples)
     datasets.test_an_image_is_read_as_bytes_or_as_an_array(samples)
     datasets.test_images_can_be_read_and_are_the_same_every_time(samples)
+
+
+@pytest.mark.parametrize("name", ["optimizers/radam.py", "augmentations/noise.py"])
+def test_the_guide_s_parts_of_a_recipe_keep_their_contracts(folder, name):
+    checks = check.check(folder / name)
+    assert len(checks) > 1 and {one.outcome for one in checks} == {check.PASSED}, checks
 
 
 @pytest.mark.slow
@@ -83,6 +104,8 @@ def test_trained_continued_and_evaluated(folder, tmp_path):
         "--config.backbone.tiny.width=4",
         "--config.weighting.name=record",
         "--config.weighting.record.power=2.0",
+        "--config.optimizer.name=radam",
+        "--config.augment.chain=('noise',)",
         "--config.split.folds=2",
         f"--run={run}",
     ]
@@ -136,7 +159,7 @@ def test_a_defective_file_stops_only_what_uses_it(tmp_path):
     for family, text in (("weightings", "import lost\n"), ("experiments", "TITLE = 'One'\n")):
         (tmp_path / family).mkdir()
         (tmp_path / family / "half.py").write_text(text)
-    code, output, error = here(["fields", "train.p", f"--plugins={tmp_path}"])
+    code, output, error = here(["fields", "train.pa", f"--plugins={tmp_path}"])
     assert code == 0 and output.startswith("train.patience")
     (line,) = error.splitlines()
     assert line.startswith("dmljax fields: warning: half cannot be used: ")

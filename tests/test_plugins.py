@@ -9,7 +9,8 @@ import pytest
 from dmljax.configs import quick
 from tqdm import tqdm
 
-from dmljax import config, config_sources, plugins, workers
+from dmljax import config, config_differences, config_sources, plugins, workers
+from dmljax.fields import flatten
 from dmljax.types import UserError
 
 
@@ -36,9 +37,10 @@ def test_fields_are_the_signature_s():
         *("depth", "growth", "width", "blocks", "stem", "convolution", "momentum")
     }  # and not those that the network gives
     assert plugins.defaults("experiments", "ablation") == {}
-    assert plugins.defaults("weightings", "fixed") == {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
+    weights = {"expression": 1.0, "pose": 1.0, "triplet": 1.0, "angles": 1.0}
+    assert plugins.defaults("weightings", "fixed") == weights
     made = quick.get_config().weighting
-    assert made.fixed.to_dict() == {"expression": 1.0, "pose": 1.0, "triplet": 1.0}
+    assert made.fixed.to_dict() == weights
     assert made.single.task == ""  # the first
 
 
@@ -181,7 +183,10 @@ def test_a_run_remembers_its_folders(folder, tmp_path, monkeypatch):
     plugins.add_folder(moved)
     assert plugins.load("weightings", "record").__file__ == f"{moved}/weightings/record.py"
     # and may differ when the run goes on
-    assert config.differences(config.trimmed(made), config.trimmed(made) | {"plugins": [str(moved)]}) == []
+    assert (
+        config_differences.differences(config.trimmed(made), config.trimmed(made) | {"plugins": [str(moved)]})
+        == []
+    )
 
 
 def test_a_run_whose_folder_is_gone_says_so(folder, tmp_path, monkeypatch):
@@ -248,15 +253,11 @@ def test_why_a_worker_failed(do, said):
 def test_unknown_names():
     with pytest.raises(UserError, match="Did you mean 'dwa'"):
         plugins.load("weightings", "dwaa")
-    with pytest.raises(
-        UserError, match="there are datasets, detectors, descriptors, backbones, weightings, experiments"
-    ):
+    with pytest.raises(UserError, match=f"there are {', '.join(plugins.FAMILIES)}"):
         plugins.names("losses")
 
 
-@pytest.mark.parametrize(
-    "name", sorted(p.stem for p in config_sources.folder().glob("*.py") if p.stem != "__init__")
-)
+@pytest.mark.parametrize("name", config_sources.named())
 @pytest.mark.parametrize("preset", ["safe", "paper"])
 def test_every_configuration_loads_is_locked_and_round_trips(name, preset, tmp_path):
     import importlib
@@ -267,13 +268,13 @@ def test_every_configuration_loads_is_locked_and_round_trips(name, preset, tmp_p
         made.trian = 1
     (tmp_path / "config.json").write_text(json.dumps(config.trimmed(made)))
     again = config.read(tmp_path)
-    assert config.differences(again.to_dict(), config.trimmed(made)) == []
+    assert config_differences.differences(again.to_dict(), config.trimmed(made)) == []
 
 
 def test_the_presets_differ_only_where_the_paper_cannot_be_taken_literally():
     from dmljax.configs import base
 
-    safe, paper = (config.flatten(config.trimmed(base.get_config(p))) for p in ("safe", "paper"))
+    safe, paper = (flatten(config.trimmed(base.get_config(p))) for p in ("safe", "paper"))
     assert {k for k in safe if safe[k] != paper[k]} == {
         "preset",
         "losses.link",

@@ -35,6 +35,22 @@ def test_home_is_not_a_folder_named_tilde(monkeypatch):
     assert str(run_folder.named("runs/~a")) == "runs/~a"
 
 
+def test_of_several_runs_those_that_are_none_are_named_together(tmp_path):
+    for run in ("a", "b/fold_0", "b/fold_1"):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "config.json").write_text("{}")
+    a, b, none, nope = (tmp_path / name for name in ("a", "b", "none", "nope"))
+    assert run_folder.check_trained([str(a), b]) == [a, b]
+    for runs, said in (
+        ([a, none], f"run: '{none}' is no run folder: "),
+        ([none, b, nope], f"run: {none}, {nope} are no run folders: "),
+        ([a, b, str(a)], f"run: '{a}' is named twice"),
+    ):
+        with pytest.raises(UserError) as raised:
+            run_folder.check_trained(runs)
+        assert str(raised.value).startswith(said)
+
+
 def test_folds_in_order(tmp_path):
     assert run_folder.parts(tmp_path) == [tmp_path]
     for k in (10, 2, 0):

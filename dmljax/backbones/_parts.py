@@ -16,12 +16,23 @@ STEMS = ("standard", "small")
 CONVOLUTIONS = ("auto", "xla", "matmul")
 
 
-class Conv(nn.Module):
-    """A convolution without bias, padded by (size - 1) / 2 on every side; its kernel is [size, size, in,
-    out].
+def padding(length: int, size: int, stride: int, *, same: bool) -> tuple[int, int]:
+    """Zeros before and after a side of so many pixels: (size - 1) / 2 each, or as few as give every stride
+    one output, the odd one at the end (TensorFlow's 'SAME').
+    """
+    if not same:
+        return (size - 1) // 2, (size - 1) // 2
+    whole = max((-(-length // stride) - 1) * stride + size - length, 0)
+    return whole // 2, whole - whole // 2
 
-    On a CPU, XLA's convolutions are slow with 1x1 kernels and on small pictures. As `matmul` the kernel's
-    shifted views of the image are laid side by side and multiplied once; a stem's 7x7 stays a convolution.
+
+class Conv(nn.Module):
+    """A convolution without bias; its kernel is [size, size, in, out], or [size, size, 1, in] of one for each
+    channel. How it is padded: see `padding`.
+
+    On a CPU, XLA's convolutions are slow with 1x1 kernels, on small pictures, and channel by channel. As
+    `matmul` the kernel's shifted views of the image are laid side by side and multiplied once, or, channel by
+    channel, weighted and added; a stem's 7x7 stays a convolution.
     """
 
     features: int
@@ -29,27 +40,57 @@ class Conv(nn.Module):
     stride: int
     dtype: Any
     method: str = "xla"
+    same: bool = False
+    depthwise: bool = False
 
     @nn.compact
     def __call__(self, x):
-        init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-        kernel = self.param("kernel", init, (self.size, self.size, x.shape[-1], self.features)).astype(
+        init = nn.initializers.variance_scaling(2.0, "fan_in" if self.depthwise else "fan_out", "normal")
+        channels = 1 if self.depthwise else x.shape[-1]
+        kernel = self.param("kernel", init, (self.size, self.size, channels, self.features)).astype(
             self.dtype
         )
-        x, s, pad = x.astype(self.dtype), self.stride, (self.size - 1) // 2
-        if self.method == "xla" or self.size > 3:
-            return jax.lax.conv_general_dilated(
-                x, kernel, (s, s), ((pad, pad), (pad, pad)), dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )
-        height, width = ((n + 2 * pad - self.size) // s + 1 for n in x.shape[1:3])
-        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-        views = [
-            x[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
-            for i in range(self.size)
-            for j in range(self.size)
-        ]
-        flat = jnp.concatenate(views, -1).reshape(-1, len(views) * x.shape[-1])
-        return (flat @ kernel.reshape(-1, self.features)).reshape(-1, height, width, self.features)
+        x, method = x.astype(self.dtype), self.method if self.size <= 3 or self.depthwise else "xla"
+        pads = tuple(padding(n, self.size, self.stride, same=self.same) for n in x.shape[1:3])
+        how: dict[str, Any] = {"stride": self.stride, "pads": pads, "depthwise": self.depthwise}
+        return _chosen(method, partial(_product, **how), partial(_convolution, **how), x, kernel)
+
+
+def _chosen(method: str, product: Callable, convolution: Callable, *arrays: jax.Array) -> jax.Array:
+    """What one of the two makes of the arrays; by 'auto' the platform decides for which a program is lowered,
+    so that one that is exported for several of them suits each.
+    """
+    if method == "auto":
+        return jax.lax.platform_dependent(*arrays, cpu=product, default=convolution)
+    return {"matmul": product, "xla": convolution}[method](*arrays)
+
+
+def _convolution(x: jax.Array, kernel: jax.Array, *, stride: int, pads, depthwise: bool) -> jax.Array:
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        pads,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=x.shape[-1] if depthwise else 1,
+    )
+
+
+def _product(x: jax.Array, kernel: jax.Array, *, stride: int, pads, depthwise: bool) -> jax.Array:
+    size, features, s = kernel.shape[0], kernel.shape[-1], stride
+    height, width = ((n + sum(pad) - size) // s + 1 for n, pad in zip(x.shape[1:3], pads))
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    rows, columns = s * (height - 1) + 1, s * (width - 1) + 1
+    views = [
+        jax.lax.slice(x, (0, i, j, 0), (x.shape[0], i + rows, j + columns, x.shape[3]), (1, s, s, 1))
+        for i in range(size)
+        for j in range(size)
+    ]
+    if depthwise:
+        weights = kernel.reshape(len(views), 1, 1, 1, features)
+        return sum((view * weight for view, weight in zip(views[1:], weights[1:])), views[0] * weights[0])
+    flat = jnp.concatenate(views, -1).reshape(-1, len(views) * x.shape[-1])
+    return (flat @ kernel.reshape(-1, features)).reshape(-1, height, width, features)
 
 
 def maximum_of_3x3(x: jax.Array, method: str) -> jax.Array:
@@ -60,8 +101,14 @@ def maximum_of_3x3(x: jax.Array, method: str) -> jax.Array:
     along the columns, over shifted views; values that are equally large share the gradient there, where XLA
     gives it to the first.
     """
-    if method == "xla":
-        return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+    return _chosen(method, _maximum_of_views, _pooled, x)
+
+
+def _pooled(x: jax.Array) -> jax.Array:
+    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+
+
+def _maximum_of_views(x: jax.Array) -> jax.Array:
     for axis in (1, 2):
         half = (x.shape[axis] + 1) // 2
         ends = [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)]
@@ -81,8 +128,8 @@ class Backbone(nn.Module):
       momentum: of BatchNorm's running statistics.
       stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps
         the detail of images well below 224 pixels.
-      convolution: how convolutions and the stem's maximum are computed, 'xla' or 'matmul'; the parameters are
-        the same.
+      convolution: how convolutions and the stem's maximum are computed, 'xla', 'matmul', or 'auto': matmul
+        where the program is lowered for a CPU; the parameters are the same.
       remat: recompute activations in the backward pass, to save memory.
     """
 
@@ -133,8 +180,3 @@ def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple
             raise UserError(
                 f"backbone.{backbone}.{option} must be at least 1; got {', '.join(map(str, values))}"
             )
-
-
-def method(convolution: str) -> str:
-    """How convolutions and the stem's maximum are computed here: 'auto' is 'matmul' on a CPU."""
-    return ("matmul" if jax.default_backend() == "cpu" else "xla") if convolution == "auto" else convolution

@@ -5,13 +5,15 @@ Huang, Liu, van der Maaten & Weinberger, arXiv:1608.06993.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dmljax.backbones import _parts
+from dmljax.backbones import _parts, _published
+from dmljax.types import IMAGENET, Published
 
 BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 BOTTLENECK = 4  # filters of a layer's 1x1 convolution, in growth rates
@@ -111,7 +113,72 @@ def build(
         axis_name=axis_name,
         momentum=momentum,
         stem=stem,
-        convolution=_parts.method(convolution),
+        convolution=convolution,
         remat=remat,
         name=name,
+    )
+
+
+def stages(net: DenseNet) -> dict[str, tuple[str, ...]]:
+    """The modules of each stage, from the image on; a transition belongs to the block before it."""
+    found: dict[str, tuple[str, ...]] = {"stem": ("conv_stem", "norm_stem")}
+    for b, count in enumerate(net.blocks, start=1):
+        after = ("norm_last",) if b == len(net.blocks) else (f"transition{b}_norm", f"transition{b}_conv")
+        found[f"block{b}"] = (*(f"block{b}_layer{k + 1}" for k in range(count)), *after)
+    return found
+
+
+def names(net: DenseNet) -> dict[str, tuple[str, ...]]:
+    """What torchvision's code and timm call the arrays -> their places: features.conv0, features.norm5."""
+    return _names(net.blocks)
+
+
+def _names(counts: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
+    """Those of so many layers a block."""
+    under = lambda kind, there, *here: kind(f"features.{there}", *here)
+    paths = under(_published.convolution, "conv0", "conv_stem") | under(_published.norm, "norm0", "norm_stem")
+    paths |= under(_published.norm, "norm5", "norm_last")
+    for b, count in enumerate(counts, start=1):
+        if b < len(counts):
+            paths |= under(_published.convolution, f"transition{b}.conv", f"transition{b}_conv")
+            paths |= under(_published.norm, f"transition{b}.norm", f"transition{b}_norm")
+        for k in range(1, count + 1):
+            for n in (1, 2):
+                there, here = f"denseblock{b}.denselayer{k}", f"block{b}_layer{k}"
+                paths |= under(_published.convolution, f"{there}.conv{n}", here, f"conv{n}")
+                paths |= under(_published.norm, f"{there}.norm{n}", here, f"norm{n}")
+    return paths
+
+
+def published(shapes: Mapping[str, tuple[int, ...]]) -> Published | None:
+    """Weights under the names of torchvision and timm; see `names`.
+
+    In torchvision's own files, which are older than its code, the last number stands behind a dot: 'norm.1'.
+
+    Args:
+      shapes: of all tensors of a file by name.
+
+    Returns:
+      None where these are not a DenseNet's.
+    """
+    if not {"features.conv0.weight", "features.norm0.running_mean", "features.norm5.weight"} <= shapes.keys():
+        return None
+    _published.check_stem(shapes["features.conv0.weight"], 7)
+    spelt = {re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", name): name for name in shapes}
+    of_block = "features.denseblock{}.denselayer1.conv1.weight"
+    counts = tuple(
+        _published.counted(spelt, f"features.denseblock{b}.denselayer{{}}.conv1.weight", start=1)
+        for b in range(1, 1 + _published.counted(spelt, of_block, start=1))
+    )
+    depths = [depth for depth, known in BLOCKS.items() if known == counts]
+    last = "features.denseblock1.denselayer1.conv2.weight"
+    options = {
+        "depth": depths[0] if depths else 121,
+        "blocks": () if depths else counts,
+        "growth": shapes[spelt[last]][0] if last in spelt else 32,
+        "width": shapes["features.conv0.weight"][0],
+        "stem": "standard",
+    }
+    return Published(
+        options, {spelt.get(name, name): path for name, path in _names(counts).items()}, IMAGENET
     )

@@ -6,12 +6,14 @@ Flax's 'SAME' would pad a strided convolution on the other side. He et al., arXi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from dmljax.backbones import _parts
+from dmljax.backbones import _parts, _published
+from dmljax.types import IMAGENET, Published, UserError
 
 SCALES = ("last", "all")
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -26,6 +28,7 @@ class _Block(nn.Module):
     conv: Callable
     norm: Callable
     zero_init_residual: bool
+    drop: Callable | None = None
 
     @nn.compact
     def __call__(self, x):
@@ -44,7 +47,7 @@ class _Block(nn.Module):
             x = self.norm(name="norm_shortcut")(
                 self.conv(self.filters[-1], 1, self.stride, name="conv_shortcut")(x)
             )
-        return nn.relu(x + y)
+        return nn.relu(x + (y if self.drop is None else self.drop()(y)))
 
 
 class ResNet(_parts.Backbone):
@@ -58,6 +61,9 @@ class ResNet(_parts.Backbone):
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
       scales: what is pooled: the 'last' stage, or 'all' of them side by side, so that fusion sees fine and
         coarse structure.
+      stochastic_depth: probability of dropping the last block's residual of an image while training; it grows
+        evenly from 0 with the depth (Huang et al., arXiv:1603.09382). Draws from the random numbers
+        'dropout'.
       The others: see `_parts.Backbone`; `remat` recomputes blocks.
     """
 
@@ -65,6 +71,7 @@ class ResNet(_parts.Backbone):
     bottleneck: bool = True
     zero_init_residual: bool = True
     scales: str = "last"
+    stochastic_depth: float = 0.0
 
     @nn.compact
     def __call__(self, x, *, train: bool):
@@ -81,10 +88,17 @@ class ResNet(_parts.Backbone):
                     conv=conv,
                     norm=norm,
                     zero_init_residual=self.zero_init_residual,
+                    drop=self._drop(sum(self.stages[:s]) + b + 1, train),
                     name=f"stage{s + 1}_block{b + 1}",
                 )(x)
             pooled.append(x.mean(axis=(1, 2), dtype=jnp.float32))
         return jnp.concatenate(pooled, -1) if self.scales == "all" else pooled[-1]
+
+    def _drop(self, block: int, train: bool) -> Callable | None:
+        """What drops the residual of whole images in this block, of 1 to all of them."""
+        rate = self.stochastic_depth * block / sum(self.stages)
+        each_image = (1, 2, 3)
+        return partial(nn.Dropout, rate, each_image, deterministic=not train) if rate else None
 
 
 SMALL = tuple({"depth": 18, "width": 4, "stages": (1, 1), "stem": stem} for stem in _parts.STEMS)
@@ -100,6 +114,7 @@ def build(
     momentum: float = 0.9,
     zero_init_residual: bool = True,
     scales: str = "last",
+    stochastic_depth: float = 0.0,
     dtype=jnp.float32,
     axis_name: str | None = None,
     remat: bool = False,
@@ -116,14 +131,21 @@ def build(
       momentum: of BatchNorm's running statistics, 0 to 1.
       zero_init_residual: the last BatchNorm of a block starts at 0, and so a block as the identity.
       scales: what is pooled, the 'last' stage or 'all' of them.
+      stochastic_depth: probability, below 1, of dropping an image's residual in the last block while
+        training; it grows from 0 with the depth.
       dtype: of the activations.
       axis_name: of the devices, for BatchNorm over all of them; None: each for itself.
       remat: recompute blocks in the backward pass to save memory.
       name: of the module.
 
     Raises:
-      UserError: an unknown depth, stem, convolution or scales, or a width or stage below one.
+      UserError: an unknown depth, stem, convolution or scales, a width or stage below one, or a probability
+        out of its range.
     """
+    if not 0 <= stochastic_depth < 1:
+        raise UserError(
+            f"backbone.resnet.stochastic_depth must be at least 0 and below 1; got {stochastic_depth}"
+        )
     _parts.check(
         "resnet",
         allowed={
@@ -142,9 +164,63 @@ def build(
         axis_name=axis_name,
         momentum=momentum,
         stem=stem,
-        convolution=_parts.method(convolution),
+        convolution=convolution,
         remat=remat,
         zero_init_residual=zero_init_residual,
         scales=scales,
+        stochastic_depth=stochastic_depth,
         name=name,
     )
+
+
+def stages(net: ResNet) -> dict[str, tuple[str, ...]]:
+    """The modules of each stage, from the image on."""
+    blocks = {
+        f"stage{s + 1}": tuple(f"stage{s + 1}_block{b + 1}" for b in range(count))
+        for s, count in enumerate(net.stages)
+    }
+    return {"stem": ("conv_stem", "norm_stem")} | blocks
+
+
+def names(net: ResNet) -> dict[str, tuple[str, ...]]:
+    """What torchvision and timm call the arrays -> their places: conv1, bn1, layer1.0.downsample.0."""
+    return _names(net.stages, net.bottleneck)
+
+
+def _names(counts: tuple[int, ...], bottleneck: bool) -> dict[str, tuple[str, ...]]:
+    """Those of so many blocks a stage, as if every block had a shortcut with weights."""
+    paths = _published.convolution("conv1", "conv_stem") | _published.norm("bn1", "norm_stem")
+    for s, count in enumerate(counts):
+        for b in range(count):
+            there, here = f"layer{s + 1}.{b}", f"stage{s + 1}_block{b + 1}"
+            for k in range(1, 4 if bottleneck else 3):
+                paths |= _published.convolution(f"{there}.conv{k}", here, f"conv{k}")
+                paths |= _published.norm(f"{there}.bn{k}", here, f"norm{k}")
+            paths |= _published.convolution(f"{there}.downsample.0", here, "conv_shortcut")
+            paths |= _published.norm(f"{there}.downsample.1", here, "norm_shortcut")
+    return paths
+
+
+def published(shapes: Mapping[str, tuple[int, ...]]) -> Published | None:
+    """Weights under the names of torchvision and timm; see `names`.
+
+    Args:
+      shapes: of all tensors of a file by name.
+
+    Returns:
+      None where these are not a ResNet's.
+    """
+    if not {"conv1.weight", "bn1.running_mean", "layer1.0.conv1.weight"} <= shapes.keys():
+        return None
+    _published.check_stem(shapes["conv1.weight"], 7)
+    number = _published.counted(shapes, "layer{}.0.conv1.weight", start=1)
+    counts = tuple(_published.counted(shapes, f"layer{s + 1}.{{}}.conv1.weight") for s in range(number))
+    bottleneck = "layer1.0.conv3.weight" in shapes
+    depths = [depth for depth, known in STAGES.items() if known == counts and (depth >= 50) == bottleneck]
+    options = {
+        "depth": depths[0] if depths else 50 if bottleneck else 18,
+        "stages": () if depths else counts,
+        "width": shapes["conv1.weight"][0],
+        "stem": "standard",
+    }
+    return Published(options, _names(counts, bottleneck), IMAGENET)

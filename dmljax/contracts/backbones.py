@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 from jax.extend.core import jaxprs_in_params
 
 from dmljax import plugins
@@ -52,12 +53,23 @@ def test_a_third_of_a_small_face_gives_features(plugin):
         np.testing.assert_allclose(plain(images[:1]), features[:1], rtol=1e-4, atol=1e-5)
 
 
+def test_every_array_has_one_name_elsewhere(plugin):
+    if not hasattr(plugin, "names"):
+        pytest.skip("no other library's names are known")
+    for model, variables in started(plugin):
+        places = list(plugin.names(model).values())
+        assert len(places) == len(set(places)), "two names for one array"
+        unnamed = flatten_dict(variables).keys() - set(places)
+        assert not unnamed, f"arrays without a name: {sorted(unnamed)}"
+
+
 def test_training_moves_the_statistics_and_gives_features(plugin):
     images = jnp.float32(np.random.default_rng(1).normal(size=(3, 16, 48, 3)))
     for model, variables in started(plugin):
         unknown = variables.keys() - {"params", "batch_stats"}
         assert not unknown, f"collections beside params and batch_stats are not trained: {unknown}"
-        step = jax.jit(lambda v, model=model: model.apply(v, images, train=True, mutable=["batch_stats"]))
+        options = {"train": True, "mutable": ["batch_stats"], "rngs": {"dropout": jax.random.key(1)}}
+        step = jax.jit(lambda v, model=model, options=options: model.apply(v, images, **options))
         features, new = step(variables)
         assert features.ndim == 2 and features.dtype == jnp.float32 and np.isfinite(features).all()
         if "batch_stats" in variables:

@@ -97,6 +97,8 @@ def _told_by(path: Path) -> str:
         return "weightings"
     if hasattr(built, "init") and hasattr(built, "apply"):
         return "backbones"
+    if hasattr(built, "init") and hasattr(built, "update"):
+        return "optimizers"
     raise UserError(
         f"that of '{path}' cannot be told; give one of {', '.join(plugins.FAMILIES)}, or put the file into a"
         " folder of that name",

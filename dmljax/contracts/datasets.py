@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dmljax import plugins
-from dmljax.data.images import read_all
-from dmljax.types import MISSING, Samples, UserError
+from dmljax.data.reading import read_all
+from dmljax.types import ANGLE_NAMES, MISSING, Samples, UserError
 
 
 @pytest.fixture
@@ -36,6 +36,16 @@ def test_labels_fit_their_names(samples):
     ):
         assert labels.dtype == np.int32 and labels.shape == (len(samples),)
         assert labels.min() >= MISSING and labels.max() < len(names) and len(set(names)) == len(names)
+
+
+def test_angles_are_degrees(plugin, samples):
+    angles = samples.angles
+    if hasattr(plugin, "angles"):
+        angles = plugin.angles(samples.references, **plugins.defaults_of("datasets", plugin))
+    if angles is None:
+        pytest.skip("the set knows none")
+    assert angles.dtype == np.float32 and angles.shape == (len(samples), len(ANGLE_NAMES))
+    assert np.nanmax(np.abs(angles)) <= 180
 
 
 def test_mirror_is_an_involution_that_negates_the_yaw(samples):

@@ -41,3 +41,18 @@ def test_a_blank_picture_has_no_face(plugin):
     for level in (0, 128, 255):
         found = detect(np.full((200, 160, 3), level, np.uint8))
         assert found is None, f"a face in a picture whose pixels are all {level}: {found}"
+
+
+def test_every_face_begins_with_the_one_that_is_found_alone(plugin, faces):
+    """`build_every` is by choice."""
+    if not hasattr(plugin, "build_every"):
+        return
+    alone, every = plugin.build(side=480), plugin.build_every(side=480)
+    for image in faces[:2]:
+        one, several = alone(image), every(image)
+        assert isinstance(several, list), f"build_every gives a list of boxes, got {type(several).__name__}"
+        assert several[:1] == ([] if one is None else [one]), f"{several} does not begin with {one}"
+    both = np.concatenate(faces[:2], 1)
+    boxes = every(both)
+    assert len(boxes) >= 1, "two faces side by side, each of which is found alone, and none is found"
+    assert every(np.full((50, 40, 3), 128, np.uint8)) == [], "a face in a picture that is grey all over"

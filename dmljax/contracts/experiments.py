@@ -43,8 +43,8 @@ def test_the_title_is_one_line_without_a_stop(plugin):
     assert title[0].isupper() and title[-1] != "." and "\n" not in title, title
 
 
-def shown(plugin, folder, there):
-    """What it shows where all runs are finished, those of one seed and the last, or the last alone."""
+def finished(plugin, folder, there):
+    """Rows where all runs are finished, those of one seed and the last, or the last alone."""
     planned = plugin.members(request_for(folder))
     for k, member in enumerate(planned):
         if there == "all" or (there == "one seed" and member.seed == 0) or k == len(planned) - 1:
@@ -53,7 +53,12 @@ def shown(plugin, folder, there):
     assert lost == []
     expected = {"all": len(planned), "one seed": len(planned) // 2 + 1, "one run": 1}
     assert len(rows) == expected[there]
-    return plugin.show([row | {"frames_s": None} for row in rows], folder)
+    return [row | {"frames_s": None} for row in rows]
+
+
+def shown(plugin, folder, there):
+    """What it shows of these rows."""
+    return plugin.show(finished(plugin, folder, there), folder)
 
 
 @pytest.mark.parametrize("there", THERE)
@@ -71,3 +76,15 @@ def test_what_there_is_is_shown(plugin, there, tmp_path):
         else:
             assert "nan" not in part.text and part.text.strip()[-1] in ".", part.text
     assert parts.terminal(found) and parts.markdown(found, tmp_path) and all(parts.html(found))
+
+
+@pytest.mark.parametrize("there", THERE)
+def test_the_column_beside_published_tables(plugin, there, tmp_path):
+    if not hasattr(plugin, "beside"):
+        pytest.skip("it has no beside")
+    rows = finished(plugin, tmp_path, there)
+    for item in plugin.ITEMS:
+        here = plugin.beside(rows, item)
+        assert here.header.startswith("here: ") and here.cells, "neither a header nor a cell"
+        cells = here.cells.values()
+        assert all(isinstance(cell, str) and cell and "nan" not in cell for cell in cells), here.cells

@@ -45,11 +45,26 @@ def score(right):
     )
 
 
+def _predict(folder, right, each=20):
+    """predictions.csv of `counts`, every person with as many images of a cell as the others; split.json."""
+    rows = [("reference", "identity", "expression", "expression_predicted", "pose", "pose_predicted")]
+    for k, name in enumerate(EXPRESSIONS):
+        for pose in POSES:
+            for i in range(each):
+                found = name if i < right else EXPRESSIONS[(k + 1) % len(EXPRESSIONS)]
+                rows.append((f"{name}_{pose}_{i}.png", f"p{i % PEOPLE}", name, found, pose, pose))
+    writing.table(folder / run_folder.EVALUATION / run_folder.PREDICTIONS, rows)
+    test = [row[0] for row in rows[1:]]
+    sides = {"train": [f"other_{k}.png" for k in range(4 * len(test))], "validation": [], "test": test}
+    writing.as_json(folder / run_folder.SPLIT, sides)
+
+
 def finish(member, right=10, seed=0, versions=VERSIONS, base=None):
     """Writes what a finished run of a study leaves; `base`: the study's configuration, by default brief."""
     folder = member.folder / run_folder.EVALUATION
     folder.mkdir(parents=True, exist_ok=True)
     writing.as_json(folder / run_folder.METRICS, score(right))
+    _predict(member.folder, right)
     rng = np.random.default_rng([seed, member.seed, len(member.label)])
     grid = np.array([(e, p, i) for e in range(3) for p in range(2) for i in range(PEOPLE) for _ in range(2)])
     np.savez(

@@ -29,7 +29,7 @@ def strict_promotion():
 @cache
 def build(plugin):
     """The strategy with its defaults."""
-    return plugin.build(**plugins.defaults_of("weightings", plugin))
+    return plugin.build(**plugins.of_tasks(plugin, plugins.defaults_of("weightings", plugin), TASKS))
 
 
 def traits(plugin):

@@ -30,10 +30,11 @@ _SHRINKING = ("JPEG", "MPO")  # formats that are decoded at a half, a quarter or
 
 
 def decode(
-    raw: bytes | np.ndarray, box: tuple[int, int, int, int] | None = None, least: int = 0
+    raw: bytes | np.ndarray | Image.Image, box: tuple[int, int, int, int] | None = None, least: int = 0
 ) -> tuple[Image.Image, Box]:
-    """(RGB image, box within it). With `least`, a JPEG may come smaller, as long as the box keeps that many
-    pixels on each side.
+    """(RGB image, box within it) of a file's bytes, of pixels, or of an image that Pillow opened.
+
+    With `least`, a JPEG's bytes may come smaller, as long as the box keeps that many pixels on each side.
 
     The image is turned as its EXIF orientation says, and boxes are those of the turned image. Grey levels of
     16 or 32 bits are scaled to 8; what is transparent is white.
@@ -41,8 +42,50 @@ def decode(
     Raises:
       Unreadable: it cannot be decoded, it has too many pixels, or the box lies outside it.
     """
+    image, turn, (width, height) = _upright(raw)
+    box = (0, 0, width, height) if box is None else box
+    if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
+        raise Unreadable(
+            f"is {width} x {height} pixels, too small for the box {box}", "too small for its box"
+        )
+    fewer = min(box[2] - box[0], box[3] - box[1]) // max(least, 1)
     with _undecodable():
-        image = Image.open(io.BytesIO(raw)) if isinstance(raw, bytes) else Image.fromarray(raw)
+        if least and fewer >= 2 and isinstance(raw, bytes):  # an image of the caller's stays as it is
+            # only JPEG knows how; others ignore it
+            image.draft("RGB", (image.width // fewer, image.height // fewer))
+        image.load()
+    image = _eight_bits(image)
+    if turn in _TURNS:
+        image = image.transpose(_TURNS[turn])
+        image.info = {}  # which say how it was turned
+    shrunk = round(width / image.width)  # 1, 2, 4 or 8; sides that it does not divide are rounded up
+    left, top, right, bottom = (edge / shrunk for edge in box)
+    return image, (left, top, right, bottom)
+
+
+def size_of(raw: bytes | np.ndarray | Image.Image) -> tuple[int, int]:
+    """Width and height of the image that `decode` returns, which most formats tell without being decoded.
+
+    Raises:
+      Unreadable: as `decode`, as far as this is known then.
+    """
+    return _upright(raw)[2]
+
+
+def once(raw: bytes | np.ndarray | Image.Image) -> bytes | Image.Image:
+    """The same image for `decode`, decoded already; a JPEG as it is, which may be decoded smaller later.
+
+    Raises:
+      Unreadable: as `decode`.
+    """
+    image = _upright(raw)[0]
+    return raw if isinstance(raw, bytes) and image.format in _SHRINKING else decode(image)[0]
+
+
+def _upright(raw: bytes | np.ndarray | Image.Image) -> tuple[Image.Image, int, tuple[int, int]]:
+    """The image as it is stored, its orientation, and its size when it is turned upright."""
+    with _undecodable():
+        image = _opened(raw)
     if image.width * image.height > MOST_PIXELS:
         raise Unreadable(
             f"is {image.width} x {image.height} pixels, more than {MOST_PIXELS // 10**6} million",
@@ -52,24 +95,13 @@ def decode(
         with _undecodable():
             image.load()  # TIFF turns itself on loading, and its size with it
     turn = _orientation(image)
-    width, height = image.size[::-1] if turn in _SIDEWAYS else image.size
-    box = (0, 0, width, height) if box is None else box
-    if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height:
-        raise Unreadable(
-            f"is {width} x {height} pixels, too small for the box {box}", "too small for its box"
-        )
-    fewer = min(box[2] - box[0], box[3] - box[1]) // max(least, 1)
-    with _undecodable():
-        if least and fewer >= 2:
-            # only JPEG knows how; others ignore it
-            image.draft("RGB", (image.width // fewer, image.height // fewer))
-        image.load()
-    image = _eight_bits(image)
-    if turn in _TURNS:
-        image = image.transpose(_TURNS[turn])
-    shrunk = round(width / image.width)  # 1, 2, 4 or 8; sides that it does not divide are rounded up
-    left, top, right, bottom = (edge / shrunk for edge in box)
-    return image, (left, top, right, bottom)
+    return image, turn, image.size[::-1] if turn in _SIDEWAYS else image.size
+
+
+def _opened(raw: bytes | np.ndarray | Image.Image) -> Image.Image:
+    if isinstance(raw, bytes):
+        return Image.open(io.BytesIO(raw))
+    return raw if isinstance(raw, Image.Image) else Image.fromarray(raw)
 
 
 @contextlib.contextmanager

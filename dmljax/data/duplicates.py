@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from dmljax import bars
 from dmljax.types import Samples
 
 SIDE, FREQUENCIES = 16, 8
@@ -64,7 +64,7 @@ def across(
     if not len(one) or not len(other):
         return []
     if samples.hashes is None:
-        raise ValueError(f"{samples.name} has no hashes; read its images first (data.images.read_all)")
+        raise ValueError(f"{samples.name} has no hashes; read its images first (data.reading.read_all)")
     groups = list(_groups(samples.hashes[one], samples.hashes[other]))
     if sum(len(rows) * len(columns) for rows, columns in groups) > MOST_COMPARED:
         return None
@@ -118,8 +118,9 @@ def _confirmed(samples: Samples, pairs: np.ndarray, load, progress: bool) -> lis
             return np.full((SIDE, SIDE), np.inf, np.float32)
 
     with ThreadPoolExecutor(4) as pool:
-        told = {"desc": "near-duplicates", "unit": "image", "leave": False, "disable": not progress}
-        thumbnails = np.array(list(tqdm(pool.map(small, images), total=len(images), **told)))
+        read = pool.map(small, images)
+        told = bars.bar(read, total=len(images), desc="near-duplicates", unit="image", show=progress)
+        thumbnails = np.array(list(told))
     alike = np.zeros(len(pairs), bool)
     for start in range(0, len(pairs), 10_000):
         a, b = (thumbnails[np.searchsorted(images, side)] for side in pairs[start : start + 10_000].T)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
-from dmljax.data.decoding import Box, decode
-from dmljax.data.duplicates import perceptual_hashes
-from dmljax.types import Samples, Skipped, Unreadable, UserError
+from dmljax.data.decoding import Box, decode, once, size_of
+from dmljax.types import Samples, Unreadable
 
-_STRETCH = 16  # images that a thread reads at a time
-
-__all__ = ["decode", "fit", "load", "raw", "read_all"]
+__all__ = ["decode", "fit", "load", "once", "raw", "size_of"]
 
 
 def raw(samples: Samples, number: int) -> bytes | np.ndarray:
@@ -50,8 +44,11 @@ def load(samples: Samples, number: int, size: int) -> np.ndarray:
     return pixels
 
 
-def fit(content: bytes | np.ndarray, box: tuple[int, int, int, int] | None, size: int) -> np.ndarray:
-    """A file's bytes, or an image uint8 [H, W, 3] or [H, W], cut to a box and resized: uint8 [size, size, 3].
+def fit(
+    content: bytes | np.ndarray | Image.Image, box: tuple[int, int, int, int] | None, size: int
+) -> np.ndarray:
+    """A file's bytes, pixels uint8 [H, W, 3] or [H, W], or an image that Pillow opened, cut to a box and
+    resized: uint8 [size, size, 3].
 
     Args:
       box: left, top, right, bottom in pixels; None: the whole image.
@@ -82,70 +79,3 @@ def _cut(decoded: tuple[Image.Image, Box], size: int) -> np.ndarray:
             image = image.resize((size, size), Image.Resampling.BILINEAR)
         return np.asarray(image)
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
-
-
-def read_all(
-    samples: Samples, size: int, *, keep: bool = True, progress: bool = True, threads: int = 4
-) -> tuple[Samples, np.ndarray | None]:
-    """Reads every image once: the samples that can be read, with their perceptual hashes, and their pixels.
-
-    Args:
-      size: side of the square images in pixels.
-      keep: return the pixels, uint8 [S, size, size, 3]; otherwise they are only checked, unless they were
-        already, and None is returned.
-
-    Raises:
-      UserError: not a single image can be read.
-    """
-    if samples.hashes is not None and not keep:
-        return samples, None
-    if samples.prepare is not None:
-        samples.prepare(samples.references, progress=progress)
-    hashes = np.zeros(len(samples), np.uint64)
-    pixels = np.zeros((len(samples), size, size, 3), np.uint8) if keep else None
-    failed: dict[int, Skipped] = {}
-
-    def some(numbers: range) -> int:
-        """Reads a stretch of them: handing over one by one takes as long as reading a small one."""
-        good, pictures = [], []
-        for k in numbers:
-            try:
-                picture = load(samples, k, size)
-            except UserError:
-                raise  # of the set, not of this image
-            except ValueError as error:
-                failed[k] = Skipped.after(samples.references[k], error)
-                continue
-            good.append(k)
-            pictures.append(picture)
-            if pixels is not None:
-                pixels[k] = picture
-        hashes[good] = perceptual_hashes(pictures)
-        return len(numbers)
-
-    every = range(len(samples))
-    stretches = [every[k : k + _STRETCH] for k in every[::_STRETCH]]
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        tqdm(
-            total=len(samples),
-            desc=f"reading {samples.name}",
-            unit="image",
-            disable=not progress,
-            leave=False,
-        ) as bar,
-    ):
-        for count in pool.map(some, stretches):
-            bar.update(count)
-    samples = samples.replace(hashes=hashes)
-    if not failed:
-        return samples, pixels
-    if len(failed) == len(samples):
-        first = failed[min(failed)]
-        raise UserError(
-            f"{samples.name}: none of the {len(samples)} images can be read; the first,"
-            f" '{first.reference}', {first.reason}"
-        )
-    good = np.array([k for k in range(len(samples)) if k not in failed])
-    skipped = tuple(failed[k] for k in sorted(failed))
-    return samples.take(good, skipped), None if pixels is None else pixels[good]

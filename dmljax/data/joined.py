@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from dmljax.data import labels
-from dmljax.types import MISSING, Samples, Skipped, UserError
+from dmljax.types import ANGLE_NAMES, MISSING, Samples, Skipped, UserError
 
 TRAIN, TEST = 0, 1
 _BETWEEN = ":"  # between a set's name and a reference of it
@@ -68,10 +70,11 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         identity_names=people,
         pose_yaw=yaws,
         pose_mirror=_mirror(sets[: len(train)], poses),
-        read=lambda name: sets[owner[name]].read(name.partition(_BETWEEN)[2]),
+        read=partial(_read, {key: s.read for s, key in zip(sets, keys)}),
         boxes=np.concatenate([np.zeros((len(s), 4), np.int32) if s.boxes is None else s.boxes for s in sets]),
         darkest=np.concatenate([np.broadcast_to(np.float32(s.darkest), len(s)) for s in sets]),
         hashes=None if any(s.hashes is None for s in sets) else np.concatenate([s.hashes for s in sets]),
+        angles=_angles(sets),
         skipped=tuple(
             skipped._replace(reference=_BETWEEN.join((key, skipped.reference)))
             for s, key in zip(sets, keys)
@@ -87,6 +90,51 @@ def join(train: list[Samples], test: Samples | None = None) -> Samples:
         ),
         prepare=_prepare(sets, owner) if any(s.prepare for s in sets) else None,
     )
+
+
+def onto(
+    test: Samples,
+    expression_names: tuple[str, ...],
+    pose_names: tuple[str, ...],
+    pose_yaw: tuple[float, ...],
+    angles_names: tuple[str, ...] = (),
+) -> Samples:
+    """A set whose labels are classes and angles that a network has learnt, by common names and yaws.
+
+    Of a set with an official split, its test side is taken. An image whose expression has no counterpart is
+    left out and listed, a pose without one becomes unknown; its notes tell of both.
+
+    Args:
+      test: the set.
+      expression_names, pose_names, pose_yaw: of the classes, as of `Samples`.
+      angles_names: the angles that were learnt; others become unknown.
+
+    Raises:
+      UserError: none of the expressions has a counterpart.
+    """
+    expressions = tuple(map(labels.expression, expression_names))
+    poses = [(labels.pose(name, yaw), yaw) for name, yaw in zip(pose_names, pose_yaw)]
+    test = _own_side(test, TEST)
+    said: list[str] = []
+    if expressions:
+        test, said = _with_counterparts(test, _common(test), expressions, poses)
+    own, own_poses = _common(test)
+    return test.replace(
+        expression=_look(labels.mapping(own, expressions), test.expression),
+        pose=_look(labels.mapping(own_poses, tuple(name for name, _ in poses)), test.pose),
+        expression_names=expression_names,
+        pose_names=pose_names,
+        pose_yaw=pose_yaw,
+        pose_mirror=_mirror([test], poses),
+        notes=(*test.notes, *said),
+        angles=_learnt_angles(test, angles_names),
+    )
+
+
+def references_of(name: str, references) -> list[str]:
+    """Of references of joined sets those of the sets of one name, as that set has them."""
+    parts = (reference.partition(_BETWEEN) for reference in references)
+    return [own for key, _, own in parts if key.partition("#")[0] == name]
 
 
 def _keys(sets: list[Samples]) -> list[str]:
@@ -160,8 +208,27 @@ def _with_counterparts(test: Samples, common, expressions, poses) -> tuple[Sampl
     return test.take(np.flatnonzero(known), away), notes
 
 
+def _angles(sets: list[Samples]) -> np.ndarray | None:
+    """Of all sets; nan of one that knows none."""
+    if all(s.angles is None for s in sets):
+        return None
+    unknown = lambda s: np.full((len(s), len(ANGLE_NAMES)), np.nan, np.float32)
+    return np.concatenate([unknown(s) if s.angles is None else s.angles for s in sets])
+
+
+def _learnt_angles(samples: Samples, learnt: tuple[str, ...]) -> np.ndarray | None:
+    if samples.angles is None or not learnt:
+        return None
+    return np.where([name in learnt for name in ANGLE_NAMES], samples.angles, np.float32(np.nan))
+
+
 def _look(table: list[int], values: np.ndarray) -> np.ndarray:
     return np.array(table, np.int32)[values]
+
+
+def _read(readers: dict[str, Callable[[str], bytes | np.ndarray]], name: str) -> bytes | np.ndarray:
+    key, _, reference = name.partition(_BETWEEN)
+    return readers[key](reference)
 
 
 def _prepare(sets: list[Samples], owner: dict[str, int]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from dmljax.data.tuples import REASONS, Report, draw_epoch
-from dmljax.types import LABELS, MISSING, TUPLE_SIZE, Samples, UserError
+from dmljax.types import EXPRESSION, LABELS, MISSING, POSE, TUPLE_SIZE, Samples, UserError
 
 
 def epoch_tuples(
@@ -32,14 +32,51 @@ def epoch_tuples(
     return train[tuples].astype(np.int32), report
 
 
-def check_tuples(
-    samples: Samples, train: np.ndarray, tuples: np.ndarray, report: Report, needed: int
-) -> None:
-    """Raises UserError if an epoch holds fewer than `needed` tuples, one step's worth; says which condition
-    failed.
+def alone(samples: Samples, train: np.ndarray) -> dict[str, str]:
+    """column -> the one class that all training samples have, quoted, or '' where none is known; of columns
+    that tell nothing apart.
     """
+    columns = zip(
+        LABELS,
+        (samples.expression, samples.pose, samples.identity),
+        (samples.expression_names, samples.pose_names, samples.identity_names),
+    )
+    found = {}
+    for column, labels, names in columns:
+        classes = np.unique(labels[train][labels[train] >= 0])
+        if len(classes) < 2:
+            found[column] = f"'{names[classes[0]]}'" if len(classes) else ""
+    return found
+
+
+def classes_in_words(few: dict[str, str]) -> str:
+    """What `alone` found: 'one pose only, '0', and no identity that is known'."""
+    return ", and ".join(
+        f"one {column} only, {name}" if name else f"no {column} that is known" for column, name in few.items()
+    )
+
+
+def check_tuples(
+    samples: Samples,
+    train: np.ndarray,
+    tuples: np.ndarray,
+    report: Report,
+    *,
+    tuples_per_step: int,
+    accumulate: int,
+    leftovers: bool,
+) -> None:
+    """Raises UserError if an epoch holds fewer tuples than a step takes; says which condition failed, and
+    what is possible.
+    """
+    needed = tuples_per_step * accumulate
     if len(tuples) >= needed:
         return
+    if (few := alone(samples, train)) and not leftovers:
+        raise UserError(
+            f"{samples.name}: no five-tuple can be formed from {len(train)} training samples:"
+            f" {_without_tuples(few)}"
+        )
     lines = []
     for reason, count in report.left.items():
         k = int(train[report.examples[reason]])
@@ -54,16 +91,34 @@ def check_tuples(
         if not len(tuples)
         else f"only {len(tuples)} five-tuples can be formed, a step needs {needed}"
     )
+    possible = ["bring more samples"]
+    if len(tuples):
+        several = f" or data.accumulate={accumulate}" if accumulate > 1 else ""
+        possible.append(f"lower data.tuples_per_step={tuples_per_step}{several}")
+    if not leftovers:
+        possible.append("set data.leftovers=True to train the heads on the rest")
     raise UserError(
-        f"{samples.name}: {what} from {len(train)} training samples; {'; '.join(lines)}. Bring more samples,"
-        " set data.tuples_per_step lower, or data.leftovers=True to train the heads on the rest"
+        f"{samples.name}: {what} from {len(train)} training samples; {'; '.join(lines)}. What is possible:"
+        f" {', or '.join(possible)}"
+    )
+
+
+def _without_tuples(few: dict[str, str]) -> str:
+    """Why there are no five-tuples where a column has no two classes, and what can be trained without."""
+    heads = [column for column in (EXPRESSION, POSE) if column not in few]
+    possible = (
+        f"; without them data.leftovers=True trains {' and '.join(heads)}, and the triplets that a batch"
+        " happens to hold"
+    )
+    return (
+        "one takes two expressions, two poses and two people, and these have"
+        f" {classes_in_words(few)}. Bring samples of others{possible if heads else ''}"
     )
 
 
 def steps(
-    tuples: np.ndarray,
+    batches: np.ndarray,
     *,
-    tuples_per_step: int,
     accumulate: int,
     process: int,
     processes: int,
@@ -71,29 +126,38 @@ def steps(
 ) -> np.ndarray:
     """The steps of an epoch for the devices of one process.
 
-    A step takes `accumulate` x `tuples_per_step` tuples; micro-batch by micro-batch they go to the devices in
-    blocks, so the global batch is the same however many devices there are. Tuples that do not fill a step are
-    left out.
+    A step takes `accumulate` mini-batches, each of which goes to the devices in blocks, so the global batch
+    is the same however many devices there are. Mini-batches that do not fill a step are left out.
+
+    Args:
+      batches: int [N, images of a mini-batch over all devices].
 
     Returns:
-      sample indices, int32 [steps, local devices, accumulate, tuples per device * 5].
+      sample indices, int32 [steps, local devices, accumulate, images per device].
     """
-    devices = processes * local_devices
-    check_divides(tuples_per_step, devices)
-    count = len(tuples) // (tuples_per_step * accumulate)
-    grid = tuples[: count * tuples_per_step * accumulate].reshape(count, accumulate, devices, -1)
+    devices, count = processes * local_devices, len(batches) // accumulate
+    grid = batches[: count * accumulate].reshape(count, accumulate, devices, batches.shape[1] // devices)
     grid = grid.transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(grid[:, process * local_devices : (process + 1) * local_devices])
+    mine = grid[:, process * local_devices : (process + 1) * local_devices]
+    return np.ascontiguousarray(mine, np.int32)
 
 
-def check_divides(tuples_per_step: int, devices: int) -> None:
-    """Raises UserError if a step's tuples cannot be shared equally among the devices."""
-    if tuples_per_step < 1 or tuples_per_step % devices:
-        fit = max(devices, tuples_per_step // devices * devices)
+def check_divides(size: int, devices: int, *, together: int = 1, field: str) -> None:
+    """Raises UserError if a mini-batch of `size` images cannot be shared equally among the devices.
+
+    Args:
+      together: consecutive images that stay on one device; a five-tuple's five.
+      field: sets the size, counted in what stays together.
+    """
+    units = size // together
+    if units < 1 or units % devices:
+        fit = max(devices, units // devices * devices)
+        whole = f", which share it by whole five-tuples; set it to a multiple of {devices}"
+        what = f"{field}={units} (a batch of {size} images)" if together > 1 else f"a batch of {size} images"
         raise UserError(
-            f"data.tuples_per_step={tuples_per_step} (a batch of {tuples_per_step * TUPLE_SIZE} images) does"
-            f" not divide among {devices} devices, which share it by whole five-tuples; set it to a multiple"
-            f" of {devices}, e.g. {fit}"
+            f"{what} does not divide among {devices} devices"
+            + (whole if together > 1 else f"; set {field} so that it is a multiple of {devices}")
+            + f", e.g. {fit}"
         )
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from dmljax import extras
-from dmljax.data.images import load, read_all
-from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples, UserError
+from dmljax.data.images import load
+from dmljax.data.reading import read_all
+from dmljax.types import IMAGE, INDEX, Samples, UserError
 from dmljax.workers import cores
 
 
@@ -74,7 +75,7 @@ class TFDataFeed:
         # nothing is left to tune, and its thread holds up the end of every epoch
         options.autotune.enabled = False
         data = data.with_options(options)
-        labels = {EXPRESSION: samples.expression, POSE: samples.pose, IDENTITY: samples.identity}
+        labels = samples.labels
         # the data first: drained, it ends at once
         for pixels, index in zip(self._told(data.as_numpy_iterator(), failed), order):
             images_of = pixels.reshape(index.shape + (size, size, 3))

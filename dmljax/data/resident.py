@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dmljax.data.images import read_all
 from dmljax.data.memory import check, free
-from dmljax.types import EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, Samples, UserError
+from dmljax.data.reading import read_all
+from dmljax.types import IMAGE, INDEX, Samples, UserError
 
 MEMORIES = ("device", "host")
 
@@ -37,12 +37,7 @@ class ResidentFeed:
         )
         self.samples, images = read_all(samples, image_size, progress=progress)
         assert images is not None  # kept by default
-        self._content = {
-            IMAGE: images,
-            EXPRESSION: self.samples.expression,
-            POSE: self.samples.pose,
-            IDENTITY: self.samples.identity,
-        }
+        self._content = {IMAGE: images} | self.samples.labels
         self.table = self._content if memory == "device" else {}
 
     def batches(self, order: np.ndarray) -> Iterator[dict[str, np.ndarray]]:

@@ -1,27 +1,16 @@
-"""Who trains and who tests: never the same person on both sides."""
+"""Who trains and who tests: never the same person on both sides, where it is known who is who."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
 
+from dmljax.data import image_splits
+from dmljax.data.sides import Split, checked, listed
 from dmljax.types import MISSING, Samples, UserError
 
-KINDS = ("folds", "fraction", "given", "paper", "list")
+KINDS = ("folds", "fraction", "images", "given", "paper", "list")
+BY_PERSON = ("folds", "fraction")  # kinds that ask who is who
 DRAWS = 64  # of people to hold out, of which the best stratified is taken
-
-
-class Split(NamedTuple):
-    """Sample indices, int [.] each, sorted and disjoint; `train` and `test` share no identity, nor does
-    `validation`.
-    """
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
 
 
 def by_identity(identity, *, folds: int, seed: int = 0, strata=None) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -120,51 +109,78 @@ def make(
 
     Args:
       kind: 'folds' (fold number `fold` of `folds` tests), 'fraction' (the share `test` of the identities
-        tests), 'given' (the set's official partition), 'paper' (as many people test as in the paper), or
-        'list' (what `file` says).
+        tests), 'images' (folds of images, whoever is on them), 'given' (the set's official partition),
+        'paper' (as many people test as in the paper), or 'list' (what `file` says). Where nobody is known it
+        is what `possible` says.
       validation: share of the training identities held out to choose the best checkpoint; 0 holds out none.
+        Where nobody is known, of the images.
       file: `split.json` of a run, or a text file with the name of a test person a line.
       stratify: choose people so that expressions x poses are alike on both sides, as far as people allow.
 
     Raises:
       UserError: an unknown kind, too few identities, or a person on both sides.
     """
+    by_image, kind, asked = nobody(samples) or kind == "images", possible(samples, kind), kind
     identity = np.asarray(samples.identity)
     strata = (
         samples.expression.astype(int) * (len(samples.pose_names) + 1) + samples.pose if stratify else None
     )
-    people = len(np.unique(identity[identity >= 0]))
-    if kind in ("folds", "fraction") and people < 2:
-        known = "one person" if people else "nobody whose identity is known"
+    if kind in BY_PERSON and len(np.unique(identity[identity >= 0])) < 2:
         raise UserError(
-            f"{samples.name}: split.kind={kind} has other people test than train, and the set has {known};"
-            " say who is who (a manifest's column identity), or choose the sides with split.kind=given"
+            f"{samples.name}: split.kind={kind} has other people test than train, and the set has one person;"
+            " say who is who (a manifest's column identity), or choose the sides with split.kind=images or"
+            " given"
         )
     if kind == "folds":
-        if not 0 <= fold < folds:
-            raise UserError(f"split.fold must be from 0 to {folds - 1} (split.folds={folds}), got {fold}")
+        check_fold(fold, folds)
         train, out = by_identity(identity, folds=folds, seed=seed, strata=strata)[fold]
     elif kind == "fraction":
         train, out = _holdout(identity, _share(test, identity, "split.test"), seed, "split.test", strata)
+    elif kind == "images" and asked == "fraction":
+        train, out = image_splits.holdout(len(samples), test, seed=seed, field="split.test", strata=strata)
+    elif kind == "images":
+        check_fold(fold, folds)
+        numbers = image_splits.folds_of(len(samples), folds=folds, seed=seed, strata=strata)
+        train, out = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
     elif kind == "paper":
         train, out = _as_in_the_paper(samples, seed, strata)
-    elif kind == "given":
-        train, out = _given(samples)
-    elif kind == "list":
-        listed = _listed(samples, file)
-        if len(listed.validation):
-            return listed
-        train, out = listed.train, listed.test
+    elif kind in ("given", "list"):
+        sides = _given(samples) if kind == "given" else listed(samples, file)
+        if len(sides.validation):
+            return sides
+        train, out = sides.train, sides.test
     else:
         raise UserError(f"split.kind must be one of {', '.join(KINDS)}; got '{kind}'")
-    held = np.empty(0, int)
+    held, field = np.empty(0, int), "split.validation"
     if validation > 0:
-        count = _share(validation, identity[train], "split.validation")
-        kept, held = _holdout(
-            identity[train], count, seed, "split.validation", None if strata is None else strata[train]
+        own = None if strata is None else strata[train]
+        kept, held = (
+            image_splits.holdout(len(train), validation, seed=seed, field=field, strata=own)
+            if by_image
+            else _holdout(identity[train], _share(validation, identity[train], field), seed, field, own)
         )
         train, held = train[kept], train[held]
     return Split(train, held, out)
+
+
+def check_fold(fold: int, folds: int) -> None:
+    """Raises UserError where there is no fold of this number."""
+    if not 0 <= fold < folds:
+        raise UserError(f"split.fold must be from 0 to {folds - 1} (split.folds={folds}), got {fold}")
+
+
+def nobody(samples: Samples) -> bool:
+    """Whether it is not known of a single image who is on it."""
+    return not (np.asarray(samples.identity) >= 0).any()
+
+
+def possible(samples: Samples, kind: str) -> str:
+    """The kind of a split that the set allows: without people, what asks for them is what the set gives, or
+    is by image.
+    """
+    if kind not in BY_PERSON or not nobody(samples):
+        return kind
+    return "given" if samples.partition is not None else "images"
 
 
 def uses_partition(samples: Samples, kind: str) -> bool:
@@ -179,70 +195,16 @@ def _as_in_the_paper(samples: Samples, seed: int, strata) -> tuple[np.ndarray, n
     if samples.protocol is None:
         raise UserError(f"split.kind=paper: the paper did not use {samples.name}; use folds or fraction")
     if uses_partition(samples, "paper"):
-        return _given(samples)
+        given = _given(samples)
+        return given.train, given.test
     return _holdout(samples.identity, samples.protocol.test_people, seed, "split.kind=paper", strata)
 
 
-def _listed(samples: Samples, file: str) -> Split:
-    """What a file says: three lists of references in JSON, or names of test people in a text."""
-    if not file:
-        raise UserError("split.kind=list reads who tests from split.file; set it")
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"split.kind=list reads split.file, and '{file}' cannot be read: {error}") from None
-    if file.endswith(".json"):
-        return _from_references(samples, text, file)
-    names = [line.strip() for line in text.splitlines() if line.strip()]
-    unknown = [name for name in names if name not in samples.identity_names]
-    if unknown or not names:
-        raise UserError(
-            f"split.file '{file}' must name test people of {samples.name}, a line each; "
-            + (f"'{unknown[0]}' is none of them" if unknown else "it is empty")
-        )
-    out = np.isin(samples.identity, [samples.identity_names.index(name) for name in names])
-    return _checked(
-        samples, Split(np.flatnonzero(~out), np.empty(0, int), np.flatnonzero(out)), f"split.file '{file}'"
-    )
-
-
-def _from_references(samples: Samples, text: str, file: str) -> Split:
-    number = {reference: k for k, reference in enumerate(samples.references)}
-    try:
-        sides = {side: json.loads(text).get(side, []) for side in Split._fields}
-        lost = [name for names in sides.values() for name in names if name not in number]
-    except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"split.file '{file}' is no split.json: {error}") from None
-    if lost:
-        raise UserError(
-            f"split.file '{file}' names {len(lost)} images that are not in {samples.name}, e.g. '{lost[0]}'"
-        )
-    made = Split(*(np.array(sorted(number[name] for name in names), int) for names in sides.values()))
-    return _checked(samples, made, f"split.file '{file}'")
-
-
-def _checked(samples: Samples, split: Split, what: str) -> Split:
-    """The split, if training and test are there and nobody is on two sides."""
-    if not len(split.train) or not len(split.test):
-        raise UserError(
-            f"{what}: {len(split.train)} train and {len(split.test)} test samples; both are needed"
-        )
-    for one, other in (("train", "test"), ("train", "validation"), ("validation", "test")):
-        both = np.intersect1d(samples.identity[getattr(split, one)], samples.identity[getattr(split, other)])
-        if len(both := both[both >= 0]):
-            raise UserError(
-                f"{what}: {len(both)} people are in {one} and in {other}, e.g."
-                f" '{samples.identity_names[both[0]]}'; a person must be in one part only"
-            )
-    return split
-
-
-def _given(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+def _given(samples: Samples) -> Split:
     if samples.partition is None:
         raise UserError(
             f"split.kind=given: {samples.name} has no official split; use folds or fraction, or give a split"
             " column"
         )
-    sides = [np.flatnonzero(samples.partition == side) for side in (0, 1)]
-    _checked(samples, Split(sides[0], np.empty(0, int), sides[1]), "split.kind=given")
-    return sides[0], sides[1]
+    train, test, validation = (np.flatnonzero(samples.partition == side) for side in (0, 1, 2))
+    return checked(samples, Split(train, validation, test), "split.kind=given")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dmljax.datasets import _tree
-from dmljax.types import Skipped, UserError
+from dmljax.types import ROOT, Skipped, UserError
 
 
 class Left:
@@ -55,5 +54,5 @@ def nothing(name: str, root: str, pattern: str, count: int, obtain: str, seen: l
     return UserError(
         f"{name}: no file named {pattern} below '{root}' ({count} other files{example}); give the set's"
         f" folder. {obtain}",
-        parameter=_tree.ROOT,
+        parameter=ROOT,
     )

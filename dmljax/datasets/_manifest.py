@@ -10,11 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from dmljax import tables
 from dmljax.datasets import _tree
-from dmljax.types import Skipped, UserError
+from dmljax.types import ANGLE_NAMES, ROOT, Skipped, UserError
 
-REQUIRED = ("path", "expression")
-OPTIONAL = ("pose", "identity", "split")
+REQUIRED = ("path",)
+LEARNT = ("expression", "pose", *ANGLE_NAMES)  # at least one of them is there
+OPTIONAL = ("expression", "pose", "identity", "split", *ANGLE_NAMES)
 DEEPEST = 100  # folders that a path may go through; they are looked for one inside the other
 _UNUSUAL = re.compile(r"^/|//|\./|[./]$")  # paths that may not be in their shortest form
 
@@ -71,7 +73,7 @@ def rows(path: Path, *, inside: bool) -> tuple[Table, list[Skipped], list[str]]:
         first = f"; the first, '{skipped[0].reference}': {skipped[0].reason}" if skipped else ""
         raise UserError(
             f"folder: none of the {len(table.lines)} lines of '{path}' names a file that exists{first}",
-            parameter=_tree.ROOT,
+            parameter=ROOT,
         )
     kept = table.take(found)
     return kept, skipped, disk.others(set(kept.files))
@@ -97,10 +99,8 @@ def _table(path: Path) -> Table:
         raise UserError(f"folder: the manifest '{path}' is no file but a folder, pipe or device")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            head = file.readline()
-            file.seek(0)
-            marks = {mark: head.count(mark) for mark in ",;\t"}
-            reader = csv.reader(file, delimiter=max(marks, key=lambda mark: marks[mark]))
+            separator = tables.separator(file)
+            reader = csv.reader(file, delimiter=separator)
             place, width = _places([cell.strip().lower() for cell in next(reader, [])], path)
             found = Table({name: [] for name in REQUIRED + OPTIONAL}, [], [])
             cells_of = [(found.columns[name], place.get(name)) for name in REQUIRED + OPTIONAL]
@@ -118,7 +118,7 @@ def _table(path: Path) -> Table:
     except FileNotFoundError:
         raise UserError(
             f"folder: no manifest '{path}'; write a CSV with the columns {', '.join(REQUIRED + OPTIONAL)}",
-            parameter=_tree.ROOT,
+            parameter=ROOT,
         ) from None
     except UserError:
         raise
@@ -129,6 +129,8 @@ def _table(path: Path) -> Table:
     except (ValueError, csv.Error) as error:
         raise UserError(f"folder: '{path}' cannot be read as CSV: {error}") from None
     found.files.extend([""] * len(found.lines))
+    for name in ("pose", *ANGLE_NAMES):
+        found.columns[name][:] = [tables.with_point(cell, separator) for cell in found.columns[name]]
     return found
 
 
@@ -136,10 +138,15 @@ def _places(header: list[str], path: Path) -> tuple[dict[str, int], int]:
     """(where each column stands, how many there are)."""
     if missing := [column for column in REQUIRED if column not in header]:
         raise UserError(
-            f"folder: '{path}' lacks the column {', '.join(missing)}; its header has"
+            f"folder: '{path}' lacks {tables.columns(missing)}; its header has"
             f" {', '.join(header) or 'nothing'}"
         )
     place = {column: header.index(column) for column in REQUIRED + OPTIONAL if column in header}
+    if not set(LEARNT) & set(header):
+        raise UserError(
+            f"folder: '{path}' has neither expression nor pose nor angles, and nothing else is learnt; add a"
+            f" column of one of the names {', '.join(LEARNT)}. Its header has {', '.join(header)}"
+        )
     if twice := [column for column in place if header.count(column) > 1]:
         raise UserError(f"folder: '{path}' has the column {twice[0]} twice")
     return place, len(header)

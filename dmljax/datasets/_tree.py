@@ -8,13 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from dmljax.types import Skipped, Unreadable, UserError
+from dmljax.types import ROOT, Skipped, Unreadable, UserError
 
 TWICE = "the same photograph as another"  # the kind of a file whose image lies there twice
 INSIDE = ".zip/"  # what stands between an archive and a name in it
 IMAGES = ("bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 IMAGE = f"(?:{'|'.join(IMAGES)})"  # the same as a regular expression
-ROOT = "dataset.root"  # the parameter of errors about where a set lies
 LINKS = ("follow", "inside")  # what a loader's option `links` may be
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax.datasets import _counts, _tree
-from dmljax.types import Samples, Skipped, UserError
+from dmljax.types import ROOT, Samples, Skipped, UserError
 
 EXPRESSIONS = ("neutral", "happy", "sad", "angry")
 POSES = ("straight", "left", "right", "up")
@@ -79,7 +79,7 @@ def samples(root: str, *, eyes: str = "all", window: str = "head", links: str = 
         raise UserError(
             f"cmu_faces: no file named <user>_<pose>_<expression>_<eyes>.pgm in '{root}' "
             f"({len(files)} other files); give the folder or archive of the CMU Face Images",
-            parameter=_tree.ROOT,
+            parameter=ROOT,
         )
     users = tuple(sorted({user for user, *_ in rows}))
     counts |= Counter({"people": len(users), "images": len(rows) + counts["marked .bad"]})
@@ -119,9 +119,7 @@ def _files(place: str, links: str):
         return found, skipped, lambda name: _tree.read(place, name)
     if root.is_file():
         return _archive(root)
-    raise UserError(
-        f"cmu_faces: no folder or archive at '{place}'; give where the set lies", parameter=_tree.ROOT
-    )
+    raise UserError(f"cmu_faces: no folder or archive at '{place}'; give where the set lies", parameter=ROOT)
 
 
 def _archive(path: Path):

@@ -1,26 +1,28 @@
-"""One's own images: a CSV manifest of path, expression, pose, identity.
+"""One's own images: a CSV manifest of path, expression, pose, identity, angles.
 
-The file has a header line with the columns `path` and `expression`, and as far as known `pose`, `identity`
-and `split` ('train' or 'test'). Paths are relative to the manifest. A cell that is empty, or `nan`, `None` or
-`N/A`, is a missing label. A pose whose name is a number is a yaw in degrees (positive: the nose points to the
-right of the image), so that flips know its mirror image; those of other poses are named by the field
-`mirrors`.
+The file has a header line with the column `path` and, as far as known, `expression`, `pose`, `identity`,
+`split` ('train', 'test' or 'validation'), and `yaw`, `pitch` and `roll` in degrees; one of expression, pose
+and these angles is there. Paths are relative to the manifest. A cell that is empty, or `nan`, `None` or
+`N/A`, is a missing label. A pose whose name is a number is a yaw in degrees (positive: the nose points to
+the right of the image), so that flips know its mirror image; those of other poses are named by the field
+`mirrors`. Pitch is positive where the chin is up, roll where the head tilts clockwise in the image.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from dmljax import tables
-from dmljax.datasets import _manifest, _tree
-from dmljax.types import MISSING, Samples, UserError
+from dmljax.datasets import _manifest, _poses, _tree
+from dmljax.types import ANGLE_NAMES, MISSING, Samples, UserError
 
-SPLITS = ("train", "test")
+HALF_TURN = 180.0  # degrees
+SPLITS = ("train", "test", "validation")  # in the order of their numbers, see `Samples.partition`
 
 
 def samples(
@@ -56,7 +58,6 @@ def samples(
     if beside:
         notes.append(f"folder: no line names {len(beside):,} other images there (e.g. '{beside[0]}')")
     files = dict(zip(table.columns["path"], table.files))
-    base = str(path.parent)
     return Samples(
         name="folder",
         references=tuple(files),
@@ -67,17 +68,18 @@ def samples(
         pose_names=pose_names,
         identity_names=identity_names,
         pose_yaw=tuple(tables.number(name) for name in pose_names),
-        pose_mirror=_mirror(pose_names, mirrors),
-        read=lambda name: _read(f"{base}/{files[name]}"),
+        pose_mirror=_poses.mirror(pose_names, mirrors, "folder"),
+        read=partial(_read, str(path.parent), files),
         skipped=tuple(skipped),
         notes=tuple(notes),
         partition=_partition(table, path),
+        angles=_angles(table, path),
         place=str(path.resolve()),
     )
 
 
-def _read(file: str) -> bytes:
-    with open(file, "rb") as opened:
+def _read(base: str, files: dict[str, str], name: str) -> bytes:
+    with open(f"{base}/{files[name]}", "rb") as opened:
         return opened.read()
 
 
@@ -116,35 +118,28 @@ def _labels(
                 )
         name_of = {cell: known[key[cell]] for cell in name_of}
     else:
-        by = None if column == "identity" else _by_number_and_name
+        by = None if column == "identity" else _poses.by_number_and_name
         names = tuple(sorted(set(name_of.values()), key=by))
     number = {name: k for k, name in enumerate(names)}
     code = {cell: number[name] for cell, name in name_of.items()} | {"": MISSING}
     return np.array([code[cell] for cell in cells], np.int32), names
 
 
-def _by_number_and_name(name: str) -> tuple:
-    value = tables.number(name)
-    return (math.isnan(value), 0 if math.isnan(value) else value, name)
-
-
-def _mirror(names: tuple[str, ...], mirrors: str) -> tuple[int, ...]:
-    """The pose class after a flip: that of the opposite yaw, or as the field says."""
-    yaw = [tables.number(name) for name in names]
-    number = {tables.same(name, numeric=True): k for k, name in enumerate(names)}
-    mirror = [next((k for k, other in enumerate(yaw) if other == -angle), MISSING) for angle in yaw]
-    for pair in filter(None, (pair.strip() for pair in mirrors.split(","))):
-        one, _, other = pair.partition(":")
-        sides = [tables.same(side, numeric=True) for side in (one, other or one)]
-        if unknown := [side for side in sides if side not in number]:
-            raise UserError(
-                f"folder: mirrors has '{unknown[0]}', which is no pose; there are {', '.join(names)}"
-            )
-        a, b = (number[side] for side in sides)
-        mirror[a], mirror[b] = b, a
-    if broken := [name for k, name in enumerate(names) if mirror[k] >= 0 and mirror[mirror[k]] != k]:
-        raise UserError(f"folder: mirrors names the pose '{broken[0]}' in two pairs: '{mirrors}'")
-    return tuple(mirror)
+def _angles(table: _manifest.Table, path: Path) -> np.ndarray | None:
+    """Degrees, float32 [S, 3], nan where a cell is empty or says that there is none; None: none at all."""
+    found = np.full((len(table.lines), len(ANGLE_NAMES)), np.nan, np.float32)
+    for k, name in enumerate(ANGLE_NAMES):
+        for row, cell in enumerate(table.columns[name]):
+            if tables.is_missing(cell):
+                continue
+            angle = tables.number(cell)
+            if not abs(angle) <= HALF_TURN:
+                raise UserError(
+                    f"folder: '{path}' line {table.lines[row]}: {name} must be degrees from -{HALF_TURN:g} to"
+                    f" {HALF_TURN:g}, or empty where it is not known; got '{cell}'"
+                )
+            found[row, k] = angle
+    return None if np.isnan(found).all() else found
 
 
 def _partition(table: _manifest.Table, path: Path) -> np.ndarray | None:
@@ -153,7 +148,9 @@ def _partition(table: _manifest.Table, path: Path) -> np.ndarray | None:
         return None
     for line, side in zip(table.lines, sides):
         if side not in SPLITS:
-            raise UserError(f"folder: '{path}' line {line}: split must be train or test, got '{side}'")
+            raise UserError(
+                f"folder: '{path}' line {line}: split must be train, test or validation, got '{side}'"
+            )
     return np.array([SPLITS.index(side) for side in sides], np.int8)
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax.datasets import _tree
 from dmljax.faces import expressions, ict, looks, studio
 from dmljax.faces.album import Album
-from dmljax.types import Samples, UserError
+from dmljax.types import ROOT, Samples, UserError
 
 RENDERED = True  # its faces are nobody's
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -61,13 +60,13 @@ def samples(
     if not root:
         raise UserError(
             "ict3dfe: give the ICT Face Model Light: its .npz file or its folder of OBJ files",
-            parameter=_tree.ROOT,
+            parameter=ROOT,
         )
     place = Path(root).resolve()
     try:
         ict.load(str(place))
     except UserError as error:
-        raise UserError(f"ict3dfe: {error}", parameter=_tree.ROOT) from None
+        raise UserError(f"ict3dfe: {error}", parameter=ROOT) from None
     grid = np.stack(
         np.meshgrid(
             *(np.arange(n) for n in (identities, len(EXPRESSIONS), len(LEVELS), len(YAW))), indexing="ij"
@@ -124,11 +123,32 @@ def picture(number: int, *, root: str, size: int, window: str, difficulty: float
     action = expressions.draw_action(
         performance, EXPRESSIONS[what], manner, level=LEVELS[level], difficulty=difficulty
     )
-    rng = np.random.default_rng([seed, 3, who, what, level, where])
+    rng = _photographer(seed, who, what, level, where)
     conditions = studio.draw_conditions(
         rng, size, yaw=YAW[where], window=ict.WINDOWS[window], difficulty=difficulty
     )
     return studio.photograph(ict.act(model, bust, action), conditions, rng, size)
+
+
+def _photographer(seed: int, who: int, what: int, level: int, where: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 3, who, what, level, where])
+
+
+def angles(references, *, difficulty: float = 0.3, seed: int = 0, **others) -> np.ndarray:
+    """Yaw, pitch and roll of the pictures in degrees, float32 [R, 3].
+
+    Args:
+      references: of the set.
+      difficulty, seed, others: as of `samples`, the rest of which does not matter here.
+    """
+    del others
+    found = np.empty((len(references), 3), np.float32)
+    for k, reference in enumerate(references):
+        who, what, level, yaw = reference.split("/")
+        cell = int(who), EXPRESSIONS.index(what), int(level) - 1, YAW.index(float(yaw))
+        rng = _photographer(seed, *cell)
+        found[k] = studio.draw_angles(rng, yaw=YAW[cell[-1]], difficulty=float(difficulty))
+    return found
 
 
 @lru_cache(maxsize=4)

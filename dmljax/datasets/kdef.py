@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def samples(root: str, *, sessions: str = "both", links: str = "follow") -> Samp
         identity_names=people,
         pose_yaw=YAW,
         pose_mirror=tuple(reversed(range(len(YAW)))),
-        read=lambda name: _tree.read(root, name),
+        read=partial(_tree.read, root),
         boxes=np.tile(np.array(WINDOW, np.int32), (len(rows), 1)),
         skipped=tuple(left.skipped),
         notes=left.notes("kdef") + _counts.differences("kdef", published, found),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,7 @@ def samples(root: str, *, views: str = "paper", shots: str = "07", links: str = 
         identity_names=people,
         pose_yaw=tuple(map(float, yaws)),
         pose_mirror=tuple(reversed(range(len(yaws)))),
-        read=lambda name: _tree.read(root, name),
+        read=partial(_tree.read, root),
         skipped=tuple(left.skipped),
         notes=left.notes("multipie") + _counts.differences("multipie", PUBLISHED, _people(rows)),
         published="more than 750,000 images of 337 people",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def samples(root: str, *, gaze: str = "all", turned: bool = False, links: str = 
         identity_names=people,
         pose_yaw=(-90.0, -45.0, 0.0, 45.0, 90.0),
         pose_mirror=(4, 3, 2, 1, 0),
-        read=lambda name: _tree.read(root, name),
+        read=partial(_tree.read, root),
         skipped=tuple(left.skipped),
         notes=left.notes("rafd") + _counts.differences("rafd", published, found),
         published="8,040 images of 67 people",

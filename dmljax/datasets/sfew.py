@@ -13,6 +13,7 @@ import io
 import re
 import zipfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,7 +126,7 @@ def samples(root: str, *, faces: str = "aligned", links: str = "follow") -> Samp
         identity_names=(),
         pose_yaw=(),
         pose_mirror=(),
-        read=lambda name: _tree.read(root, name),
+        read=partial(_tree.read, root),
         skipped=tuple(left.skipped),
         published=", ".join(
             f"{sum(labels.values())} {part} ({', '.join(f'{n} {c}' for n, c in labels.items())})"

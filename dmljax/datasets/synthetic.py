@@ -9,16 +9,16 @@ and say nothing about photographs.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from dmljax.faces import expressions, glasses, head, looks, studio
+from dmljax.datasets import _pictures
+from dmljax.datasets._pictures import Options, picture
+from dmljax.faces import expressions, head, studio
 from dmljax.faces.album import Album, is_album
-from dmljax.faces.mesh import join
-from dmljax.types import MISSING, Samples, UserError, nearest
+from dmljax.types import MISSING, ROOT, Samples, UserError, nearest
 
 RENDERED = True  # its faces are nobody's
 EXPRESSIONS = expressions.EXPRESSIONS
@@ -34,24 +34,6 @@ _RANGES = {
 }
 YAWS = (-90, -45, 0, 45, 90)  # degrees, of the poses unless told otherwise
 _STEEPEST = 60.0  # degrees of pitch; beyond it nothing of the face is left
-
-
-class Options(NamedTuple):
-    """What a picture depends on beside its number: fields of `samples`; `poses`: (yaw, pitch) of each pose
-    class, degrees.
-    """
-
-    images: int
-    size: int
-    window: str
-    difficulty: float
-    expressions: tuple[str, ...]
-    poses: tuple[tuple[float, float], ...]
-    glasses: float
-    sunglasses: float
-    beards: float
-    film: str
-    seed: int
 
 
 def samples(
@@ -209,60 +191,29 @@ def _poses(text: str) -> tuple[tuple[float, float], ...]:
     return tuple(found)
 
 
-def picture(number: int, *, options: Options) -> np.ndarray:
-    """Picture `number` of the set, uint8 [size, size, 3]; a pure function of its arguments."""
-    rest, which = divmod(number, options.images)
-    rest, where = divmod(rest, len(options.poses))
-    who, what = divmod(rest, len(options.expressions))
-    person, difficulty = (
-        _person(who, options.seed, options.difficulty, options.glasses, options.beards),
-        options.difficulty,
-    )
-    expression, (yaw, pitch) = options.expressions[what], options.poses[where]
-    cell = who, EXPRESSIONS.index(expression), where, which
-    rng, worn = (np.random.default_rng([options.seed, stream, *cell]) for stream in (2, 4))
-    level = rng.uniform(1 - 0.8 * difficulty, 1)
-    action = expressions.draw_action(rng, expression, person.manner, level=level, difficulty=difficulty)
-    gaze = (0.10 * rng.standard_normal(), -0.05 + 0.05 * rng.standard_normal())
-    mesh = head.act(person.bust, action, gaze=gaze)
-    dark = worn.random() < options.sunglasses
-    if dark or person.glasses is not None:
-        mesh = join(
-            mesh,
-            glasses.put_on(
-                glasses.draw_glasses(worn, dark=True) if dark else person.glasses, person.bust.eyes
-            ),
-        )
-    conditions = studio.draw_conditions(
-        rng, options.size, yaw=yaw, pitch=pitch, window=head.WINDOWS[options.window], difficulty=difficulty
-    )
-    if options.film == "grey":
-        return studio.on_grey_film(
-            studio.photograph(mesh, studio.by_flash(conditions, worn), rng, options.size), worn
-        )
-    return studio.photograph(mesh, conditions, rng, options.size)
+def angles(
+    references,
+    *,
+    difficulty: float = 0.3,
+    expressions: str = "",
+    poses: str = "",
+    seed: int = 0,
+    **others,
+) -> np.ndarray:
+    """Yaw, pitch and roll of the pictures in degrees, float32 [R, 3].
 
-
-class _Person(NamedTuple):
-    """Who is photographed: the head, how it shows expressions, and the glasses it wears if it does."""
-
-    bust: head.Bust
-    manner: expressions.Manner
-    glasses: glasses.Glasses | None
-
-
-@lru_cache(maxsize=4)
-def _person(who: int, seed: int, difficulty: float, wearers: float, beards: float) -> _Person:
-    rng, more = np.random.default_rng([seed, 1, who]), np.random.default_rng([seed, 3, who])
-    person = head.draw_person(rng)
-    if more.random() < beards:
-        person = person._replace(look=looks.bearded(person.look, more))
-    wears = more.random() < wearers
-    return _Person(
-        head.sculpt(person),
-        expressions.draw_manner(rng, difficulty),
-        glasses.draw_glasses(more, dark=False) if wears else None,
-    )
+    Args:
+      references: of the set.
+      difficulty, expressions, poses, seed, others: as of `samples`, the rest of which does not matter here.
+    """
+    del others
+    shown, places = _expressions(expressions), _poses(poses)
+    found = np.empty((len(references), 3), np.float32)
+    for k, reference in enumerate(references):
+        who, what, where, which = map(int, reference.split("/"))
+        cell = who, shown[what], where, which
+        found[k] = _pictures.angles(*cell, pose=places[where], difficulty=float(difficulty), seed=seed)
+    return found
 
 
 def _check_folder(root: str) -> None:
@@ -273,7 +224,7 @@ def _check_folder(root: str) -> None:
         raise UserError(
             f"synthetic draws its faces and reads none; '{root}', where it would keep them, holds"
             f" '{sorted(other)[0]}'. For images of your own choose dataset.name=folder, or leave this empty",
-            parameter="dataset.root",
+            parameter=ROOT,
         )
 
 

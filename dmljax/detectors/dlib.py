@@ -11,6 +11,7 @@ import numpy as np
 
 from dmljax import extras
 from dmljax.detectors import haar
+from dmljax.detectors._boxes import area, distinct
 
 
 def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
@@ -22,26 +23,29 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     Raises:
       UserError: dlib or OpenCV is not installed.
     """
+    search, otherwise = _search(side), haar.build(side=side)
+    return lambda image: next(iter(search(image)), None) or otherwise(image)
+
+
+def build_every(*, side: int = 480) -> Callable[[np.ndarray], list[tuple[float, float, float, float]]]:
+    """As `build`, all faces of an image, the largest first."""
+    search, otherwise = _search(side), haar.build_every(side=side)
+    return lambda image: search(image) or otherwise(image)
+
+
+def _search(side: int) -> Callable[[np.ndarray], list[tuple[float, float, float, float]]]:
     extras.require("detect", "cv2", "dlib", purpose="crop.rule=dlib")
     import cv2
     import dlib
 
-    frontal, otherwise = dlib.get_frontal_face_detector(), haar.build(side=side)
+    frontal = dlib.get_frontal_face_detector()
 
-    def detect(image: np.ndarray):
+    def search(image: np.ndarray):
         scale = side / max(image.shape[:2])
-        found = frontal(
-            cv2.resize(
-                image,
-                None,
-                fx=scale,
-                fy=scale,
-                interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
-            )
-        )
-        if not found:
-            return otherwise(image)
-        face = max(found, key=lambda face: face.area())
-        return tuple(edge / scale for edge in (face.left(), face.top(), face.right() + 1, face.bottom() + 1))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        found = frontal(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how))
+        edges = [(face.left(), face.top(), face.right() + 1, face.bottom() + 1) for face in found]
+        largest_first = sorted(edges, key=area, reverse=True)
+        return distinct([edge / scale for edge in face] for face in largest_first)
 
-    return detect
+    return search

@@ -11,10 +11,12 @@ from collections.abc import Callable
 import numpy as np
 
 from dmljax import extras
+from dmljax.detectors._boxes import distinct
 from dmljax.types import UserError
 
 BORDER = 100  # added around it: a face that fills the frame is found, too
 SCALE, NEIGHBOURS, LEAST = 1.05, 2, 60
+AGREE = 10  # windows that agree on a further face: collars and necks are seen by fewer
 
 
 def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:
@@ -26,6 +28,17 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     Raises:
       UserError: OpenCV is not installed, or is one without cascades.
     """
+    search = _search(side)
+    return lambda image: next(iter(search(image, every=False)), None)
+
+
+def build_every(*, side: int = 480) -> Callable[[np.ndarray], list[tuple[float, float, float, float]]]:
+    """As `build`, all faces of an image; those turned to the side first, the largest of each kind first."""
+    search = _search(side)
+    return lambda image: search(image, every=True)
+
+
+def _search(side: int) -> Callable:
     extras.require("detect", "cv2", purpose="crop.rule=haar")
     import cv2
 
@@ -39,11 +52,15 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
         for name in ("profileface", "frontalface_default")
     )
 
-    def largest(cascade, grey: np.ndarray):
-        found = cascade.detectMultiScale(grey, SCALE, NEIGHBOURS, minSize=(LEAST, LEAST))
-        return max(found, key=lambda face: face[2] * face[3], default=None)
+    def found(cascade, grey: np.ndarray) -> list[tuple]:
+        """(left, top, width, height, how many windows agree) of each."""
+        boxes, counts = cascade.detectMultiScale2(grey, SCALE, NEIGHBOURS, minSize=(LEAST, LEAST))
+        return [(*box, count) for box, count in zip(boxes, counts)]
 
-    def detect(image: np.ndarray):
+    def largest_first(faces: list[tuple]) -> list[tuple]:
+        return sorted(faces, key=lambda face: face[2] * face[3], reverse=True)
+
+    def search(image: np.ndarray, *, every: bool) -> list:
         scale = side / max(image.shape[:2])
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         grey = cv2.resize(
@@ -52,14 +69,15 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
         grey = cv2.copyMakeBorder(
             cv2.equalizeHist(grey), BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE
         )
-        straight, mirrored = largest(profile, grey), largest(profile, np.ascontiguousarray(grey[:, ::-1]))
-        if mirrored is not None:
-            mirrored = (grey.shape[1] - mirrored[0] - mirrored[2], *mirrored[1:])
-        candidates = [face for face in (straight, mirrored) if face is not None]
-        face = max(candidates, key=lambda face: face[2] * face[3]) if candidates else largest(frontal, grey)
-        if face is None:
-            return None
-        left, top, width, height = (float(edge) for edge in face)
-        return tuple((edge - BORDER) / scale for edge in (left, top, left + width, top + height))
+        mirrored = [
+            (grey.shape[1] - left - width, *others, width, height, count)
+            for left, *others, width, height, count in found(profile, np.ascontiguousarray(grey[:, ::-1]))
+        ]
+        faces = largest_first(found(profile, grey) + mirrored)
+        if every or not faces:
+            faces += largest_first(found(frontal, grey))
+        faces = [face for k, face in enumerate(faces) if k == 0 or face[4] >= AGREE]
+        edges = ((left, top, left + width, top + height) for left, top, width, height, _ in faces)
+        return distinct([(float(edge) - BORDER) / scale for edge in face] for face in edges)
 
-    return detect
+    return search

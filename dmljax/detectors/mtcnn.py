@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from dmljax import extras
+from dmljax.detectors._boxes import agreed, area, distinct
 
 # scale against `side`, mirrored, contrast evened out: the trio that found most of what the plain search
 # missed on CMU Face Images
@@ -35,6 +36,12 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     Raises:
       UserError: mtcnn or what it needs is not installed.
     """
+    every = build_every(side=side)
+    return lambda image: next(iter(every(image)), None)
+
+
+def build_every(*, side: int = 480) -> Callable[[np.ndarray], list[tuple[float, float, float, float]]]:
+    """As `build`, all faces of an image, the largest first. The repeated search looks for one face."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _silent():
         extras.require("detect,tensorflow", "cv2", "tensorflow", "mtcnn", purpose="crop.rule=mtcnn")
@@ -67,10 +74,10 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
     def detect(image: np.ndarray):
         faces = search(image, 1.0, False, False, {})
         if len(faces):
-            return from_the_brows(max(faces, key=area))
+            return [from_the_brows(face) for face in distinct(sorted(faces, key=area, reverse=True))]
         faces = np.concatenate([search(image, *how, LENIENT) for how in AGAIN])
         faces = faces[(faces[:, 2:] - faces[:, :2]).max(1, initial=0) >= LEAST * max(image.shape[:2])]
-        return from_the_brows(agreed(faces)) if len(faces) else None
+        return [from_the_brows(agreed(faces))] if len(faces) else []
 
     return detect
 
@@ -93,23 +100,3 @@ def _silent() -> Iterator[None]:
 def from_the_brows(face) -> tuple[float, float, float, float]:
     left, top, right, bottom = (float(edge) for edge in face)
     return left, top + ABOVE * (bottom - top), right, bottom
-
-
-def area(face) -> float:
-    return (face[2] - face[0]) * (face[3] - face[1])
-
-
-def overlap(one, other) -> float:
-    """Intersection over union of two boxes."""
-    shared = (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
-    common = max(shared[2] - shared[0], 0) * max(shared[3] - shared[1], 0)
-    return common / (area(one) + area(other) - common)
-
-
-def agreed(faces: np.ndarray) -> np.ndarray:
-    """The median of the largest group of boxes, float [faces, 4], that overlap one of them by half; of
-    equals, the one with the largest box.
-    """
-    groups = [[other for other in faces if overlap(face, other) >= 0.5] for face in faces]
-    largest = max(range(len(faces)), key=lambda k: (len(groups[k]), area(faces[k])))
-    return np.median(groups[largest], 0)

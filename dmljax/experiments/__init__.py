@@ -2,5 +2,5 @@
 
 A file has `TITLE`, `ITEMS` (the paper's names of what it gives), `members(request)` and `show(rows, out)`;
 with `NEEDS`, files without which a run is of no use to it; with `SPEED`, networks whose frames a second are
-measured when all runs are done.
+measured when all runs are done; with `beside(rows, item)`, a column of ours in the item's published tables.
 """

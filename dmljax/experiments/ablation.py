@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmljax.report import statistics
+from dmljax.report import differences, statistics
 from dmljax.report.parts import Finding, Part, Table, Text
 from dmljax.studies import measures, networks, published
 from dmljax.studies.members import Member
@@ -14,7 +14,6 @@ ITEMS = ("table8",)
 # Each row adds one part of the method to the row before it.
 ROWS = ("one_resnet", "mfe", "hpe", "jefl", "dynamic")
 SPEED = ROWS
-SETS = published.SETS[:3]
 
 
 def members(request: networks.Request) -> list[Member]:
@@ -27,9 +26,15 @@ def _title(label: str) -> str:
     return "+ dynamic weights" if label == "dynamic" else networks.NETWORKS[label].title
 
 
+def beside(rows: list[dict], item: str) -> published.Here:
+    """Expression accuracy of each part, whatever set it was measured on."""
+    del item
+    return networks.beside("expression %", {label: measures.mean(measures.of(rows, label)) for label in ROWS})
+
+
 def show(rows: list[dict], out) -> list[Part]:
-    """Means with 95 % intervals over runs, a paired t test against the row before, speed; and whether each
-    part helped.
+    """Means with 95 % intervals over runs, the difference to the row before, speed; and whether each part
+    helped.
     """
     del out
     header = [
@@ -37,17 +42,15 @@ def show(rows: list[dict], out) -> list[Part]:
         "runs",
         "expression %",
         "95 %",
-        "gain",
-        "p, row before",
+        *statistics.COMPARED,
         "pose %",
         "frames/s",
         "train images/s",
-        *(f"paper: {name} %" for name in SETS),
     ]
-    lines, said, before = [header], [], None
-    for label in ROWS:
-        own, both = measures.of(rows, label), measures.pairs(rows, label, before) if before else []
-        p = statistics.paired(both)
+    steps = [measures.difference(rows, label, before) for before, label in zip(ROWS, ROWS[1:])]
+    lines, said, gains = [header], [], [None, *differences.adjusted(steps)]
+    for label, found in zip(ROWS, gains):
+        own = measures.of(rows, label)
         rates = [row["images_s"] for row in own if row.get("images_s")]
         frames = next((row["frames_s"] for row in own if row.get("frames_s")), None)
         lines.append(
@@ -55,22 +58,18 @@ def show(rows: list[dict], out) -> list[Part]:
                 _title(label),
                 str(len(own)),
                 *measures.percent(own),
-                measures.gain(both),
-                statistics.probability(p),
+                *statistics.compared(found),
                 measures.percent(own, "pose accuracy")[0],
                 "-" if frames is None else f"{frames:.0f}",
                 f"{np.median(rates):.0f}" if rates else "-",
-                *published.cells(published.ABLATION[label], SETS),
             ]
         )
-        if before:
-            gain = np.mean([a - b for a, b in both]) if both else 0.0
-            points = f"{measures.gain(both)} points, " if both else ""
-            verdict = measures.told(p, gain)
-            said.append(Finding(f"{_title(label).removeprefix('+ ')}: {points}{verdict}, {len(both)} pairs."))
-        before = label
+        if label != ROWS[0]:
+            points, count = (f"{measures.gain(found)} points, ", found.pairs) if found else ("", 0)
+            part = _title(label).removeprefix("+ ")
+            said.append(Finding(f"{part}: {points}{measures.told(found)}, {count} pairs."))
     note = (
-        "Frames a second: one image at a time through the network, measured in turns after all runs. Train"
-        " images a second: while the runs shared the machine."
+        "Differences are to the row before. Frames a second: one image at a time through the network,"
+        " measured in turns after all runs. Train images a second: while the runs shared the machine."
     )
-    return [Table(lines), *said, Text(note)]
+    return [Table(lines), *said, Text(note), *measures.notes(gains)]

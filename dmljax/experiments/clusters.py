@@ -35,10 +35,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         for k, row in enumerate(measures.of(rows, label)):
             embedding, labels, names = measures.features(row)
             groups = _groups(labels)
-            found.append(
-                {"label": label, "seed": row["seed"], "fold": row["fold"]}
-                | _measure(embedding, labels["identity"], groups)
-            )
+            found.append(measures.run(row) | _measure(embedding, labels["identity"], groups))
             if k == 0:
                 panels += [
                     plots.Panel(
@@ -86,16 +83,16 @@ def show(rows: list[dict], out: Path) -> list[Part]:
                 measures.percent(own, "chance")[0],
             ]
         )
-    both = measures.pairs(found, "jefl", "hpe", "P@1")
-    certain = measures.certainty(statistics.paired(both))
+    change = measures.difference(found, "jefl", "hpe", "P@1")
     said = (
         "The nearest image of the same expression is the same person's: both triplets against none"
-        f" {measures.gain(both)} points"
+        f" {measures.gain(change)} points"
     )
     return [
         Table(lines),
-        Finding(f"{said} ({certain}; less is wanted)."),
+        Finding(f"{said} ({measures.certainty(change)}; less is wanted)."),
         Picture(picture, "t-SNE within expressions, coloured by person"),
+        *measures.notes([change]),
     ]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax.report.parts import Finding, Part, Picture, Text
-from dmljax.studies import measures, networks, published
+from dmljax.report.parts import Finding, Part, Picture
+from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
 
 TITLE = "Confusion matrices of DML-Net, expression and pose"
@@ -19,7 +19,7 @@ def members(request: networks.Request) -> list[Member]:
 
 
 def show(rows: list[dict], out: Path) -> list[Part]:
-    """Counts of all runs as one; the most frequent mistakes in words, and the paper's accuracies."""
+    """Counts of all runs as one; the most frequent mistakes in words."""
     from dmljax.report import plots
 
     whole = measures.pooled(rows)
@@ -28,10 +28,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         names, picture = whole["names"][head], out / f"confusion_{head}.png"
         plots.confusion(counts, names, picture, title=f"DML-Net: {head}, {len(rows)} runs")
         parts += [Picture(picture, f"confusion of {head}"), Finding(_mistakes(counts, names, head))]
-    numbers = ", ".join(
-        f"{name} {published.DML_NET[name]:g} / {published.DML_NET_POSE[name]:g} %" for name in published.SETS
-    )
-    return [*parts, Text(f"The paper's, expression / pose: {numbers}.")]
+    return parts
 
 
 def _mistakes(counts: np.ndarray, names: list[str], head: str, most: int = 3) -> str:

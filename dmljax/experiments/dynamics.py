@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import run_folder
-from dmljax.report import statistics
+from dmljax.report import differences, statistics
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
 from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
@@ -31,12 +31,11 @@ def show(rows: list[dict], out: Path) -> list[Part]:
 
     kept = {
         label: [
-            (row["seed"], row["fold"], run_folder.steps(Path(row["folder"])))
-            for row in measures.of(rows, label)
+            (measures.run(row), run_folder.steps(Path(row["folder"]))) for row in measures.of(rows, label)
         ]
         for label in NETWORKS
     }
-    logs = {title: [log for *_, log in kept[label]] for label, title in NETWORKS.items() if kept[label]}
+    logs = {title: [log for _, log in kept[label]] for label, title in NETWORKS.items() if kept[label]}
     pictures = [
         Picture(out / f"{kind}.png", f"{kind} over the steps")
         for prefix, kind in (("loss", "losses"), ("weight", "weights"))
@@ -57,26 +56,26 @@ def show(rows: list[dict], out: Path) -> list[Part]:
         [title, str(len(runs)), *(cell for task in TASKS for cell in _cells(runs, task))]
         for title, runs in logs.items()
     ]
-    said = []
-    for task in TASKS:
-        ends = [
-            {"label": label, "seed": seed, "fold": fold, "end": _end(log, task)}
-            for label in NETWORKS
-            for seed, fold, log in kept[label]
-        ]
-        both = measures.pairs(ends, "dynamic", "jefl", "end")
-        if both:
-            difference = np.mean([a - b for a, b in both])
-            certain = measures.certainty(statistics.paired(both))
-            said.append(
-                Finding(
-                    f"{task} loss at the end, dynamic against equal weights: {difference:+.3f} ({certain})."
-                )
-            )
+    # of batches that trained: sizes of the test side say nothing of them
+    alone = lambda run: {key: run[key] for key in ("label", "seed", "fold")}
+    ends = [
+        alone(run) | {task: _end(log, task) for task in TASKS}
+        for label in NETWORKS
+        for run, log in kept[label]
+    ]
+    changes = differences.adjusted([measures.difference(ends, "dynamic", "jefl", task) for task in TASKS])
+    said = [
+        Finding(
+            f"{task} loss at the end, dynamic against equal weights: {measures.gain(found, 1, 3)}"
+            f" ({measures.certainty(found)})."
+        )
+        for task, found in zip(TASKS, changes)
+        if found
+    ]
     note = (
         f"Losses on training batches, unweighted; the end is the last {100 * LAST:.0f} % of the logged steps."
     )
-    return [Table(lines), *said, *pictures, Text(note)]
+    return [Table(lines), *said, *pictures, Text(note), *measures.notes(changes)]
 
 
 def _cells(runs: list[list[dict]], task: str) -> list[str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax.report import probes, statistics
+from dmljax.report import differences, probes, statistics
+from dmljax.report.differences import Difference
 from dmljax.report.parts import Finding, Part, Picture, Table, Text
 from dmljax.studies import measures, networks
 from dmljax.studies.members import Member
@@ -36,7 +37,7 @@ def show(rows: list[dict], out: Path) -> list[Part]:
     """
     from dmljax.report import plots
 
-    measured, panels = {}, []
+    measured, panels = [], []
     for label, title in NETWORKS.items():
         for row in measures.of(rows, label):
             embedding, labels, names = measures.features(row)
@@ -47,18 +48,20 @@ def show(rows: list[dict], out: Path) -> list[Part]:
                     plots.Panel(f"{title}: {kind}", place, labels[kind], names[kind], title) for kind in known
                 ]
             for found in probes.audit({"embedding": embedding}, labels):
-                measured[label, found["label"], row["seed"], row["fold"]] = found
+                measured.append({**found, "kind": found["label"], **measures.run(row)})
     picture = out / "triplets.png"
     plots.maps(panels, picture, columns=len(panels) // len({panel.group for panel in panels}))
+    changes = _changes(measured)
     return [
         Table(_table(measured)),
-        *_verdict(measured),
+        *_verdict(changes),
         Picture(picture, "t-SNE of the embedding by expression, pose and identity"),
         Text(f"Features are the embedding of test people. {probes.NOTE}"),
+        *measures.notes(list(changes.values())),
     ]
 
 
-def _table(measured: dict) -> list[list[str]]:
+def _table(measured: list[dict]) -> list[list[str]]:
     lines = [
         [
             "of",
@@ -76,7 +79,7 @@ def _table(measured: dict) -> list[list[str]]:
     ]
     for kind in probes.LABELS:
         for label, title in NETWORKS.items():
-            own = [found for key, found in measured.items() if key[:2] == (label, kind)]
+            own = [found for found in measures.of(measured, label) if found["kind"] == kind]
             if own:
                 cell = lambda key, own=own: statistics.interval([found[key] * NUMBERS[key] for found in own])
                 silhouette, half = cell("silhouette")
@@ -95,38 +98,39 @@ def _table(measured: dict) -> list[list[str]]:
     return lines
 
 
-def _verdict(measured: dict) -> list[Finding]:
-    """Each kind of triplets against none: neighbours, which the near images decide, and R-precision, which
-    all of a class decide.
+def _changes(measured: list[dict]) -> dict[tuple[str, str, str], Difference | None]:
+    """(kind of label, network, measure) -> what its triplets change: neighbours, which the near images
+    decide, and R-precision, which all of a class decide.
     """
+    found = {
+        (kind, label, key): measures.difference(
+            [row for row in measured if row["kind"] == kind], label, WITHOUT, key
+        )
+        for kind in probes.LABELS
+        for label in NETWORKS
+        if label != WITHOUT
+        for key in ("neighbours", "R-precision")
+    }
+    return dict(zip(found, differences.adjusted(list(found.values()))))
+
+
+def _verdict(changes: dict[tuple[str, str, str], Difference | None]) -> list[Finding]:
+    """Each kind of triplets against none."""
+    told = lambda found: f"{measures.gain(found)} ({measures.certainty(found)})"
     said = []
     for kind in probes.LABELS:
-        changes = [
-            f"{NETWORKS[label]} {_change(measured, label, kind, 'neighbours')} and"
-            f" {_change(measured, label, kind, 'R-precision')}"
-            for label in NETWORKS
-            if label != WITHOUT and _both(measured, label, kind, "neighbours")
+        there = [
+            f"{title} {told(changes[kind, label, 'neighbours'])} and"
+            f" {told(changes[kind, label, 'R-precision'])}"
+            for label, title in NETWORKS.items()
+            if label != WITHOUT and changes[kind, label, "neighbours"]
         ]
-        if changes:
+        if there:
             wanted = {"expression": " More is wanted.", "identity": " Less is wanted."}.get(kind, "")
             said.append(
                 Finding(
                     f"{kind}, five neighbours and R-precision against no triplets, points:"
-                    f" {'; '.join(changes)}.{wanted}"
+                    f" {'; '.join(there)}.{wanted}"
                 )
             )
     return said
-
-
-def _both(measured: dict, label: str, kind: str, key: str) -> list[tuple[float, float]]:
-    """(with these triplets, without) for each seed and fold that both have."""
-    with_, without = (
-        {where[2:]: found[key] for where, found in measured.items() if where[:2] == (name, kind)}
-        for name in (label, WITHOUT)
-    )
-    return [(with_[run], without[run]) for run in sorted(with_.keys() & without.keys())]
-
-
-def _change(measured: dict, label: str, kind: str, key: str) -> str:
-    both = _both(measured, label, kind, key)
-    return f"{measures.gain(both)} ({measures.certainty(statistics.paired(both))})"

@@ -7,11 +7,11 @@ import numpy as np
 from dmljax.experiments import methods
 from dmljax.report.parts import Finding, Part, Table
 from dmljax.report.tables import percent
-from dmljax.studies import measures, networks
+from dmljax.studies import measures, networks, published
 from dmljax.studies.members import Member
 
 TITLE = "Accuracy by pose, by expression and on frontal faces, of all methods"
-ITEMS = ("table4",)
+ITEMS = ("table4", "table6", "table7")
 
 
 def members(request: networks.Request) -> list[Member]:
@@ -21,11 +21,9 @@ def members(request: networks.Request) -> list[Member]:
 def show(rows: list[dict], out) -> list[Part]:
     """Counts of each method's runs as one, expression accuracy in %; '-' where a set has no image."""
     del out
-    whole = {
-        label: found for label in methods.METHODS if (found := measures.pooled(measures.of(rows, label)))
-    }
+    whole = _pooled(rows)
     first = next(iter(whole.values()))
-    frontal = [k for k, yaw in enumerate(first["yaw"]) if yaw == 0]
+    frontal = _frontal(first)
     by_pose = [["method", *(f"pose {name}" for name in first["names"]["pose"]), "frontal", "all"]]
     by_expression = [["method", *first["names"]["expression"], "all"]]
     front, side = {}, {}
@@ -56,6 +54,29 @@ def show(rows: list[dict], out) -> list[Part]:
         *_best(front, "on frontal faces"),
         *_best(side, "on all other poses"),
     ]
+
+
+def beside(rows: list[dict], item: str) -> published.Here:
+    """Expression accuracy of the methods that run here; for Table 4, on frontal faces alone."""
+    if item != "table4":
+        return methods.beside(rows, item)
+    shares = {
+        label: _share(*(found["cells"][key][:, _frontal(found)] for key in ("hits", "counts")))
+        for label, found in _pooled(rows).items()
+    }
+    return networks.beside(
+        "expression %, frontal", {label: percent(share) for label, share in shares.items()}
+    )
+
+
+def _pooled(rows: list[dict]) -> dict[str, dict]:
+    """Method -> counts of its runs as one, of those that have runs."""
+    return {label: found for label in methods.METHODS if (found := measures.pooled(measures.of(rows, label)))}
+
+
+def _frontal(found: dict) -> list[int]:
+    """The poses whose yaw is 0."""
+    return [k for k, yaw in enumerate(found["yaw"]) if yaw == 0]
 
 
 def _best(shares: dict[str, float | None], where: str) -> list[Finding]:

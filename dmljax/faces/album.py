@@ -16,9 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from dmljax import writing
+from dmljax import bars, writing
 from dmljax.types import UserError
 from dmljax.workers import each
 
@@ -108,9 +107,7 @@ class Album:
                 " that can be written"
             ) from None
         total = sum(len(self._numbers(k)) for k in missing)
-        with tqdm(
-            total=total, desc=f"making {self.folder.name}", unit="image", disable=not progress, leave=False
-        ) as bar:
+        with bars.bar(total=total, desc=f"making {self.folder.name}", unit="image", show=progress) as bar:
             each(self._write, missing, bar, workers=workers, doing=f"making pictures in '{self.folder}'")
         return self.folder
 

@@ -33,20 +33,25 @@ class Conditions(NamedTuple):
     noise: float
 
 
+def draw_angles(
+    rng: np.random.Generator, *, yaw: float, difficulty: float, pitch: float = 0.0
+) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in degrees as they are in one picture: what `draw_conditions` draws first."""
+    yaw_off, nod, tilt = _wild(difficulty) * np.array([4.0, 5.0, 5.0]) * rng.standard_normal(3).clip(-2, 2)
+    return yaw + yaw_off, pitch + nod, tilt
+
+
 def draw_conditions(
     rng: np.random.Generator, side: int, *, yaw: float, window: Window, difficulty: float, pitch: float = 0.0
 ) -> Conditions:
     """Conditions about a yaw and a pitch in degrees; at difficulty 0 they hardly vary. A nodding head is
     foreshortened, and the window with it.
     """
-    wild = 0.2 + 0.8 * difficulty
-    yaw_off, nod, tilt = wild * np.array([4.0, 5.0, 5.0]) * rng.standard_normal(3).clip(-2, 2)
+    wild, angles = _wild(difficulty), draw_angles(rng, yaw=yaw, difficulty=difficulty, pitch=pitch)
     size = (1 + 0.08 * wild * np.clip(rng.standard_normal(), -2, 2)) * np.cos(np.deg2rad(pitch))
     distance, shift = rng.uniform(2.5, 5.0), tuple(0.04 * wild * rng.standard_normal(2).clip(-2, 2))
     camera = Camera(
-        yaw + yaw_off,
-        pitch + nod,
-        tilt,
+        *angles,
         extent=window.extent * size,
         distance=distance,
         shift=shift,
@@ -60,6 +65,10 @@ def draw_conditions(
         blur=0.009 * wild * rng.random(),
         noise=1.0 + 7.0 * wild * rng.random(),
     )
+
+
+def _wild(difficulty: float) -> float:
+    return 0.2 + 0.8 * difficulty
 
 
 def photograph(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from dmljax.losses import shapes
+
 # Up to this many products the differences are formed one by one: exact to rounding, and never negative.
 _EXPLICIT = 1 << 24
 
@@ -20,11 +22,15 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
       float32 [A, R], not negative. Large inputs go through a matrix product at the highest precision, whose
       rounding error is relative to the norms; small ones do not.
 
+    Raises:
+      ValueError: an array of another shape.
+
     Example:
       >>> import jax.numpy as jnp
       >>> squared_distances(jnp.array([[0.0, 0.0]]), jnp.array([[3.0, 4.0], [1.0, 0.0]])).tolist()
       [[25.0, 1.0]]
     """
+    shapes.require(a=(a, "A D"), b=(b, "R D"))
     a, b = a.astype(jnp.float32), b.astype(jnp.float32)
     if a.shape[0] * b.shape[0] * a.shape[1] <= _EXPLICIT:
         return jnp.square(a[:, None, :] - b[None, :, :]).sum(-1)

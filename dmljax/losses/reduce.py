@@ -10,6 +10,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from dmljax.losses import shapes
+
 
 def sum_over_devices(values: jax.Array, axis_name: str | None) -> jax.Array:
     """Sum over the devices, without a gradient; the value itself where there is no device axis.
@@ -31,11 +33,15 @@ def devices(axis_name: str | None) -> int:
 def masked_sum(values: jax.Array, valid: jax.Array, *, axis_name: str | None) -> jax.Array:
     """Share of the sum of `values` [N] where `valid` [N], over all devices; float32 scalar.
 
+    Raises:
+      ValueError: they have not one shape.
+
     Example:
       >>> import jax.numpy as jnp
       >>> float(masked_sum(jnp.array([1.0, 2.0, 4.0]), jnp.array([True, False, True]), axis_name=None))
       5.0
     """
+    shapes.alike(values=values, valid=valid)
     return devices(axis_name) * jnp.where(valid, values, 0.0).sum()
 
 
@@ -44,6 +50,9 @@ def masked_mean(values: jax.Array, valid: jax.Array, *, axis_name: str | None) -
 
     Where nothing is valid the share is 0 and so is its gradient.
 
+    Raises:
+      ValueError: they have not one shape.
+
     Example:
       >>> import jax.numpy as jnp
       >>> values, valid = jnp.array([1.0, 2.0, 4.0]), jnp.array([True, False, True])
@@ -51,5 +60,6 @@ def masked_mean(values: jax.Array, valid: jax.Array, *, axis_name: str | None) -
       >>> float(mean), float(count)
       (2.5, 2.0)
     """
+    shapes.alike(values=values, valid=valid)
     count = sum_over_devices(valid.sum().astype(jnp.float32), axis_name)
     return masked_sum(values, valid, axis_name=axis_name) / jnp.maximum(count, 1.0), count

@@ -8,6 +8,9 @@ relates to nothing.
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
+
+from dmljax.losses import shapes
 
 
 def relation(label, factor, reference_label=None, reference_factor=None) -> tuple[jax.Array, jax.Array]:
@@ -21,7 +24,7 @@ def relation(label, factor, reference_label=None, reference_factor=None) -> tupl
       (positive, negative), bool [A, R].
 
     Raises:
-      ValueError: one reference without the other.
+      ValueError: one reference without the other, or an array of another shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -33,6 +36,12 @@ def relation(label, factor, reference_label=None, reference_factor=None) -> tupl
         raise ValueError("give both reference labels, or neither")
     if reference_label is None:
         reference_label, reference_factor = label, factor
+    shapes.require(
+        label=(label, "A"),
+        factor=(factor, "A"),
+        reference_label=(reference_label, "R"),
+        reference_factor=(reference_factor, "R"),
+    )
     known = ((label >= 0) & (factor >= 0))[:, None] & ((reference_label >= 0) & (reference_factor >= 0))[
         None, :
     ]
@@ -73,3 +82,28 @@ def identity_relation(
       [[False, True], [True, False]]
     """
     return relation(expression, identity, reference_expression, reference_identity)
+
+
+def class_relation(label, reference_label=None, *, first: int | jax.Array = 0) -> tuple[jax.Array, jax.Array]:
+    """Positives are other images of the class, negatives images of other classes: mining by class alone.
+
+    Args:
+      label: int [A], of the anchors; negative where missing.
+      reference_label: int [R], of all rows; the anchors themselves if not given.
+      first: number of the first anchor among the rows, the others following it.
+
+    Returns:
+      (positive, negative), bool [A, R].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> positive, negative = class_relation(jnp.array([0, 1, 0, -1]))
+      >>> positive[0].tolist(), negative[0].tolist()
+      ([False, False, True, False], [False, True, False, False])
+    """
+    reference_label = label if reference_label is None else reference_label
+    shapes.require(label=(label, "A"), reference_label=(reference_label, "R"))
+    known = (label >= 0)[:, None] & (reference_label >= 0)[None, :]
+    same = label[:, None] == reference_label[None, :]
+    itself = (first + jnp.arange(len(label)))[:, None] == jnp.arange(len(reference_label))[None, :]
+    return known & same & ~itself, known & ~same

@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from dmljax.losses import shapes
+
 LINKS = ("hinge", "softplus", "none")
 
 
@@ -21,12 +23,16 @@ def hardest(
       D+ [A], D- [A] and valid [A]: the anchor has at least one positive and one negative. Both distances are
       0 where it has not. Of equal distances the first counts, so the gradient goes to one pair.
 
+    Raises:
+      ValueError: an array of another shape.
+
     Example:
       >>> import jax.numpy as jnp
       >>> positive, negative = jnp.array([[True, True, False]]), jnp.array([[False, False, True]])
       >>> [float(value[0]) for value in hardest(jnp.array([[1.0, 3.0, 2.0]]), positive, negative)[:2]]
       [3.0, 2.0]
     """
+    shapes.require(distances=(distances, "A R"), positive=(positive, "A R"), negative=(negative, "A R"))
     valid = positive.any(1) & negative.any(1)
     farthest = jnp.argmax(jnp.where(positive, distances, -jnp.inf), axis=1)
     nearest = jnp.argmin(jnp.where(negative, distances, jnp.inf), axis=1)
@@ -72,7 +78,7 @@ def batch_hard(
       (loss float32 [A], valid bool [A]); the loss is 0 where not valid. Gradients are always finite.
 
     Raises:
-      ValueError: an unknown link.
+      ValueError: an unknown link, or an array of another shape.
 
     Example:
       >>> import jax.numpy as jnp

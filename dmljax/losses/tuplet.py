@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from dmljax.losses import shapes
 from dmljax.losses.distances import squared_distances
 from dmljax.losses.reduce import masked_mean
 
@@ -35,20 +36,28 @@ def tuplet_loss(
       points, references: float32 [A, E] and [R, E], this device's anchors and all rows.
       positive, negative: bool [A, R]; no row is a positive of itself.
       threshold, margin: T and m, in squared distance.
-
       axis_name: the axis over which the batch is spread, or None.
 
     Returns:
-      (this device's share, whether any anchor had both a positive and a negative).
+      (this device's share, how many anchors on all devices had both a positive and a negative).
+
+    Raises:
+      ValueError: an array of another shape.
 
     Example:
       >>> import jax.numpy as jnp
       >>> points = jnp.array([[0.0], [2.0], [1.0]])
       >>> positive, negative = jnp.array([[False, True, False]]), jnp.array([[False, False, True]])
-      >>> share, valid = tuplet_loss(points[:1], points, positive, negative, threshold=0.5, margin=1.0)
+      >>> share, count = tuplet_loss(points[:1], points, positive, negative, threshold=0.5, margin=1.0)
       >>> float(share)  # the centre is 1: mean(1, 1) + 1
       2.0
     """
+    shapes.require(
+        points=(points, "A E"),
+        references=(references, "R E"),
+        positive=(positive, "A R"),
+        negative=(negative, "A R"),
+    )
     valid = positive.any(1) & negative.any(1)
     members, rivals = positive.astype(jnp.float32), negative.astype(jnp.float32)
     count = members.sum(1) + 1.0
@@ -60,5 +69,4 @@ def tuplet_loss(
     parted = (rivals * jax.nn.relu(threshold + margin / 2 - distances)).sum(1) / jnp.maximum(
         rivals.sum(1), 1.0
     )
-    share, anchors = masked_mean(gathered + parted, valid, axis_name=axis_name)
-    return share, anchors > 0
+    return masked_mean(gathered + parted, valid, axis_name=axis_name)

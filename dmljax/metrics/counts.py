@@ -56,7 +56,7 @@ def by_cell(
     return hits.reshape(shape), np.bincount(cell, minlength=size).reshape(shape)
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
+def wilson(hits: float, count: int) -> tuple[float, float]:
     """95 % Wilson score interval of a share, for independent samples."""
     if count == 0:
         return float("nan"), float("nan")
@@ -66,7 +66,8 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
         share + z2 / (2 * count),
         z * np.sqrt(share * (1 - share) / count + z2 / (4 * count * count)),
     )
-    return float((centre - half) / (1 + z2 / count)), float((centre + half) / (1 + z2 / count))
+    low, high = (centre - half) / (1 + z2 / count), (centre + half) / (1 + z2 / count)
+    return max(float(low), 0.0), min(float(high), 1.0)  # which rounding may pass by a hair
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""DML-Net: three branches, fusion, embedding, and the heads for expression and pose."""
+"""DML-Net: three branches, fusion, embedding, and the heads for expression, pose and angles."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ import jax
 import jax.numpy as jnp
 
 from dmljax.models.fusion import Fusion
-from dmljax.models.regions import REGIONS, cut, standardise
-from dmljax.types import Outputs
+from dmljax.models.regions import REGIONS, cut, normalise, standardise
+from dmljax.types import ANGLE_NAMES, Outputs
 
 # Top-level parameter groups, by which phases freeze and unfreeze.
-TRUNK, EXPRESSION_HEAD, POSE_HEAD = "trunk", "expression_head", "pose_head"
+TRUNK, EXPRESSION_HEAD, POSE_HEAD, ANGLES_HEAD = "trunk", "expression_head", "pose_head", "angles_head"
+
+# What a head may see: the embedding e, or the fused feature f2. The paper can be read both ways.
+HEAD_INPUTS = ("embedding", "fused")
+
+# Heads for angles: three numbers, or a softmax over bins for each.
+HUBER, BINNED = ANGLE_KINDS = ("huber", "binned")
+UNIT = 30.0  # degrees that an output 1 of a head for angles without bins stands for
 
 
 def perturbed(variables: dict, offset: jax.Array) -> dict:
@@ -26,20 +33,21 @@ def perturbed(variables: dict, offset: jax.Array) -> dict:
 
 
 class Head(nn.Module):
-    """A fully connected layer and a softmax layer on the embedding: [N, E] -> logits, float32 [N,
-    classes].
-    """
+    """A fully connected layer and a softmax layer: features [N, F] -> logits, float32 [N, classes]."""
 
     classes: int
     hidden: int
     deviation: float
     softmax_deviation: float
     dtype: Any
+    dropout: float
 
     @nn.compact
-    def __call__(self, embedding: jax.Array) -> jax.Array:
+    def __call__(self, features: jax.Array, *, train: bool) -> jax.Array:
+        if self.dropout:
+            features = nn.Dropout(self.dropout, deterministic=not train)(features)
         hidden = nn.Dense(self.hidden, kernel_init=nn.initializers.normal(self.deviation), dtype=self.dtype)(
-            embedding
+            features
         )
         return nn.Dense(self.classes, kernel_init=nn.initializers.normal(self.softmax_deviation))(
             nn.relu(hidden).astype(jnp.float32)
@@ -93,7 +101,7 @@ class DMLNet(nn.Module):
 
     Attributes:
       backbone: called with `name=` gives a module [N, H, W, C] -> [N, features] that takes `train`.
-      expressions: number of expression classes.
+      expressions: number of expression classes; 0 for a network without an expression head.
       poses: number of pose classes; 0 for a network without a pose head.
       branches: which of 'face', 'eyes', 'mouth' there are.
       fused, embedding, hidden: widths of f2, of the embedding and of the heads' hidden layer.
@@ -106,6 +114,16 @@ class DMLNet(nn.Module):
         batch-hard mining then draws them into one point.
       axis_name: device axis over which that BatchNorm is synchronised, or None.
       centres: learn a centre of the embedding for each expression, for losses that want one.
+      expression_input, pose_input, angles_input: what each head sees, of `HEAD_INPUTS`.
+      angles: those of 'yaw', 'pitch' and 'roll' that the head for angles tells, the others are nan; () for a
+        network without such a head.
+      angle_bins: 0: that head gives three numbers; else the number of bins, equally wide and symmetric about
+        0, over which it has a softmax for each angle. An angle is then the mean of the bins' middles (Ruiz,
+        Chong and Rehg, "Fine-grained head pose estimation without keypoints", arXiv:1710.00925).
+      angle_bin: width of these bins in degrees.
+      dropout: share of that which is dropped in training; draws from the random numbers 'dropout'.
+      pixels: (mean, deviation) of the channels by which all images are normalised, as shares of 255; empty:
+        each image is standardised by its own.
     """
 
     backbone: Callable[..., nn.Module]
@@ -122,10 +140,18 @@ class DMLNet(nn.Module):
     batch_norm: bool = False
     axis_name: str | None = None
     centres: bool = False
+    expression_input: str = HEAD_INPUTS[0]
+    pose_input: str = HEAD_INPUTS[0]
+    angles_input: str = HEAD_INPUTS[0]
+    angles: tuple[str, ...] = ()
+    angle_bins: int = 0
+    angle_bin: float = 3.0
+    dropout: float = 0.0
+    pixels: tuple[tuple[float, ...], ...] = ()
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool) -> Outputs:
-        """images: [N, H, W, 3], grey levels in any range (they are standardised here)."""
+        """images: [N, H, W, 3], grey levels in 0..255 (of any range where images are standardised)."""
         trunk = Trunk(
             self.backbone,
             self.branches,
@@ -138,17 +164,36 @@ class DMLNet(nn.Module):
             self.axis_name,
             name=TRUNK,
         )
-        embedding, f2 = trunk(standardise(images), train=train)
+        normal = normalise(images, *self.pixels) if self.pixels else standardise(images)
+        embedding, f2 = trunk(normal, train=train)
 
-        def head(classes: int, name: str) -> jax.Array:
-            return Head(classes, self.hidden, self.deviation, self.softmax_deviation, self.dtype, name=name)(
-                embedding
-            )
+        def head(classes: int, name: str, seen: str) -> jax.Array:
+            widths = classes, self.hidden, self.deviation, self.softmax_deviation
+            made = Head(*widths, self.dtype, self.dropout, name=name)
+            return made({"embedding": embedding, "fused": f2}[seen], train=train)
 
-        expression = head(self.expressions, EXPRESSION_HEAD)
-        pose = head(self.poses, POSE_HEAD) if self.poses else None
+        numbers = len(ANGLE_NAMES) * max(self.angle_bins, 1) if self.angles else 0
+        heads = (
+            (self.expressions, EXPRESSION_HEAD, self.expression_input),
+            (self.poses, POSE_HEAD, self.pose_input),
+            (numbers, ANGLES_HEAD, self.angles_input),
+        )
+        expression, pose, angles = (head(*one) if one[0] else None for one in heads)
         shape = (self.expressions, self.embedding)
         centres = (
             self.param("centres", nn.initializers.normal(self.deviation), shape) if self.centres else None
         )
-        return Outputs(embedding, expression, pose, f2, centres)
+        return Outputs(embedding, expression, pose, f2, centres, *self._angles(angles))
+
+    def _angles(self, found: jax.Array | None) -> tuple[jax.Array | None, jax.Array | None]:
+        """(degrees [N, 3], logits of the bins [N, 3, bins]), as far as there are any."""
+        if found is None:
+            return None, None
+        told = jnp.array([name in self.angles for name in ANGLE_NAMES])[None]
+        if not self.angle_bins:
+            return jnp.where(told, UNIT * found, jnp.nan), None
+        logits = found.reshape(len(found), len(ANGLE_NAMES), self.angle_bins)
+        numbered = jnp.arange(self.angle_bins, dtype=jnp.float32)
+        middles = self.angle_bin * (numbered - (self.angle_bins - 1) / 2)
+        means = (jax.nn.softmax(logits) * middles[None, None]).sum(-1)
+        return jnp.where(told, means, jnp.nan), logits

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from dmljax.models.dmlnet import EXPRESSION_HEAD, POSE_HEAD, TRUNK
+from dmljax.models.dmlnet import ANGLES_HEAD, EXPRESSION_HEAD, POSE_HEAD, TRUNK
 from dmljax.models.regions import REGIONS
 
 # What can be asked for: groups of modules by the beginning of their path.
@@ -17,6 +17,7 @@ PARTS = {
     "embedding": ((TRUNK, "embedding"), (TRUNK, "embedding_norm")),
     EXPRESSION_HEAD: ((EXPRESSION_HEAD,),),
     POSE_HEAD: ((POSE_HEAD,),),
+    ANGLES_HEAD: ((ANGLES_HEAD,),),
 }
 
 
@@ -34,6 +35,13 @@ class Module(NamedTuple):
     taken: bool
     reason: str = ""
     values: int = 0
+
+
+def in_words(module: Module) -> str:
+    """A line for the user."""
+    if module.taken:
+        return f"taken {module.name}: {module.values:,} values"
+    return f"left {module.name}: {module.reason}"
 
 
 def take(variables: dict, source: dict, parts: tuple[str, ...]) -> tuple[dict, list[Module]]:

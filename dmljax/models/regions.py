@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 REGIONS = ("face", "eyes", "mouth")
+NORMALISATIONS = ("image", "imagenet", "given")
 
 
 def standardise(images: jax.Array) -> jax.Array:
@@ -25,6 +26,20 @@ def standardise(images: jax.Array) -> jax.Array:
     return centred * jax.lax.rsqrt(jnp.maximum(variance, 1.0 / pixels))
 
 
+def normalise(images: jax.Array, mean: tuple[float, ...], deviation: tuple[float, ...]) -> jax.Array:
+    """Grey levels by a mean and a deviation of each channel, the same for all images.
+
+    Args:
+      images: [N, H, W, C], any real dtype, 0..255.
+      mean, deviation: of each of the C channels, as shares of 255.
+
+    Returns:
+      float32 [N, H, W, C].
+    """
+    centre, spread = (jnp.asarray(values, jnp.float32)[None, None, None] for values in (mean, deviation))
+    return (images.astype(jnp.float32) / 255 - centre) / spread
+
+
 def cut(images: jax.Array, region: str, *, stretch: bool = False) -> jax.Array:
     """The part of the resized face that one branch sees.
 
@@ -41,6 +56,7 @@ def cut(images: jax.Array, region: str, *, stretch: bool = False) -> jax.Array:
         raise ValueError(f"region must be one of {', '.join(REGIONS)}, got '{region}'")
     if region == "face":
         return images
-    third = images.shape[1] // 3
-    part = images[:, :third] if region == "eyes" else images[:, -third:]
+    height, third = images.shape[1], images.shape[1] // 3
+    first = 0 if region == "eyes" else height - third
+    part = jax.lax.slice_in_dim(images, first, first + third, axis=1)  # also of a number yet unknown
     return jax.image.resize(part, images.shape, "bilinear") if stretch else part

@@ -21,13 +21,12 @@ from types import ModuleType
 from typing import NamedTuple
 
 from dmljax.plugins import modules
-from dmljax.plugins.modules import FAMILIES, a_field_a_task, defaults_of, load_file
+from dmljax.plugins.modules import FAMILIES, defaults_of, load_file, of_tasks, takes
 from dmljax.types import UserError, nearest
 
 __all__ = [
     "FAMILIES",
     "Defective",
-    "a_field_a_task",
     "add_folder",
     "defaults",
     "defaults_of",
@@ -35,6 +34,8 @@ __all__ = [
     "load",
     "load_file",
     "names",
+    "of_tasks",
+    "takes",
     "usable",
 ]
 

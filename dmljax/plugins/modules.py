@@ -8,10 +8,12 @@ import inspect
 import os
 import sys
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from dmljax.types import TASKS, UserError
+from dmljax.types import ALL_TASKS, UserError
 
 # The families, and the names that every plug-in of one has.
 FAMILIES = {
@@ -20,11 +22,21 @@ FAMILIES = {
     "descriptors": ("build",),
     "backbones": ("build",),
     "weightings": ("build",),
+    "trackers": ("build",),
+    "samplers": ("build",),
+    "optimizers": ("build",),
+    "augmentations": ("build",),
     "experiments": ("TITLE", "ITEMS", "members", "show"),
 }
 
-# Parameters of `build` that whoever builds the network gives; they are no fields of a configuration.
-SUPPLIED = {"backbones": {"dtype", "axis_name", "remat", "name"}}
+# Parameters of `build` that the caller gives; they are no fields of the plug-in.
+SUPPLIED = {
+    "backbones": {"dtype", "axis_name", "remat", "name"},
+    "optimizers": {"b1", "b2", "epsilon", "decayed"},
+}
+
+# How many parameters come before the fields: a dataset's root; a sampler's samples and what is wanted.
+POSITIONAL = {"datasets": 1, "samplers": 2}
 
 imported: dict[str, tuple[str, str]] = {}  # module name -> (family, path) of each file that was imported
 
@@ -75,7 +87,7 @@ def defaults_of(family: str, plugin: ModuleType) -> dict:
     """
     parameters = _parameters(family, plugin)
     fields = {}
-    for parameter in parameters[1:] if family == "datasets" else parameters:
+    for parameter in parameters[POSITIONAL.get(family, 0) :]:
         name, where = parameter.name, f"{plugin.__file__}: the parameter '{parameter.name}'"
         if name in SUPPLIED.get(family, ()) or (
             family == "weightings" and parameter.kind is parameter.VAR_KEYWORD
@@ -90,13 +102,25 @@ def defaults_of(family: str, plugin: ModuleType) -> dict:
             )
         fields[name] = parameter.default
     if family == "weightings" and a_field_a_task(plugin):
-        fields |= dict.fromkeys(TASKS, 1.0)
+        fields |= dict.fromkeys(ALL_TASKS, 1.0)
     return fields
 
 
 def a_field_a_task(plugin: ModuleType) -> bool:
     """Whether a strategy takes a weight of each task by the task's name: `build(**weights)`."""
     return any(p.kind is p.VAR_KEYWORD for p in _parameters("weightings", plugin))
+
+
+def of_tasks(plugin: ModuleType, fields: dict[str, Any], tasks: Collection[str]) -> dict[str, Any]:
+    """The options of a strategy without the weights of tasks that a network lacks."""
+    if not a_field_a_task(plugin):
+        return fields
+    return {name: value for name, value in fields.items() if name in tasks or name not in ALL_TASKS}
+
+
+def takes(family: str, plugin: ModuleType) -> set[str]:
+    """The names of all parameters of a module's `build` (of a dataset, of `samples`)."""
+    return {parameter.name for parameter in _parameters(family, plugin)}
 
 
 def check_names(family: str, module: ModuleType, where: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import tables, writing
-from dmljax.types import IDENTITY, MISSING, POSE, Samples, UserError
+from dmljax.types import IDENTITY, MISSING, POSE, Samples, UserError, nearest
 
 REQUIRED = ("reference", "pose", "identity")
 COLUMNS = ("reference", "expression", "pose", "pose_confidence", "identity", "identity_confidence")
@@ -37,7 +37,7 @@ def apply(samples: Samples, path: str) -> Samples:
     if unknown:
         raise UserError(
             f"dataset.labels: '{path}' names {len(unknown)} images that {samples.name} does not have, e.g."
-            f" '{unknown[0]}'"
+            f" '{unknown[0]}'.{nearest(unknown[0], number)}"
         )
     rows = {number[name]: row for name, row in rows.items() if name in number}
     pose, pose_names, poses = _relabel(
@@ -97,11 +97,12 @@ def _relabel(
 def _rows(path: str) -> dict[str, dict]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
+            separator = tables.separator(file)
+            reader = csv.DictReader(file, restval="", delimiter=separator)
             columns = reader.fieldnames or []
             if lacking := [column for column in REQUIRED if column not in columns]:
                 raise UserError(
-                    f"dataset.labels: '{path}' lacks the column {', '.join(lacking)}; its header has"
+                    f"dataset.labels: '{path}' lacks {tables.columns(lacking)}; its header has"
                     f" {', '.join(columns) or 'nothing'}"
                 )
             rows = [
@@ -112,6 +113,7 @@ def _rows(path: str) -> dict[str, dict]:
         raise UserError(f"dataset.labels: '{path}' cannot be read as CSV: {error}") from None
     found: dict[str, dict] = {}
     for row in rows:
+        row[POSE] = tables.with_point(row[POSE], separator)
         if not any(row.values()):
             continue  # a spreadsheet's empty line
         if row["reference"] in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -43,18 +44,33 @@ def of_views(samples: Samples, table: str) -> np.ndarray:
 
 
 def from_table(samples: Samples, table: str):
+    """A function of a sample's number that gives its face, the surest of several, else the largest; or None.
+
+    Raises:
+      UserError: there is no table, or it cannot be read.
+    """
+    every = of_references(samples.references, table)
+    return lambda k: next(iter(every(k)), None)
+
+
+def of_references(references: Sequence[str], table: str) -> Callable[[int], list[tuple[float, ...]]]:
+    """A function of a reference's number that gives all its faces, the surest first, else the largest.
+
+    Raises:
+      UserError: there is no table, or it cannot be read.
+    """
     if not table:
         raise UserError(
             "crop.rule=boxes reads its boxes from crop.table, a CSV file or a folder of them; set it"
         )
     faces = _faces(table, _state(table))
-    names = [_names(reference) for reference in samples.references]
+    names = [_names(reference) for reference in references]
     times = Counter(name for several in names for name in several)
 
-    def find(k: int):
+    def find(k: int) -> list[tuple[float, ...]]:
         exact, *shorter = names[k]
         keys = (exact, *(key for key in shorter if times[key] == 1))
-        return next((faces[key] for key in keys if key in faces), None)
+        return next((faces[key] for key in keys if key in faces), [])
 
     return find
 
@@ -75,11 +91,11 @@ def _state(table: str) -> tuple:
 
 
 @lru_cache(maxsize=4)
-def _faces(table: str, _: tuple) -> dict[str, tuple[float, ...]]:
-    """name -> box. Under the name as it stands, and under its last part where no other image has that; of
-    several faces in an image the surest, else the largest.
+def _faces(table: str, _: tuple) -> dict[str, list[tuple[float, ...]]]:
+    """name -> boxes. Under the name as it stands, and under its last part where no other image has that; of
+    several faces in an image the surest first, else the largest.
     """
-    best: dict[str, tuple] = {}
+    ranked: dict[str, list[tuple]] = {}
     for path in tables.files(table):
         for row in _rows(str(path), "crop.rule=boxes"):
             name = next((row[column] for column in NAMES if row.get(column)), path.stem).replace("\\", "/")
@@ -90,13 +106,16 @@ def _faces(table: str, _: tuple) -> dict[str, tuple[float, ...]]:
                 _number(row.get("FaceScore") or row.get("confidence") or "0", str(path)),
                 (box[2] - box[0]) * (box[3] - box[1]),
             )
-            if name not in best or rank > best[name][0]:
-                best[name] = (rank, box)
-    if not best:
+            ranked.setdefault(name, []).append((rank, box))
+    if not ranked:
         raise UserError(f"crop.table: no box in '{table}'")
-    found = {name: box for name, (_, box) in best.items()}
+    found = {
+        name: [box for _, box in sorted(several, key=lambda one: one[0], reverse=True)]
+        for name, several in ranked.items()
+    }
     last = Counter(name.rpartition("/")[2] for name in found)
-    return {key: box for name, box in found.items() if last[key := name.rpartition("/")[2]] == 1} | found
+    short = {name: name.rpartition("/")[2] for name in found}
+    return {short[name]: boxes for name, boxes in found.items() if last[short[name]] == 1} | found
 
 
 def _box(row: dict, path: str) -> tuple[float, ...] | None:
@@ -123,13 +142,18 @@ def _box(row: dict, path: str) -> tuple[float, ...] | None:
 def _rows(path: str, field: str) -> list[dict]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file, restkey="", restval=""))
+            separator = tables.separator(file)
+            lines = list(csv.DictReader(file, restkey="", restval="", delimiter=separator))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             f"{field} reads its boxes from crop.table, and '{path}' cannot be read: {error}"
         ) from None
     rows = [
-        {key.strip(): tables.unquoted(value.strip()) for key, value in line.items() if isinstance(value, str)}
+        {
+            key.strip(): tables.with_point(tables.unquoted(value.strip()), separator)
+            for key, value in line.items()
+            if isinstance(value, str)
+        }
         for line in lines
         if any(value for value in line.values() if isinstance(value, str))
     ]

@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import MutableMapping
 
 import numpy as np
-from tqdm import tqdm
 
-from dmljax import plugins
+from dmljax import bars, plugins
 from dmljax.data.images import decode, raw
 from dmljax.preparation import box_tables
 from dmljax.types import Samples, Skipped, UserError, nearest
@@ -64,7 +63,7 @@ def apply(
     for k, (face, (width, height)) in enumerate(zip(faces, sizes)):
         if not width:
             continue  # reading it will say why
-        if np.isnan(face).any() or _outside(face, width, height):
+        if np.isnan(face).any() or outside(face, width, height):
             lost.append(k)
             boxes[k] = 0, 0, width, height
         else:
@@ -112,7 +111,7 @@ def find(
     face_of = box_tables.from_table(samples, table) if rule == "boxes" else _by_detector(samples, rule, side)
     kept = {} if kept is None else kept
     for k, name in enumerate(
-        tqdm(samples.references, desc=f"faces by {rule}", unit="image", disable=not progress, leave=False)
+        bars.bar(samples.references, desc=f"faces by {rule}", unit="image", show=progress)
     ):
         if name in kept:
             continue
@@ -148,7 +147,7 @@ def pose_of(samples: Samples, k: int) -> str:
     return samples.pose_names[samples.pose[k]] if samples.pose[k] >= 0 else ""
 
 
-def _outside(face, width: int, height: int) -> bool:
+def outside(face, width: int, height: int) -> bool:
     """Whether the box shows nothing of the image, as one of another size of it does."""
     left, top, right, bottom = face
     return min(right, width) <= max(left, 0) or min(bottom, height) <= max(top, 0)

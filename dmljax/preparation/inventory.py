@@ -11,7 +11,7 @@ import numpy as np
 
 from dmljax import tables, writing
 from dmljax.preparation import crop
-from dmljax.types import LABELS, Samples, Skipped
+from dmljax.types import ANGLE_NAMES, LABELS, Samples, Skipped
 
 
 def report(samples: Samples) -> str:
@@ -45,6 +45,7 @@ def report(samples: Samples) -> str:
         "## Images by person",
         "",
         *_people(samples),
+        *_angles(samples),
     ]
     reasons = Counter(skipped.kind or skipped.reason for skipped in samples.skipped)
     missed = Counter({pose or "unknown": n for pose, n in crop.misses(samples.skipped).items()})
@@ -129,6 +130,18 @@ def _people(samples: Samples) -> list[str]:
         f"{counts.min()} to {counts.max()} images a person, {np.median(counts):g} in the median{unknown}."
         " Each cell: `counts.csv`."
     ]
+
+
+def _angles(samples: Samples) -> list[str]:
+    if samples.angles is None:
+        return []
+    rows = []
+    for name, column in zip(ANGLE_NAMES, samples.angles.T):
+        known = column[~np.isnan(column)]
+        ends = [f"{end:.1f}" for end in (known.min(), np.median(known), known.max())] if len(known) else "---"
+        rows.append(f"| {name} | {len(known)} | {' | '.join(ends)} |")
+    header = ["| angle | images | least | median | largest |", "| --- | ---: | ---: | ---: | ---: |"]
+    return ["", "## Angles of the head in degrees", "", *header, *rows]
 
 
 def write_counts(samples: Samples, path: Path) -> None:

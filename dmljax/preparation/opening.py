@@ -11,16 +11,35 @@ from dmljax import config as configuration
 from dmljax import plugins
 from dmljax.data import joined
 from dmljax.preparation import annotations, crop, prepared
-from dmljax.types import Samples, UserError
+from dmljax.types import ROOT, Samples, UserError
 
-ROOT = "dataset.root"
 WHERE = ("cache", "manifest")  # options of sets that say where something lies, not what it is
 
 
-def open_raw(name: str, root: str, options: dict) -> Samples:
+def open_raw(name: str, root: str, options: dict, *, angles: bool = False) -> Samples:
     """A set by name: from where it was prepared, if `root` is such a folder, or as it lies on the user's
     disk.
+
+    Args:
+      angles: with the angles of the heads, as far as the set knows them; else without, which a rendered set
+        would have to draw first.
     """
+    samples = _opened(name, root, options)
+    if not angles and samples.angles is not None:
+        known = " and ".join(samples.angles_names)
+        note = (
+            f"{name}: {known} in degrees are not learnt; set model.angles_head=binned or huber to learn them"
+        )
+        return samples.replace(angles=None, notes=(*samples.notes, note))
+    if not angles:
+        return samples
+    plugin = plugins.load("datasets", name)
+    if samples.angles is None and hasattr(plugin, "angles") and prepared.find(root, name) is None:
+        samples = samples.replace(angles=plugin.angles(samples.references, **options))
+    return samples
+
+
+def _opened(name: str, root: str, options: dict) -> Samples:
     plugin = plugins.load("datasets", name)
     found = prepared.find(root, name)
     if found is None:
@@ -113,29 +132,35 @@ def _other_sets(there: list[Place], root: str) -> UserError:
     return UserError(f"expected {form} ({every}the run has {lie}); got '{root}'", parameter="root")
 
 
-def _at(place: Place, options: dict) -> Samples:
+def _at(place: Place, options: dict, angles: bool) -> Samples:
     """A set; an error about where it lies names the field that says so."""
     try:
-        return open_raw(place.name, place.root, options)
+        return open_raw(place.name, place.root, options, angles=angles)
     except UserError as error:
         if error.parameter == ROOT:
             raise UserError(error.message, parameter=place.field) from None
         raise
 
 
-def open_joined(train: list[tuple[Place, dict]], test: list[tuple[Place, dict]]) -> Samples:
+def open_joined(
+    train: list[tuple[Place, dict]], test: list[tuple[Place, dict]], *, angles: bool = False
+) -> Samples:
     """Several sets as one, each with its options, see `joined.join`; none or one to test on."""
-    return joined.join([_at(*one) for one in train], *(_at(*one) for one in test))
+    return joined.join([_at(*one, angles) for one in train], *(_at(*one, angles) for one in test))
 
 
-def source(config) -> partial:
-    """What opens the configured set, or the sets of `dataset.train` and `dataset.test`; it can be pickled."""
+def source(config, *, angles: bool = False) -> partial:
+    """What opens the configured set, or the sets of `dataset.train` and `dataset.test`; it can be pickled.
+
+    Args:
+      angles: see `open_raw`.
+    """
     sets = [(place, configuration.options_of(config, "dataset", place.name)) for place in places(config)]
     if not config.dataset.train and not config.dataset.test:
         ((place, options),) = sets
-        return partial(open_raw, place.name, place.root, options)
+        return partial(open_raw, place.name, place.root, options, angles=angles)
     train = [one for one in sets if one[0].field != "dataset.test"]
-    return partial(open_joined, train, sets[len(train) :])
+    return partial(open_joined, train, sets[len(train) :], angles=angles)
 
 
 def named(text: str, field: str) -> tuple[str, str]:
@@ -147,15 +172,19 @@ def named(text: str, field: str) -> tuple[str, str]:
     return name, root
 
 
+def open_labels(config) -> Samples:
+    """The configured set with its labels, faces not yet looked for; with angles if a head asks for them."""
+    samples = source(config, angles=bool(config.model.angles_head))()
+    return annotations.apply(samples, config.dataset.labels) if config.dataset.labels else samples
+
+
 def open_samples(config, *, progress: bool = True) -> Samples:
     """The configured set with a box for each image, its images not yet read.
 
     Raises:
       UserError: the set is not there, a field is wrong, or no face was found in any image.
     """
-    samples = source(config)()
-    if config.dataset.labels:
-        samples = annotations.apply(samples, config.dataset.labels)
+    samples = open_labels(config)
     samples = crop.apply(samples, progress=progress, **config.crop)
     if not len(samples):
         raise UserError(

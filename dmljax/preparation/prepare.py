@@ -11,8 +11,8 @@ import numpy as np
 
 from dmljax import config as configuration
 from dmljax import extras, writing
-from dmljax.data.images import read_all
-from dmljax.preparation import crop, inventory, prepared, shards
+from dmljax.data.reading import read_all
+from dmljax.preparation import crop, inventory, prepared, shard_files, shards
 from dmljax.preparation import locate as locating
 from dmljax.preparation import sheet as sheets
 from dmljax.preparation.opening import WHERE, open_samples, source
@@ -143,7 +143,7 @@ def prepare(
         )
     if beam is not None:
         extras.require("beam", "apache_beam", purpose="a pipeline", instead="leave it out", parameter="beam")
-    prepared.check_formats(formats)
+    shard_files.check_formats(formats)
     if config.dataset.root and Path(out).resolve() == Path(config.dataset.root).resolve():
         raise UserError(
             "is the folder of the set itself, where the set would not be found any more; give another one",
@@ -152,7 +152,7 @@ def prepare(
     pictures = _make_pictures(source(config)(), workers, progress)
     own = {key: value for key, value in configuration.options(config, "dataset").items() if key not in WHERE}
     plan = shards.plan(
-        source(config),
+        source(config, angles=True),
         out,
         version=version,
         size=config.data.image_size,

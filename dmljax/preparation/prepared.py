@@ -10,23 +10,16 @@ OUT/<set>/<version>/
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from dmljax import extras, writing
-from dmljax.preparation import inventory
-from dmljax.types import EXPRESSION, IDENTITY, IMAGE, POSE, Protocol, Samples, UserError
+from dmljax import writing
+from dmljax.preparation import inventory, shard_files
+from dmljax.types import IMAGE, Protocol, Samples, UserError
 
-FORMATS = ("array_record", "tfrecord", "array")
-SPLIT = "samples"
 PLAN = "plan.json"  # there from the beginning; what is only planned is not prepared yet
 SKIPPED = "skipped.csv"
 _ABOUT, _TABLE = "prepared.json", "table.npz"
@@ -43,7 +36,6 @@ _WORDS = (
     "protocol",
     "notes",
 )
-_PNG = {"format": "PNG", "compress_level": 3}
 
 
 def is_prepared(root: str | Path) -> bool:
@@ -69,149 +61,6 @@ def find(root: str | Path, name: str) -> Path | None:
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")], default=None)
 
 
-def write_shard(
-    folder: Path,
-    samples: Samples,
-    images: Iterator[tuple[int, np.ndarray]],
-    formats,
-    size: int,
-    shard: int,
-    shards: int,
-) -> None:
-    """One shard in every format. `images` gives the row in `samples` and the pixels, uint8 [size, size,
-    3].
-    """
-    paths = [_shard_path(folder, samples.name, name, shard, shards) for name in formats]
-    serialise = _examples(samples, size) if set(formats) & set(_RECORDS) else None
-    with ExitStack() as whole:
-        parts = [whole.enter_context(writing.whole(path)) for path in paths]
-        with ExitStack() as stack:
-            records = [_RECORDS[name](part, stack) for name, part in zip(formats, parts) if name in _RECORDS]
-            arrays = [
-                _array(part, len(samples), size, stack)
-                for name, part in zip(formats, parts)
-                if name == "array"
-            ]
-            for row, pixels in images:
-                example = serialise(row, pixels) if records else None
-                for write in records:
-                    write(example)
-                for write in arrays:
-                    write(pixels)
-
-
-def _shard_path(folder: Path, name: str, kind: str, shard: int, shards: int) -> Path:
-    return folder / f"{name}-{SPLIT}.{kind}-{shard:05d}-of-{shards:05d}"
-
-
-def check_formats(formats) -> None:
-    """Raises a UserError where a format needs packages that are not installed."""
-    if set(formats) & set(_RECORDS):
-        _tfds()
-
-
-def _tfds():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    extras.require(
-        "tensorflow",
-        "tensorflow",
-        "tensorflow_datasets",
-        purpose="the formats array_record and tfrecord",
-        instead="choose the format array",
-        parameter="formats",
-    )
-    import tensorflow_datasets as tfds
-
-    return tfds
-
-
-def _features(samples: Samples, size: int):
-    """What an example holds, in TFDS's words; a label of -1 is not known."""
-    tfds = _tfds()
-    label = lambda names: tfds.features.ClassLabel(names=list(names) or ["unknown"])
-    return tfds.features.FeaturesDict(
-        {
-            IMAGE: tfds.features.Image(shape=(size, size, 3), encoding_format="png"),
-            "reference": tfds.features.Text(),
-            EXPRESSION: label(samples.expression_names),
-            POSE: label(samples.pose_names),
-            IDENTITY: label(samples.identity_names),
-        }
-    )
-
-
-def _examples(samples: Samples, size: int):
-    """(row, pixels) -> a serialised example."""
-    features = _features(samples, size)
-    import tensorflow as tf
-
-    def serialise(row: int, pixels: np.ndarray) -> bytes:
-        png = io.BytesIO()
-        Image.fromarray(pixels).save(png, **_PNG)
-        png.seek(0)
-        example = features.serialize_example(
-            features.encode_example(
-                {
-                    IMAGE: png,
-                    "reference": samples.references[row],
-                    EXPRESSION: int(samples.expression[row]),
-                    POSE: int(samples.pose[row]),
-                    IDENTITY: int(samples.identity[row]),
-                }
-            )
-        )
-        # a protobuf map has no order of its own
-        return tf.train.Example.FromString(example).SerializeToString(deterministic=True)
-
-    return serialise
-
-
-def _array_record(path: Path, stack: ExitStack):
-    from array_record.python import array_record_module
-
-    writer = array_record_module.ArrayRecordWriter(str(path), "group_size:1")
-    stack.callback(writer.close)
-    return writer.write
-
-
-def _tfrecord(path: Path, stack: ExitStack):
-    import tensorflow as tf
-
-    return stack.enter_context(tf.io.TFRecordWriter(str(path))).write
-
-
-def _array(path: Path, most: int, size: int, stack: ExitStack):
-    """A .npy file of at most `most` images. How many there are is known last, so its header is written twice,
-    in the same room.
-    """
-    file = stack.enter_context(open(path, "wb"))
-    count = 0
-
-    def header(images: int) -> int:
-        file.seek(0)
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": "|u1", "fortran_order": False, "shape": (images, size, size, 3)}
-        )
-        return file.tell()
-
-    start = header(most)
-
-    def write(pixels: np.ndarray) -> None:
-        nonlocal count
-        file.write(np.ascontiguousarray(pixels).tobytes())
-        count += 1
-
-    def close() -> None:
-        if header(count) != start:
-            raise OSError(0, f"the header of '{path.name}' does not fit", str(path))
-
-    stack.callback(close)
-    return write
-
-
-_RECORDS = {"array_record": _array_record, "tfrecord": _tfrecord}
-
-
 def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int], options: dict) -> None:
     """Writes what describes the shards; `prepared.json` comes last and says that the set is whole.
 
@@ -220,12 +69,7 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
       lengths: images in each shard.
       options: the set's own options.
     """
-    columns = {
-        EXPRESSION: samples.expression,
-        POSE: samples.pose,
-        IDENTITY: samples.identity,
-        "hashes": samples.hashes,
-    }
+    columns = samples.labels | {"hashes": samples.hashes}
     if samples.partition is not None:
         columns["partition"] = samples.partition
     references = np.frombuffer("\n".join(samples.references).encode(), np.uint8)
@@ -244,16 +88,17 @@ def finish(folder: Path, samples: Samples, formats, size: int, lengths: list[int
 
 
 def _describe_to_tfds(folder: Path, samples: Samples, size: int, formats, lengths: list[int]) -> None:
-    tfds = _tfds()
+    tfds = shard_files.tensorflow_datasets()
     kind = "tfrecord" if "tfrecord" in formats else "array_record"
     template = tfds.core.ShardedFileTemplate(
-        data_dir=folder, dataset_name=samples.name, split=SPLIT, filetype_suffix=kind
+        data_dir=folder, dataset_name=samples.name, split=shard_files.SPLIT, filetype_suffix=kind
     )
     total = sum(
-        _shard_path(folder, samples.name, kind, k, len(lengths)).stat().st_size for k in range(len(lengths))
+        shard_files.path_of(folder, samples.name, kind, k, len(lengths)).stat().st_size
+        for k in range(len(lengths))
     )
     split = tfds.core.SplitInfo(
-        name=SPLIT, shard_lengths=lengths, num_bytes=total, filename_template=template
+        name=shard_files.SPLIT, shard_lengths=lengths, num_bytes=total, filename_template=template
     )
     # Not tfds.folder_dataset.write_metadata: it wants all files of the folder to be of one format.
     identity = tfds.core.dataset_info.DatasetIdentity(
@@ -261,10 +106,11 @@ def _describe_to_tfds(folder: Path, samples: Samples, size: int, formats, length
     )
     info = tfds.core.DatasetInfo(
         builder=identity,
-        features=_features(samples, size),
+        features=shard_files.features_of(samples, size),
         license=samples.licence or None,
         description=(
             f"{samples.name}, cut and resized to {size} x {size} pixels; -1: a label that is not known"
+            + ("; angles: yaw, pitch, roll in degrees, nan where not known" if samples.angles_names else "")
         ),
     )
     info.set_file_format(tfds.core.FileFormat(kind))
@@ -312,7 +158,7 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
     number = {reference: k for k, reference in enumerate(references)}
     for kind in about["formats"]:
         for k in range(len(lengths)):
-            if not (path := _shard_path(folder, words["name"], kind, k, len(lengths))).is_file():
+            if not (path := shard_files.path_of(folder, words["name"], kind, k, len(lengths))).is_file():
                 raise UserError(
                     f"the prepared set '{folder}' lacks '{path.name}'; copy it whole, or prepare it again"
                 )
@@ -341,7 +187,7 @@ def read(folder: str | Path, options: dict | None = None) -> Samples:
 
 def _fetch_array(folder: Path, name: str, lengths: list[int]):
     shards = [
-        np.load(_shard_path(folder, name, "array", k, len(lengths)), mmap_mode="r")
+        np.load(shard_files.path_of(folder, name, "array", k, len(lengths)), mmap_mode="r")
         for k in range(len(lengths))
     ]
     starts = np.cumsum([0, *lengths])
@@ -355,9 +201,9 @@ def _fetch_array(folder: Path, name: str, lengths: list[int]):
 
 def _fetch_record(folder: Path):
     """By TFDS's data source, which opens its files at the first index."""
-    tfds = _tfds()
+    tfds = shard_files.tensorflow_datasets()
     source = tfds.builder_from_directory(str(folder)).as_data_source(
-        SPLIT, decoders={IMAGE: tfds.decode.SkipDecoding()}
+        shard_files.SPLIT, decoders={IMAGE: tfds.decode.SkipDecoding()}
     )
     lock = threading.Lock()
 

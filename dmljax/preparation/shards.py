@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
+from dmljax import bars, writing
 from dmljax import workers as processes
-from dmljax import writing
 from dmljax.data.duplicates import perceptual_hash
 from dmljax.data.images import load
-from dmljax.preparation import crop, prepared
+from dmljax.preparation import crop, prepared, shard_files
 from dmljax.types import Samples, Skipped, UserError
 
 PER_SHARD = 1024
@@ -35,7 +34,7 @@ class Plan(NamedTuple):
       size: side of the images in pixels.
       crop: keyword arguments of `crop.apply`.
       options: the set's own options, kept so that a training with others is refused.
-      formats: of `prepared.FORMATS`.
+      formats: of `shard_files.FORMATS`.
       per_shard: candidates in a shard.
       count: candidates in all.
     """
@@ -75,9 +74,10 @@ def plan(
       UserError: an unknown format, a version that is none, or the folder holds another preparation.
     """
     formats = tuple(sorted(set(formats)))
-    if not formats or not set(formats) <= set(prepared.FORMATS):
+    if not formats or not set(formats) <= set(shard_files.FORMATS):
         raise UserError(
-            f"must be some of {', '.join(prepared.FORMATS)}; got '{','.join(formats)}'", parameter="formats"
+            f"must be some of {', '.join(shard_files.FORMATS)}; got '{','.join(formats)}'",
+            parameter="formats",
         )
     if len(version.split(".")) != 3 or not all(part.isdecimal() for part in version.split(".")):
         raise UserError(f"must be three numbers such as 1.0.0, got '{version}'", parameter="version")
@@ -95,6 +95,8 @@ def plan(
     digest = hashlib.sha256("\n".join(opened.references).encode())
     for labels in (opened.expression, opened.pose, opened.identity):
         digest.update(np.ascontiguousarray(labels, np.int32).tobytes())
+    if opened.angles is not None:
+        digest.update(np.ascontiguousarray(opened.angles, np.float32).tobytes())
     _claim(
         made.folder,
         {
@@ -155,12 +157,13 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
         done = sum(len(_candidates(made, shard)) for shard in range(made.shards)) - sum(
             len(_candidates(made, shard)) for shard in missing
         )
-        with tqdm(
+        with bars.bar(
             total=made.count,
             initial=done,
             desc=f"preparing {made.folder.parent.name}",
             unit="image",
-            disable=not progress,
+            show=progress,
+            leave=True,
         ) as bar:
             processes.each(Shard(made), missing, bar, workers=workers, doing=f"preparing '{made.folder}'")
     parts = [json.loads(made.part(shard).read_text(encoding="utf-8")) for shard in range(made.shards)]
@@ -221,7 +224,9 @@ class Shard:
                 report(1)
 
         try:
-            prepared.write_shard(made.folder, samples, images(), made.formats, made.size, shard, made.shards)
+            shard_files.write_shard(
+                made.folder, samples, images(), made.formats, made.size, shard, made.shards
+            )
             done = {"kept": list(kept), "hashes": list(kept.values()), "skipped": skipped}
             writing.as_json(made.part(shard), done, indent=None)
         except OSError as error:

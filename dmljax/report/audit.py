@@ -57,6 +57,11 @@ def write(folder: Path, runs: dict, *, maps: bool = True) -> list[dict]:
         tables.markdown(table(rows)),
         probes.NOTE,
         *(
+            f"{name}: {probes.BY_IMAGE}"
+            for name, features in runs.items()
+            if not (features.labels["identity"] >= 0).any()
+        ),
+        *(
             f"{name}: too few images to probe {', '.join(left)}."
             for name, left in left_out(rows, runs).items()
         ),

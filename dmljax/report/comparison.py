@@ -7,19 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import run_folder, writing
-from dmljax.report import page, parts, statistics
-from dmljax.types import EXPRESSION, POSE
+from dmljax.metrics import angles
+from dmljax.report import differences, page, parts, statistics
+from dmljax.types import ANGLES, EXPRESSION, POSE
 
 HEADS = {"expression accuracy": EXPRESSION, "pose accuracy": POSE}
 # What the numbers are, for whoever reads the table.
 NOTE = (
     "Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the"
-    " same seed and fold, in per cent of the latter: lower is better, negative where training together helps."
-    " Intervals are Student's over the runs; runs of several folds of one seed share people and are counted"
-    " as if they did not. The p value is of a paired t test of the expression accuracy against equal weights,"
-    " two-sided and not corrected for the number of strategies. Step time and peak memory are ratios to equal"
+    " same seed and fold (of angles: the gain of error), in per cent of the latter: lower is better, negative"
+    " where training together helps."
+    " Intervals of means are Student's over the runs; runs of several folds of one seed share people and are"
+    " counted as if they did not. The difference is in expression accuracy, against equal weights (in pose"
+    " accuracy where no expression is known); p is two-sided. Step time and peak memory are ratios to equal"
     " weights, medians over the runs."
 )
+TUNED = "Tuned on each run's own validation people, the same number of trials each"
 COLUMNS = (
     "strategy",
     "runs",
@@ -29,7 +32,7 @@ COLUMNS = (
     "95 %",
     "delta-m %",
     "95 %",
-    "p, equal",
+    *statistics.COMPARED,
     "step x",
     "memory x",
 )
@@ -39,6 +42,7 @@ def summarise(rows: list[dict]) -> list[dict]:
     """One entry a strategy, best delta-m first; `NOTE` says what its numbers are."""
     by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
     alone = {(row["single"], row["seed"], row["fold"]): row for row in rows if row["single"]}
+    measured = next((measure for measure in HEADS if any(measure in row for row in rows)), "")
     entries = []
     for label in dict.fromkeys(row["label"] for row in rows):
         own = [row for row in rows if row["label"] == label]
@@ -48,14 +52,19 @@ def summarise(rows: list[dict]) -> list[dict]:
         for measure, head in HEADS.items():
             if task in (None, head):
                 entry[head] = statistics.interval([row[measure] for row in own if measure in row])
+        if task in (None, ANGLES) and (errors := [row[angles.MEAN] for row in own if angles.MEAN in row]):
+            entry[ANGLES] = statistics.interval(errors)
         if task is None:
             entry["delta"] = statistics.interval([d for row in own if (d := _delta(row, alone)) is not None])
-        pairs = [(row["expression accuracy"], e["expression accuracy"]) for row, e in zip(own, equal) if e]
-        entry["p"] = statistics.paired(pairs) if label != "equal" and EXPRESSION in entry else None
+        both = differences.pairs(rows, label, "equal", measured)
+        compared = label != "equal" and HEADS.get(measured) in entry
+        entry["difference"] = differences.difference(both) if compared else None
         for key in ("step_s", "peak_bytes"):
             ratios = [row[key] / e[key] for row, e in zip(own, equal) if e]
             entry[key] = float(np.median(ratios)) if ratios else None
         entries.append(entry)
+    for entry, found in zip(entries, differences.adjusted([entry["difference"] for entry in entries])):
+        entry["difference"] = found
     return sorted(entries, key=lambda entry: entry["delta"][0] if entry.get("delta") else np.inf)
 
 
@@ -65,22 +74,28 @@ def _delta(row: dict, alone: dict) -> float | None:
         single = alone.get((head, row["seed"], row["fold"]))
         if measure in row and single is not None and single[measure] > 0:
             losses.append(100 * (single[measure] - row[measure]) / single[measure])
+    single = alone.get((ANGLES, row["seed"], row["fold"]))
+    if angles.MEAN in row and single is not None and single[angles.MEAN] > 0:
+        losses.append(100 * (row[angles.MEAN] - single[angles.MEAN]) / single[angles.MEAN])
     return float(np.mean(losses)) if losses else None
 
 
 def table(entries: list[dict]) -> list[list[str]]:
     """Rows of text, the header first; '-' where there is nothing to say."""
     text = lambda value, form: "-" if value is None else format(value, form)
+    known = any(ANGLES in entry for entry in entries)
+    at = COLUMNS.index("delta-m %")
     return [
-        list(COLUMNS),
+        [*COLUMNS[:at], *(("angle error, degrees", "95 %") if known else ()), *COLUMNS[at:]],
         *(
             [
                 e["label"],
                 str(e["runs"]),
                 *statistics.cell(e.get("expression"), 100),
                 *statistics.cell(e.get("pose"), 100),
+                *(statistics.cell(e.get(ANGLES), digits=2) if known else ()),
                 *statistics.cell(e.get("delta")),
-                statistics.probability(e["p"]),
+                *statistics.compared(e["difference"]),
                 text(e["step_s"], ".2f"),
                 text(e["peak_bytes"], ".2f"),
             ]
@@ -89,19 +104,25 @@ def table(entries: list[dict]) -> list[list[str]]:
     ]
 
 
-def write(folder: Path, rows: list[dict], problems: list[str], planned: int) -> tuple[list[parts.Part], Path]:
+def write(
+    folder: Path, rows: list[dict], problems: list[str], planned: int, tuned: list[list[str]]
+) -> tuple[list[parts.Part], Path]:
     """Writes comparison.csv, .md, .html and the plots; returns what is shown, and the page.
 
     Args:
       rows: one a finished run, at least one; see `studies.results`.
       problems: sentences about what failed, cannot be read or is mixed.
       planned: how many runs there should be.
+      tuned: what each run's sweep chose, a table; empty: nothing was tuned.
     """
     entries = summarise(rows)
+    counted = differences.note([entry["difference"] for entry in entries])
     title = f"Loss weightings on {rows[0]['dataset']}: {len(rows)} of {planned} runs"
     shown = [
         parts.Table(table(entries)),
         parts.Text(NOTE),
+        *([parts.Text(counted)] if counted else []),
+        *([parts.Table(tuned, title=TUNED)] if tuned else []),
         *(parts.Text(line, lost=True) for line in problems),
         *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries)),
     ]

@@ -34,6 +34,13 @@ def settings(texts: Iterable[str]) -> dict:
     return {"font.family": list(families), "text.parse_math": False}
 
 
+def file(text: str) -> str:
+    """The file of a font that has the letters of a text, or most of them."""
+    families = [_family(letter) for letter in text if not letter.isspace()]
+    rare = next((family for family in families if family not in ("", USUAL)), USUAL)
+    return font_manager.findfont(rare)
+
+
 @cache
 def _family(letter: str) -> str:
     """A font that has a letter, '' where there is none."""

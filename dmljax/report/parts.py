@@ -101,7 +101,7 @@ def terminal(parts: list[Part]) -> str:
 
 
 def write_csv(parts: list[Part], path: Path) -> None:
-    """All tables in one file, an empty line between them; nothing if there is none."""
-    found = [part.lines for part in parts if isinstance(part, Table)]
+    """All tables in one file, an empty line between them, titles above; nothing if there is none."""
+    found = [([[part.title]] if part.title else []) + part.lines for part in parts if isinstance(part, Table)]
     if found:
         writing.table(path, [row for k, lines in enumerate(found) for row in ([[]] if k else []) + lines])

@@ -23,11 +23,11 @@ STYLE = {
     "axes.spines.right": False,
     "legend.frameon": False,
 }
-COLOURS = {"expression": "#2563a8", "pose": "#d97706", "triplet": "#15803d"}
+COLOURS = {"expression": "#2563a8", "pose": "#d97706", "triplet": "#15803d", "angles": "#7c3aed"}
 CONFLICT = "cosine of the tasks' gradients"
 
 
-def _style(*texts: str, frame: bool = True):
+def style(*texts: str, frame: bool = True):
     """The house's settings, with fonts for these texts, in a block."""
     axes = {} if frame else {"axes.spines.left": False, "axes.spines.bottom": False}
     return matplotlib.rc_context(STYLE | lettering.settings(texts) | axes)
@@ -35,7 +35,7 @@ def _style(*texts: str, frame: bool = True):
 
 def _grid(share, text, rows, columns, path: Path, *, title: str, x: str, y: str) -> None:
     """A table of shares 0..1 as shades, each cell labelled; nan cells stay white."""
-    with _style(title, *rows, *columns, frame=False):
+    with style(title, *rows, *columns, frame=False):
         figure = Figure(figsize=(2.0 + 0.62 * len(columns), 1.5 + 0.46 * len(rows)))
         axes = figure.subplots()
         axes.imshow(share, vmin=0, vmax=1, cmap="Blues", aspect="auto")
@@ -106,11 +106,12 @@ def curves(log: list[dict], path: Path, *, title: str) -> bool:
         "unweighted loss": _series(lines, "loss/"),
         "weight": _series(lines, "weight/"),
         "accuracy on training batches": _series(lines, "accuracy/"),
+        "error on training batches, degrees": _series(lines, "error/"),
         "embedding": _embedding(lines),
         CONFLICT: _series([d for d in log if "conflict/norm_expression" in d], "conflict/cosine_"),
     }
     panels = {name: series for name, series in panels.items() if series}
-    with _style(title):
+    with style(title):
         figure = Figure(figsize=(3.3 * len(panels), 3.1))
         axes = figure.subplots(1, len(panels), squeeze=False)
         for one, (name, series) in zip(axes[0], panels.items()):
@@ -150,7 +151,7 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
         return False
     columns = min(4, len(drawn))
     rows = -(-len(drawn) // columns)
-    with _style(*drawn):
+    with style(*drawn):
         figure = Figure(figsize=(2.6 * columns, 2.0 * rows + 0.4))
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for one, (name, steps) in zip(axes.flat, drawn.items()):
@@ -218,7 +219,7 @@ def maps(panels: list[Panel], path: Path, *, columns: int) -> None:
     """Maps in rows of `columns`; a legend where there are few names and no panel above has it already."""
     rows = -(-len(panels) // columns)
     texts = [text for panel in panels for text in (panel.title, *panel.names)]
-    with _style(*texts, frame=False):
+    with style(*texts, frame=False):
         figure = Figure(figsize=(4.2 * columns, 4.2 * rows + 0.4))
         axes = figure.subplots(rows, columns, squeeze=False)
         for k, (axis, panel) in enumerate(zip(axes.flat, panels)):
@@ -260,6 +261,8 @@ def _embedding(lines: list[dict]) -> dict:
         "triplet/pose_hardest_negative": "D- pose",
         "triplet/identity_hardest_positive": "D+ identity",
         "triplet/identity_hardest_negative": "D- identity",
+        "triplet/expression_hardest_positive": "D+ expression",
+        "triplet/expression_hardest_negative": "D- expression",
     }
     return {
         label: ([d["step"] for d in lines], [d[key] for d in lines])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import plugins, run_folder
+from dmljax.metrics.intervals import PEOPLE
 from dmljax.report import audit, page, tables
 from dmljax.types import UserError
 
@@ -16,6 +17,7 @@ PLOTS = {
     "confusion_expression.png": "confusion of expressions",
     "confusion_pose.png": "confusion of poses",
     "expression_by_pose.png": "expression accuracy by expression and pose",
+    "reliability.png": "accuracy against confidence, before and after calibration",
 }
 
 
@@ -32,26 +34,41 @@ def write(run: Path, evaluation: Path) -> Path:
         )
     first = run_folder.parts(run)[0]
     config, versions = _read(first / run_folder.CONFIG), _read(first / run_folder.VERSIONS)
+    # an older version wrote none
+    decided = (_read(first / run_folder.DECIDED) if (first / run_folder.DECIDED).exists() else None) or {}
     title = f"{score['dataset']}, {run.resolve().name}"
-    people = (
-        f"{score['people']} people who were never seen in training" if score["people"] else "the test images"
-    )
+    people = tables.of_people(score) or "the test images"
     parts = [
-        page.paragraph(f"{_what(config)} Tested on {people}; {_pace(first)}."),
+        page.paragraph(f"{_what(config, decided)} Tested on {people}; {_pace(first)}."),
+        *(page.paragraph(f"{line}.", strong=True) for line in decided.get("weaker", [])),
+        *(page.paragraph(f"{line}.") for line in decided.get("told", [])),
+        *(page.paragraph(line, strong=True) for line in tables.single_classes(score)),
         page.table(tables.summary(score)),
+        *([page.table(tables.angles(score))] if score.get("errors") else []),
+        page.paragraph(f"{tables.of_intervals(score)}."),
     ]
     if "folds" in score:
         parts += [page.heading("Folds"), page.table(tables.folds(score))]
-    parts += [
-        page.heading("By expression and pose"),
-        page.table(tables.cells(score)),
-        _plot(evaluation, "expression_by_pose.png"),
-    ]
-    parts += [page.heading("Confusion")]
+    if tables.has_cells(score):
+        parts += [
+            page.heading("By expression and pose"),
+            page.table(tables.cells(score)),
+            _plot(evaluation, "expression_by_pose.png"),
+        ]
+        if "cell_intervals" in score:
+            parts += [
+                page.paragraph("95 % intervals of these accuracies:"),
+                page.table(tables.cell_intervals(score)),
+            ]
+    if score["confusion"]:
+        parts += [page.heading("By class"), page.table(tables.classes(score)), page.heading("Confusion")]
     parts += [_plot(evaluation, f"confusion_{head}.png") for head in score["confusion"]]
+    if score.get("calibration"):  # an older version wrote none
+        parts += [page.heading("Calibration"), page.paragraph(f"{tables.of_calibration(score)}.")]
+        parts += [page.table(tables.calibration_of(score)), _plot(evaluation, "reliability.png")]
     if (first / run_folder.LOG).exists() and "folds" not in score:
         parts += [page.heading("Training"), _plot(evaluation, "curves.png")]
-    parts += _hardest(evaluation) + _features(run / run_folder.AUDIT)
+    parts += _augmented(evaluation) + _hardest(evaluation) + _features(run / run_folder.AUDIT)
     parts += [page.heading("What was run")]
     parts += [
         (
@@ -76,19 +93,24 @@ def side_by_side(runs: list[Path], out: Path) -> Path:
         else:
             scores[run] = score
     measures = list(dict.fromkeys(name for score in scores.values() for name in score["scores"]))
-    rows = [["run", "set", *(f"{name}, %" for name in measures)]]
+    errors = list(dict.fromkeys(name for score in scores.values() for name in score.get("errors", {})))
+    rows = [["run", "set", *(f"{name}, %" for name in measures), *(f"{name}, degrees" for name in errors)]]
     for run, score in scores.items():
         shown = lambda name, score=score: (
-            tables.percent(score["scores"].get(name)) + _interval(score["intervals"].get(name))
+            tables.percent(score["scores"].get(name)) + _bracketed(score.get("intervals", {}).get(name))
         )
-        rows.append([run.name, score["dataset"], *map(shown, measures)])
+        off = lambda name, score=score: tables.degrees(score.get("errors", {}).get(name))
+        rows.append([run.name, score["dataset"], *map(shown, measures), *map(off, errors)])
+    images = [run.name for run, score in scores.items() if score.get("intervals_over") != PEOPLE]
     note = (
-        "In brackets: 95 % intervals (Wilson, images taken as independent). Runs on different sets or splits"
-        " cannot be compared."
+        "In brackets: 95 % intervals over people"
+        + (f"; of images taken as independent: {', '.join(images)}" if images else "")
+        + ". Runs on different sets or splits cannot be compared."
     )
     parts = [page.table(rows), page.paragraph(note)]
-    for run in scores:
-        parts += [page.heading(run.name), _plot(run / run_folder.EVALUATION, "expression_by_pose.png")]
+    for run, score in scores.items():
+        if tables.has_cells(score):
+            parts += [page.heading(run.name), _plot(run / run_folder.EVALUATION, "expression_by_pose.png")]
     out.mkdir(parents=True, exist_ok=True)
     return page.write(out / "runs.html", f"{len(scores)} runs", *lost, *parts)
 
@@ -97,8 +119,8 @@ def _plot(evaluation: Path, name: str) -> str:
     return page.plot(evaluation / name, PLOTS[name])
 
 
-def _interval(bounds) -> str:
-    return "" if not bounds else f" ({tables.percent(bounds[0])} to {tables.percent(bounds[1])})"
+def _bracketed(interval) -> str:
+    return f" ({tables.bounds(interval)})" if interval else ""
 
 
 def _score(evaluation: Path) -> dict | None:
@@ -115,28 +137,38 @@ def _read(path: Path) -> dict | None:
         return None
 
 
-def _what(config: dict | None) -> str:
-    """One sentence about the network."""
+def _what(config: dict | None, decided: dict) -> str:
+    """One sentence about the network: what was configured, as far as the labels allowed it."""
     if config is None:
         return "The configuration of this run cannot be read."
     model, backbone, losses = config["model"], config["backbone"], config["losses"]
-    resnet = backbone.get("resnet", {})
-    heads = "expression and pose" if model["pose_head"] else "expression alone"
-    triplets = " and ".join(losses["triplets"]) + " triplets" if losses["triplets"] else "no triplets"
-    triplets += "".join(f", {name} loss" for name in losses.get("others", ()))
+    configured = ["expression", "pose"] if model["pose_head"] else ["expression"]
+    with_heads = decided.get("heads", configured)
+    *most, last = with_heads
+    heads = f"{', '.join(most)} and {last}" if most else f"{last} alone"
+    mined = decided.get("triplets", losses["triplets"])
+    triplets = " and ".join(mined) + " triplets" if mined else "no triplets"
+    triplets += "".join(f", {name} loss" for name in decided.get("others", losses.get("others", ())))
     rendered = (
         " Its faces are rendered."
         if _is_rendered(config["dataset"]["name"]) and not config["dataset"].get("train")
         else ""
     )
-    trunk = (
-        f"ResNet-{resnet.get('depth', '?')}, width {resnet.get('width', '?')}, at"
-        f" {config['data']['image_size']} pixels"
-    )
+    branches = model["branches"]
     return (
-        f"{len(model['branches'])} branches ({', '.join(model['branches'])}) of {trunk}; {heads}, {triplets},"
-        f" weights by {config['weighting']['name']}.{rendered}"
+        f"{len(branches)} branch{'es' if len(branches) != 1 else ''} ({', '.join(branches)}) of"
+        f" {_trunk(backbone)}, at {config['data']['image_size']} pixels; {heads}, {triplets}, weights by"
+        f" {config['weighting']['name']}.{rendered}"
     )
+
+
+def _trunk(backbone: dict) -> str:
+    """A backbone by name, and its size as far as it has such options."""
+    options = backbone.get(backbone["name"], {})
+    sizes = {name: options[name] for name in ("depth", "width", "stages", "blocks") if options.get(name)}
+    words = lambda value: "-".join(map(str, value)) if isinstance(value, list | tuple) else value
+    told = ", ".join(f"{name} {words(value)}" for name, value in sizes.items())
+    return f"{backbone['name']} ({told})" if told else backbone["name"]
 
 
 def _is_rendered(dataset: str) -> bool:
@@ -159,24 +191,40 @@ def _hardest(evaluation: Path) -> list[str]:
     found = _read(evaluation / run_folder.HARDEST)
     if found is None:
         return []
-    told = f"{found['wrong']} of {found['images']} images are taken for another expression; the surest first."
+    head = found.get("head", "expression")
+    told = f"{found['wrong']} of {found['images']} images are taken for another {head}; the surest first."
+    posed = lambda row: f", pose {row['pose'] or '?'}" if head != "pose" and row["pose"] else ""
     parts = [page.heading("Hardest images"), page.paragraph(told)]
     parts.append(
         _faces(
             evaluation,
             found["hardest"],
             lambda row: (
-                f"{row['expression']} → {row['expression_predicted']} "
-                f"({100 * float(row['expression_probability']):.0f} %), pose {row['pose'] or '?'}"
+                f"{row[head]} → {row[f'{head}_predicted']} "
+                f"({100 * float(row[f'{head}_probability']):.0f} %){posed(row)}"
             ),
         )
     )
     for pair in found["pairs"]:
         parts.append(page.paragraph(f"{pair['true']} taken for {pair['predicted']}: {pair['count']} times"))
         parts.append(
-            _faces(evaluation, pair["shown"], lambda row: f"{row['identity']}, pose {row['pose'] or '?'}")
+            _faces(
+                evaluation,
+                pair["shown"],
+                lambda row: f"{row['identity'] or Path(row['reference']).name}{posed(row)}",
+            )
         )
     return parts
+
+
+def _augmented(evaluation: Path) -> list[str]:
+    """Training images and what the network saw in their place, where they were augmented."""
+    found = _read(evaluation / run_folder.AUGMENTED)
+    if found is None:
+        return []
+    told = "Above: training images; below: what the network saw in their place in one step."
+    shown = _faces(evaluation, found["shown"], lambda row: row["text"])
+    return [page.heading("Augmentation"), page.paragraph(told), shown]
 
 
 def _faces(evaluation: Path, rows: list, text) -> str:

@@ -1,9 +1,13 @@
-"""Means with intervals, paired tests, and how both are written."""
+"""Means with intervals, and how they, differences and p values are written."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import stats
+
+from dmljax.report.differences import Difference
+
+COMPARED = ("difference, points", "95 %", "p, Holm")
 
 
 def interval(values) -> tuple[float, float] | None:
@@ -18,19 +22,26 @@ def interval(values) -> tuple[float, float] | None:
     return float(np.mean(values)), float(half)
 
 
-def paired(pairs) -> float | None:
-    """Two-sided p value of a paired t test; None where there is nothing to test."""
-    differences = np.array([a - b for a, b in pairs])
-    if len(differences) < 2 or np.ptp(differences) == 0:
-        return None
-    return float(stats.ttest_1samp(differences, 0).pvalue)
-
-
-def cell(value: tuple[float, float] | None, scale: float = 1.0) -> list[str]:
+def cell(value: tuple[float, float] | None, scale: float = 1.0, digits: int = 1) -> list[str]:
     """An interval as two texts, '-' where there is nothing to say."""
     if value is None:
         return ["-", "-"]
-    return [f"{scale * value[0]:.1f}", "-" if np.isnan(value[1]) else f"± {scale * value[1]:.1f}"]
+    half = "-" if np.isnan(value[1]) else f"± {scale * value[1]:.{digits}f}"
+    return [f"{scale * value[0]:.{digits}f}", half]
+
+
+def gain(found: Difference | None, scale: float = 100, digits: int = 1) -> list[str]:
+    """A difference and its interval as two texts, by default in points; '-' where there is nothing to say."""
+    if found is None:
+        return ["-", "-"]
+    mean = round(scale * found.mean, digits) + 0.0  # no minus before a zero
+    half = "-" if np.isnan(found.half) else f"± {scale * found.half:.{digits}f}"
+    return [f"{mean:+.{digits}f}", half]
+
+
+def compared(found: Difference | None) -> list[str]:
+    """The cells below `COMPARED`: a difference in points, its interval, its p value."""
+    return [*gain(found), probability(found.p if found else None)]
 
 
 def probability(value: float | None) -> str:

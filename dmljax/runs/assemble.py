@@ -1,4 +1,4 @@
-"""From a configuration to the parts of a run: network, losses, weighting, schedule, the step's program.
+"""From a configuration to the parts of a run: network, losses, weighting, the step's program.
 
 The configuration's fields are within their ranges by then (`config.check`, called where a set is opened).
 """
@@ -6,39 +6,64 @@ The configuration's fields are within their ranges by then (`config.check`, call
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from dmljax import config as configuration
-from dmljax import durations, plugins
-from dmljax.models.dmlnet import DMLNet
+from dmljax import plugins
+from dmljax.models.dmlnet import BINNED, DMLNet
+from dmljax.runs import decided, fine_tuning, recipe, timetable
+from dmljax.runs.decided import Decided
 from dmljax.runs.record import Classes
-from dmljax.training import augment, objective, optimizer, phases, rivals
+from dmljax.training import mix, objective, phases, rivals
+from dmljax.training.heads import AnglesLoss
+from dmljax.training.objective import RELATIONS
 from dmljax.training.objective import Options as LossOptions
 from dmljax.training.step import Program
-from dmljax.types import AXIS, TASKS, Samples, UserError
+from dmljax.types import ALL_TASKS, ANGLES, AXIS, EXPRESSION, IMAGENET, POSE, Samples, UserError
 from dmljax.weightings import Weighting, wrap
 
 
-def network(config, classes: Samples | Classes) -> DMLNet:
-    """The network for the classes of a set, or of a run."""
+def check(config) -> None:
+    """Whatever of a training can be refused before its set is read, which may take long.
+
+    Raises:
+      UserError: no network, weighting or schedule can be made of it.
+    """
+    fine_tuning.check(config, backbone(config)())
+    pixels(config.model)
+    _angle_bins(config.model)
+    weighting(config, loss_options(config))
+    recipe.augmentation(config)
+    mix.check(mix.Options(**config.mix), ())  # what it leaves to others is known with the labels
+    recipe.check_optimizer(config)
+    recipe.check_class_weights(config)
+    timetable.check(config)
+
+
+def backbone(config) -> partial:
+    """What builds a branch."""
     model = config.model
-    dtype = getattr(jnp, model.dtype)
-    backbone = plugins.load("backbones", config.backbone.name)
-    axis_name = AXIS if model.sync_batch_norm else None
     build = partial(
-        backbone.build,
-        dtype=dtype,
-        axis_name=axis_name,
+        plugins.load("backbones", config.backbone.name).build,
+        dtype=getattr(jnp, model.dtype),
+        axis_name=AXIS if model.sync_batch_norm else None,
         remat=model.remat,
         **configuration.options(config, "backbone"),
     )
     build()  # its errors belong here, not into the tracing of the network
+    return build
+
+
+def network(config, classes: Samples | Classes) -> DMLNet:
+    """The network for the classes of a set, or of a run."""
+    model, build = config.model, backbone(config)
+    heads = decided.heads(config, classes)
     return DMLNet(
         build,
         len(classes.expression_names),
-        len(classes.pose_names) if model.pose_head else 0,
+        len(classes.pose_names) if POSE in heads else 0,
         branches=tuple(model.branches),
         fused=model.fused,
         embedding=model.embedding,
@@ -46,30 +71,74 @@ def network(config, classes: Samples | Classes) -> DMLNet:
         deviation=model.deviation,
         softmax_deviation=model.softmax_deviation,
         stretch=model.stretch,
-        dtype=dtype,
+        dtype=build.keywords["dtype"],
         batch_norm=model.batch_norm,
-        axis_name=axis_name,
-        centres=bool(rivals.CENTRES.intersection(config.losses.others)),
+        axis_name=build.keywords["axis_name"],
+        centres=EXPRESSION in heads and bool(rivals.CENTRES.intersection(config.losses.others)),
+        expression_input=model.expression_input,
+        pose_input=model.pose_input,
+        angles_input=model.angles_input,
+        angles=tuple(classes.angles_names) if ANGLES in heads else (),
+        angle_bins=_angle_bins(model),
+        angle_bin=model.angles_bin,
+        dropout=model.dropout,
+        pixels=pixels(model),
     )
 
 
-def loss_options(config, net: DMLNet) -> LossOptions:
-    """The losses that the network's parts allow."""
+def pixels(model) -> tuple[tuple[float, ...], ...]:
+    """Mean and deviation of the channels; () where each image has its own.
+
+    Raises:
+      UserError: a deviation that is not above 0.
+    """
+    if not min(model.pixel_deviation) > 0:
+        raise UserError(
+            f"must be numbers above 0; got {model.pixel_deviation}", parameter="model.pixel_deviation"
+        )
+    given = tuple(model.pixel_mean), tuple(model.pixel_deviation)
+    return {"image": (), "imagenet": IMAGENET, "given": given}[model.normalisation]
+
+
+def _angle_bins(model) -> int:
+    """How many bins the head for angles has, 0 of one without bins.
+
+    Raises:
+      UserError: bins do not fill their range.
+    """
+    if model.angles_head != BINNED:
+        return 0
+    bins = 2 * model.angles_most / model.angles_bin
+    if round(bins) < 2 or abs(bins - round(bins)) > 1e-6:
+        raise UserError(
+            f"must divide the {2 * model.angles_most:g} degrees of -model.angles_most to model.angles_most"
+            f" into two or more bins; got {model.angles_bin:g}",
+            parameter="model.angles_bin",
+        )
+    return round(bins)
+
+
+def loss_options(config, found: Decided | None = None) -> LossOptions:
+    """The losses that are configured, or those of them that the labels of a set allow."""
     losses = config.losses
-    triplets = tuple(losses.triplets)
-    beside = tuple((name, tuple(losses[name].items())) for name in losses.others)
-    present = {"expression": True, "pose": bool(net.poses), "triplet": bool(triplets or beside)}
+    triplets = tuple(losses.triplets if found is None else found.triplets)
+    others = losses.others if found is None else found.others
+    beside = tuple((name, tuple(losses[name].items())) for name in others)
+    heads = decided.wanted_heads(config) if found is None else found.heads
+    present = {*heads, *(("triplet",) if triplets or beside else ())}
+    whole = found is None or decided.tuples(found)
     return LossOptions(
-        tasks=tuple(task for task in TASKS if present[task]),
+        tasks=tuple(task for task in ALL_TASKS if task in present),
         triplets=triplets,
         others=beside,
-        margins=(("pose", losses.margin_pose), ("identity", losses.margin_identity)),
+        margins=tuple((name, losses[f"margin_{name}"]) for name in RELATIONS),
         link=losses.link,
         normalise=losses.normalise,
-        anchors=losses.anchors,
+        anchors=losses.anchors if whole else "all",
         reduction=losses.reduction,
         reference_anchors=losses.reference_anchors,
         scope=losses.scope,
+        angles=AnglesLoss(**losses.angles, width=config.model.angles_bin),
     )
 
 
@@ -81,13 +150,9 @@ def weighting(config, losses: LossOptions) -> Weighting:
     """
     section, name = config.weighting, config.weighting.name
     plugin = plugins.load("weightings", name)
-    fields = configuration.options(config, "weighting")
-    if plugins.a_field_a_task(plugin):  # of all tasks that a network may have
-        fields = {
-            field: value for field, value in fields.items() if field in losses.tasks or field not in TASKS
-        }
+    options = configuration.options(config, "weighting")
     try:
-        built = plugin.build(**fields)
+        built = plugin.build(**plugins.of_tasks(plugin, options, losses.tasks))
     except (ValueError, TypeError) as error:
         raise UserError(f"weighting.{name}.{error}") from error
     try:
@@ -109,81 +174,60 @@ def weighting(config, losses: LossOptions) -> Weighting:
             f"weighting.{name} takes logarithms or ratios of losses, and losses.link=none gives negative"
             " ones; set losses.link=hinge or softplus"
         )
+    if "jacobian" not in built.needs:  # whose state has the form of the parameters
+        try:
+            jax.eval_shape(lambda: built.init(losses.tasks))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"weighting.{name}: {error}") from error
     return built
 
 
-class Schedule(NamedTuple):
-    """A run's durations in optimizer steps."""
-
-    epoch: int
-    whole: int
-    log: int
-    save: int
-    conflicts: int
-    first: int
-    turn: int
-    mining: int
-    stair: int
-    warmup: int
-
-
-def schedule(config, epoch: int, *, began: str = "") -> Schedule:
-    """All durations of the configuration.
-
-    Args:
-      epoch: steps in an epoch.
-      began: the duration that the run began with, where it is another now; what decides on results, rates and
-        phases, is a part of it, so that a longer run goes on as the shorter one did.
+def mixing(config, losses: LossOptions) -> mix.Options:
+    """How images are mixed, which serves the expression head alone.
 
     Raises:
-      UserError: a field is no duration.
+      UserError: it would leave no image to the other losses.
     """
-    whole = durations.steps(config.train.duration, field="train.duration", epoch=epoch)
-    if whole < 1:
-        raise UserError(f"train.duration is shorter than one step: '{config.train.duration}'")
-    first = durations.steps(began, field="train.duration", epoch=epoch) if began else whole
-
-    def part(section: str, field: str, least: int = 0) -> int:
-        of = whole if section == "train" else first
-        found = durations.steps(config[section][field], field=f"{section}.{field}", epoch=epoch, whole=of)
-        return max(least, found)
-
-    return Schedule(
-        epoch,
-        whole,
-        log=part("train", "log_every", 1),
-        save=part("train", "save_every", 1),
-        conflicts=part("train", "conflicts_every"),
-        first=part("phases", "first"),
-        turn=part("phases", "turn", 1),
-        mining=part("phases", "triplet_after"),
-        stair=part("optimizer", "decay_every", 1),
-        warmup=part("optimizer", "warmup"),
-    )
+    if EXPRESSION not in losses.tasks:
+        return mix.Options()
+    return mix.check(mix.Options(**config.mix), losses.tasks)
 
 
-def program(config, samples: Samples, net: DMLNet, times: Schedule) -> Program:
-    """The static parts of the train step."""
-    losses = loss_options(config, net)
-    settings = {name: config.optimizer[name] for name in optimizer.FIELDS}
+def program(
+    config, samples: Samples, net: DMLNet, times: timetable.Schedule, found: Decided, train=None
+) -> Program:
+    """The static parts of the train step; `train`: numbers of the samples that train, None: all."""
+    losses = loss_options(config, found)
+    losses = losses._replace(heads=recipe.head_losses(config, samples, train))
+    branch = backbone(config)()
+    held = fine_tuning.kept(config, net, branch, times.thaw)
     return Program(
         apply=net.apply,
         terms=objective.terms(losses),
         weighting=weighting(config, losses),
         gradients_on=config.weighting.gram,
         heads=config.weighting.heads,
-        optimizer=optimizer.build(decay_steps=times.stair, warmup_steps=times.warmup, **settings),
+        optimizer=recipe.optimizer(
+            config,
+            whole=times.rated,
+            decay_steps=times.stair,
+            warmup_steps=times.warmup,
+            layers=fine_tuning.layers(config, branch),
+            held=held,
+        ),
         active=partial(
             phases.active,
             tasks=losses.tasks,
-            starts={"pose": times.first, "triplet": times.mining},
+            starts=timetable.starts(losses, times),
             turns=("expression", "triplet"),
             turns_until=times.first,
             turn_steps=times.turn,
         ),
-        augment=augment.check(augment.Options(**config.augment)),
-        mirror=samples.pose_mirror,
+        augment=recipe.augmentation(config),
+        mix=mixing(config, losses),
+        together=found.sampler.together,
         ema=config.ema.decay,
         ema_warmup=config.ema.warmup,
         total=tuple(config.losses.total[task] for task in losses.tasks),
+        held=held,
     )

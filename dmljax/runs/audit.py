@@ -52,6 +52,7 @@ def audit(
     folders = [run_folder.named(run, "runs") for run in runs]
     if len({_name(run) for run in folders}) < len(folders):
         raise UserError("the folders must have different names; they name the rows", parameter="runs")
+    run_folder.check_trained(folders, "runs")
     opened = trained.open_runs(folders, checkpoint=checkpoint, root=root, progress=progress)
     audited = audit_opened(
         opened, run_folder.named(out, "out") if out else folders[0] / run_folder.AUDIT, maps=maps

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from dmljax import bars, extras, plugins, run_folder, writing
 from dmljax import config as configuration
-from dmljax import extras, plugins, run_folder, writing
 from dmljax.metrics import scores
+from dmljax.runs import decided, record, resume, sets, together
 from dmljax.runs import evaluate as evaluation
-from dmljax.runs import record, resume, sets, together
 from dmljax.types import EXPRESSION, GREY, IMAGE, INDEX, POSE, UserError
 
 COSTS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # C of the machine, chosen on the training people
@@ -59,6 +58,9 @@ def _fit_here(
     config, reading = (configuration.changed(one, {"data.memory": "host"}) for one in (config, reading))
     data = sets.open_set(reading, progress=progress)
     say(sets.describe(data, config))
+    told, weaker = decided.about_split(config, data.samples)
+    for line in (*told, *weaker):
+        say(line)
     samples, split = data.samples, data.split
     train = np.concatenate([split.train, split.validation])
     gram = _gram(_features(data.feed, np.concatenate([train, split.test]), describe, progress))
@@ -67,21 +69,26 @@ def _fit_here(
         if len(np.unique(labels[train][labels[train] >= 0])) > 1:
             names = samples.expression_names if head == EXPRESSION else samples.pose_names
             outputs[head], chosen[head] = _machine(gram, labels[train], samples.identity[train], len(names))
-    if EXPRESSION not in outputs:
+    if not chosen:
         raise UserError(
-            f"{samples.name}: fewer than two expressions among the training images; there is nothing to tell"
-            " apart"
+            f"{samples.name}: fewer than two expressions and two poses among the training images; there is"
+            " nothing to tell apart"
         )
-    record.write_record(run, config, data)
+    record.write_record(run, config, data, {"heads": list(chosen), "told": told, "weaker": weaker})
     writing.as_json(run / run_folder.CLASSICAL, {"descriptor": descriptor, "C": chosen})
-    score = {"run": run.name, "checkpoint": descriptor, "step": 0, **scores.summarise(outputs, samples)}
+    score = {
+        "run": run.name,
+        "checkpoint": descriptor,
+        "step": 0,
+        **scores.summarise(outputs, samples, split.train),
+    }
     return evaluation.write(run / run_folder.EVALUATION, score, scores.predictions(outputs, samples))
 
 
 def _features(feed, indices: np.ndarray, describe, progress: bool) -> np.ndarray:
     blocks = [indices[k : k + BLOCK].astype(np.int32)[None] for k in range(0, len(indices), BLOCK)]
     described = []
-    for block in tqdm(blocks, desc="describing", unit=f"x {BLOCK} images", disable=not progress, leave=False):
+    for block in bars.bar(blocks, desc="describing", unit=f"x {BLOCK} images", show=progress):
         for batch in feed.batches(block):
             described.append(describe(np.round(batch[IMAGE] @ np.array(GREY, np.float32)).astype(np.uint8)))
     return np.concatenate(described)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from dmljax import config as configuration
-from dmljax import run_folder, writing
+from dmljax import config_differences, run_folder, writing
+from dmljax.metrics import intervals
 from dmljax.metrics.scores import pool, predictions, summarise
-from dmljax.runs import features, sets
+from dmljax.runs import calibrated, elsewhere, features, sets
 from dmljax.runs.trained import Opened, open_runs
 from dmljax.types import UserError
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Mapping):
-    """How well a network did: its scores by name, such as 'expression accuracy', from 0 to 1.
+    """How well a network did: its scores by name, such as 'expression accuracy', from 0 to 1, and the mean
+    absolute errors of angles in degrees, such as 'yaw error'.
 
     Attributes:
       folder: where its files lie.
@@ -32,14 +34,18 @@ class Evaluation(Mapping):
     predictions: list[dict]
     folds: tuple[Evaluation, ...] = ()
 
+    @property
+    def _numbers(self) -> dict[str, float]:
+        return self.score["scores"] | self.score.get("errors", {})
+
     def __getitem__(self, name: str) -> float:
-        return self.score["scores"][name]
+        return self._numbers[name]
 
     def __iter__(self):
-        return iter(self.score["scores"])
+        return iter(self._numbers)
 
     def __len__(self) -> int:
-        return len(self.score["scores"])
+        return len(self._numbers)
 
     def __repr__(self) -> str:
         return f"Evaluation({dict(self)}, folder='{self.folder}')"
@@ -51,23 +57,27 @@ def evaluate(
     checkpoint: str = "last",
     yaw=(),
     flip: bool = False,
+    test: str = "",
     root: str = "",
     progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> Evaluation:
     """Evaluates a run, or all folds below a folder and then the folder as a whole.
 
-    Writes metrics.json and predictions.csv, and of a run features.npz, to RUN/evaluation; of
-    some poses or with mirror images, to a folder that is named so.
+    Writes metrics.json and predictions.csv, and of a run features.npz and calibration.json, to
+    RUN/evaluation; of some poses or with mirror images, to a folder that is named so. Where people were held
+    out for validation, temperatures are fitted to them, by which probabilities of test images are calibrated.
 
     Args:
       checkpoint: 'last' or 'best'; its moving averages are evaluated.
       yaw: (least, largest) yaw in degrees of the poses to evaluate; empty for all.
       flip: predict by the mean over each image and its mirror image; nothing is flipped where a pose has no
         mirror image among the set's poses.
+      test: another set to test on, 'NAME:FOLDER'; labels meet the run's classes by their names, and the run's
+        own set need not be there. Into RUN/evaluation_on_NAME, of a folder of one's own with its name.
       root: where the dataset lies, if not where the run's configuration says; of joined sets
         'kdef:FOLDER,rafd:FOLDER'.
-      say: is told once if nothing is flipped.
+      say: is told once if nothing is flipped, and of another set what it has in common with the run's.
 
     Raises:
       UserError: the folder holds no run that can be read, or no test sample lies within the bounds.
@@ -80,16 +90,26 @@ def evaluate(
     """
     run, bounds = run_folder.named(run), _bounds(yaw)
     parts = run_folder.parts(run)
+    if test and root:
+        raise UserError(
+            "is that of the run's own set; another set is given whole, NAME:FOLDER", parameter="root"
+        )
     evaluations: list[Evaluation] = []
-    for fold in open_runs(parts, checkpoint=checkpoint, root=root, progress=progress, flip=flip):
+    how: dict[str, Any] = {"checkpoint": checkpoint, "progress": progress, "flip": flip}
+    opened = (
+        (elsewhere.open_elsewhere(part, test, say=say, **how) for part in parts)
+        if test
+        else open_runs(parts, root=root, **how)
+    )
+    for fold in opened:
         if flip and not fold.flip and not evaluations:
             say(f"flip: nothing is flipped; {sets.without_mirror(fold.samples)}")
-        evaluations.append(evaluate_opened(fold, yaw=bounds))
+        evaluations.append(evaluate_opened(fold, yaw=bounds, on=elsewhere.name(fold.samples) if test else ""))
     return evaluations[0] if parts == [run] else whole(run, evaluations)
 
 
-def evaluate_opened(opened: Opened, *, yaw=()) -> Evaluation:
-    """Evaluates a run that is open; see `evaluate`.
+def evaluate_opened(opened: Opened, *, yaw=(), on: str = "") -> Evaluation:
+    """Evaluates a run that is open; see `evaluate`. `on`: the name of a set that is not its own.
 
     Raises:
       UserError: no test sample lies within the bounds.
@@ -101,24 +121,29 @@ def evaluate_opened(opened: Opened, *, yaw=()) -> Evaluation:
     else:
         test = opened.test
     if not len(test):
-        raise UserError(
-            f"'{opened.run}': no test sample is left to evaluate; the yaw classes are"
-            f" {', '.join(f'{y:g}' for y in samples.pose_yaw)}"
-        )
+        yaws = ", ".join(f"{yaw:g}" for yaw in samples.pose_yaw if yaw == yaw)
+        known = f"its yaw classes are {yaws}" if yaws else "no pose of it is a yaw; leave the bounds out"
+        raise UserError(f"'{opened.run}': no sample of {samples.name} is left to test; {known}")
     outputs = opened.predict(opened.variables, test) if bounds else opened.outputs
+    # of a set that is not the run's nobody is held out
+    fitted = calibrated.fit(opened) if opened.train is not None else None
+    temperature = calibrated.of(opened) if fitted is None else fitted["temperature"]
     score = {
         "run": opened.run.name,
         "checkpoint": opened.checkpoint,
         "step": opened.step,
-        run_folder.CONFIG_DIGEST: configuration.digest(opened.config),
-        **summarise(outputs, samples),
+        run_folder.CONFIG_DIGEST: config_differences.digest(opened.config),
+        **summarise(outputs, samples, opened.train, temperature),
     }
     name = (
         run_folder.EVALUATION
+        + (f"_on_{on}" if on else "")
         + (f"_yaw_{bounds[0]:g}_{bounds[1]:g}" if bounds else "")
-        + ("_flip" if opened.flip else "")
+        + (run_folder.FLIPPED if opened.flip else "")
     )
-    written = write(opened.run / name, score, predictions(outputs, samples))
+    written = write(opened.run / name, score, predictions(outputs, samples, temperature))
+    if fitted is not None:
+        calibrated.write(written.folder, fitted)
     features.write(written.folder / run_folder.FEATURES, outputs, samples, opened.config)
     return written
 
@@ -140,17 +165,19 @@ def _bounds(yaw) -> tuple[float, float] | tuple[()]:
             f"must be two numbers, the least and the largest in degrees; got '{','.join(map(str, yaw))}'",
             parameter="yaw",
         ) from None
+    if low != low or high != high:
+        raise UserError(f"must be two numbers; got {low:g} and {high:g}", parameter="yaw")
     if low > high:
         raise UserError(f"the least, {low:g}, is above the largest, {high:g}", parameter="yaw")
     return low, high
 
 
 def write(folder: Path, score: dict, rows: list[dict]) -> Evaluation:
-    """Writes metrics.json and predictions.csv."""
+    """Writes metrics.json, with the intervals of its accuracies, and predictions.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / run_folder.PREDICTIONS
     writing.table(path, [list(rows[0]), *(row.values() for row in rows)])
     of_rows = {run_folder.PREDICTIONS_DIGEST: run_folder.digest(path.read_bytes())}
-    score = run_folder.with_digest(score | of_rows)
+    score = run_folder.with_digest(score | intervals.of_predictions(score, rows) | of_rows)
     writing.as_json(folder / run_folder.METRICS, score)
     return Evaluation(folder, score, rows)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
-from dmljax import run_folder, tables, writing
+from dmljax import config_differences, run_folder, tables, writing
 from dmljax.fields import flatten
 from dmljax.types import UserError
 
@@ -36,7 +36,7 @@ def read(config) -> dict[str, Table]:
       UserError: one is too large for a run to keep a copy of it.
     """
     flat = flatten(config.to_dict())
-    found = {field: _table(field, flat[field]) for field in configuration.table_fields()}
+    found = {field: _table(field, flat[field]) for field in config_differences.table_fields()}
     return {field: table for field, table in found.items() if table is not None}
 
 
@@ -76,7 +76,7 @@ def keep(run: Path, found: dict[str, Table]) -> None:
     digest_of = lambda several: {field: table.sha256 for field, table in several.items()}
     if digest_of(kept) != digest_of(found):
         (folder / run_folder.DIGESTS).unlink(missing_ok=True)  # until all copies are there
-        for field in set(configuration.table_fields()) - found.keys():
+        for field in set(config_differences.table_fields()) - found.keys():
             shutil.rmtree(folder / field, ignore_errors=True)
     elif all(_is_whole(field, table) for field, table in kept.items()):
         return
@@ -116,7 +116,7 @@ def _kept(run: Path) -> dict[str, Table]:
     path = run / run_folder.TABLES / run_folder.DIGESTS
     if not path.exists():
         return {}
-    fields = configuration.table_fields()
+    fields = config_differences.table_fields()
     try:
         return {
             field: Table(path.parent / field / Path(kept["file"]).name, str(kept["sha256"]))
@@ -156,15 +156,15 @@ def by_content(config) -> ConfigDict:
 
 
 def differences(
-    run: Path, before: dict, now: dict, may_differ: tuple[str, ...] = configuration.MAY_CHANGE
+    run: Path, before: dict, now: dict, may_differ: tuple[str, ...] = config_differences.MAY_CHANGE
 ) -> list[str]:
-    """`configuration.differences` between a run's configuration and another, with tables compared by content.
+    """`config_differences.differences` of a run's configuration and another, tables compared by content.
 
     A table that is gone from where it was is the one that the run has a copy of.
     """
     kept, old, new = _kept(run), flatten(before), flatten(now)
-    fields = configuration.table_fields()
-    lines = configuration.differences(before, now, (*may_differ, *fields))
+    fields = config_differences.table_fields()
+    lines = config_differences.differences(before, now, (*may_differ, *fields))
     for field in fields:
         there, here = old.get(field, ""), new.get(field, "")
         if field in kept:
@@ -194,7 +194,7 @@ def _alike(field: str, there: str, here: str) -> bool:
 def lost(run: Path, config) -> list[str]:
     """Fields whose table is gone, and of which the run has no copy."""
     flat, kept = flatten(config.to_dict()), _kept(run)
-    fields = configuration.table_fields()
+    fields = config_differences.table_fields()
     return [
         field for field in fields if flat[field] and field not in kept and not os.path.exists(flat[field])
     ]

@@ -1,18 +1,18 @@
-"""Puts a run's page together: evaluates what was trained since, collects the hardest images, audits."""
+"""Puts a run's page together: evaluates what was trained since, collects images for it, audits."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from dmljax import config as configuration
-from dmljax import extras, run_folder
+from dmljax import config_differences, extras, run_folder
 from dmljax.preparation.opening import open_samples
 from dmljax.report import run_page
 from dmljax.report import write as tables
 from dmljax.runs import audit as auditing
+from dmljax.runs import augmented, decided, hardest, trained
 from dmljax.runs import evaluate as evaluation
-from dmljax.runs import hardest, trained
-from dmljax.types import UserError
+from dmljax.types import ANGLES, UserError
 
 
 def write(run: Path, *, root: str = "", features: bool = True, progress: bool = True) -> Path:
@@ -42,7 +42,11 @@ def write(run: Path, *, root: str = "", features: bool = True, progress: bool = 
             tables.report(evaluated.folder)
     elif wanted:
         opened = trained.open_run(run, root=root, progress=progress)
-    hardest.collect(folder, opened.samples if opened else _samples(parts[0], root))
+    samples = opened.samples if opened else _samples(parts[0], root)
+    config = configuration.read(parts[0])
+    if set(decided.heads(config, samples)) != {ANGLES}:  # which are never right or wrong
+        hardest.collect(folder, samples)
+    augmented.collect(parts[0], folder, config, samples)
     if wanted:
         auditing.audit_opened([opened], run / run_folder.AUDIT)
     return run_page.write(run, folder)
@@ -67,7 +71,7 @@ def _evaluated(run: Path, folder: Path) -> bool:
 def _is_of(run: Path) -> bool:
     """Whether a run's evaluation is that of its configuration; one of an older version does not say."""
     mark = run_folder.metrics(run).get(run_folder.CONFIG_DIGEST)
-    return mark is None or mark == configuration.digest(configuration.read(run))
+    return mark is None or mark == config_differences.digest(configuration.read(run))
 
 
 def _samples(run: Path, root: str):

@@ -33,8 +33,8 @@ class Predictor:
           variables: {'params', 'batch_stats'}, not replicated.
 
         Returns:
-          'index' int32 [R] and float32 'embedding' [R, E], 'fused' [R, F], logits 'expression' and, if there
-          is a head, 'pose' [R, classes].
+          'index' int32 [R] and float32 'embedding' [R, E], 'fused' [R, F] and, as far as there are heads,
+          logits 'expression' and 'pose' [R, classes], and 'angles' [R, 3] in degrees.
         """
         rows = order.every_sample_once(
             np.asarray(indices, np.int32),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from dmljax import config as configuration
 from dmljax import run_folder, writing
@@ -16,8 +17,9 @@ from dmljax.runs import kept_tables
 from dmljax.runs.sets import Set
 from dmljax.training import digests
 from dmljax.training.checkpoint import Saved
-from dmljax.types import UserError
+from dmljax.types import ANGLE_NAMES, MISSING, UserError
 
+MIRROR = "pose_mirror"  # in decided.json: the pose class after a flip
 MARKS = "record"  # what a checkpoint says of the files here
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "ml-collections")
 
@@ -28,11 +30,13 @@ class Classes(NamedTuple):
     Attributes:
       expression_names, pose_names: in the order of the logits.
       pose_yaw: yaw in degrees of each pose class, nan for one that is no yaw.
+      angles_names: those of 'yaw', 'pitch' and 'roll' that the head for angles has learnt.
     """
 
     expression_names: tuple[str, ...]
     pose_names: tuple[str, ...]
     pose_yaw: tuple[float, ...]
+    angles_names: tuple[str, ...] = ()
 
 
 def read_classes(run: Path) -> Classes:
@@ -54,6 +58,26 @@ def read_classes(run: Path) -> Classes:
         ) from None
 
 
+def read_mirror(run: Path, classes: Classes) -> tuple[int, ...]:
+    """The pose class after a flip, `MISSING` where there is none; of a run of an older version that of the
+    opposite yaw.
+
+    Raises:
+      UserError: the run's record cannot be read.
+    """
+    path = run / run_folder.DECIDED
+    kept = run_folder.read(path).get(MIRROR) if path.exists() else None
+    count = len(classes.pose_names)
+    if (
+        isinstance(kept, list)
+        and len(kept) == count
+        and all(other in range(MISSING, count) for other in kept)
+    ):
+        return tuple(kept)
+    by_yaw = {yaw: k for k, yaw in enumerate(classes.pose_yaw)}
+    return tuple(by_yaw.get(-yaw, MISSING) for yaw in classes.pose_yaw)
+
+
 def versions() -> dict[str, str]:
     """Of Python and the packages that a result depends on, and the devices that JAX sees."""
     found = {name: metadata.version(name) for name in PACKAGES}
@@ -65,10 +89,25 @@ def versions() -> dict[str, str]:
     }
 
 
-def write_sides(run: Path, data: Set) -> None:
+def restore(run: Path, data: Set, found: dict) -> None:
+    """Of a run that is finished: what evaluating it needs and its set tells, if it was changed or removed."""
+    kept_tables.keep(run, data.tables)
+    _write_sides(run, data)
+    writing.as_json(run / run_folder.DECIDED, found | {MIRROR: list(data.samples.pose_mirror)})
+
+
+def _write_sides(run: Path, data: Set) -> None:
     """Who trains and who tests, and the classes: split.json and classes.json."""
     for name, content in _sides(data).items():
         writing.as_json(run / name, content)
+
+
+def classes_of(data: Set) -> Classes:
+    """The classes of a set, and the angles that its training side knows: more cannot be learnt."""
+    samples, train = data.samples, data.split.train
+    known = () if samples.angles is None else ~np.isnan(samples.angles[train]).all(0)
+    learnt = tuple(name for name, there in zip(ANGLE_NAMES, known) if there)
+    return Classes(samples.expression_names, samples.pose_names, tuple(samples.pose_yaw), learnt)
 
 
 def _sides(data: Set) -> dict[str, dict]:
@@ -76,6 +115,8 @@ def _sides(data: Set) -> dict[str, dict]:
     sides = zip(data.split._fields, data.split)
     yaw = [None if angle != angle else angle for angle in samples.pose_yaw]  # JSON knows no nan
     names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
+    if learnt := classes_of(data).angles_names:  # runs without them keep the files that they had
+        names["angles_names"] = learnt
     return {
         run_folder.SPLIT: {side: [samples.references[i] for i in part] for side, part in sides},
         run_folder.CLASSES: {**names, "pose_yaw": yaw},
@@ -118,16 +159,20 @@ def check_tables(config, saved: Saved) -> None:
             )
 
 
-def write_record(run: Path, config, data: Set) -> None:
+def write_record(run: Path, config, data: Set, found: dict) -> None:
     """What a run is, beside its checkpoints: config.json, versions.json, split.json, classes.json,
-    skipped.csv, near_duplicates.csv, and copies of the tables that it names.
+    decided.json, skipped.csv, near_duplicates.csv, and copies of the tables that it names.
+
+    Args:
+      found: what its set's labels decided, `decided.record`.
     """
     run.mkdir(parents=True, exist_ok=True)
     samples = data.samples
     # first: it says that the other files are a run's
     writing.as_json(run / run_folder.CONFIG, configuration.trimmed(config))
     kept_tables.keep(run, data.tables)
-    write_sides(run, data)
+    _write_sides(run, data)
+    writing.as_json(run / run_folder.DECIDED, found | {MIRROR: list(data.samples.pose_mirror)})
     writing.as_json(run / run_folder.VERSIONS, versions())
     pairs = [tuple(samples.references[k] for k in pair) for pair in data.duplicates or ()]
     inventory.write_skipped(samples.skipped, run / run_folder.SKIPPED)

@@ -10,9 +10,9 @@ import jax
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
-from dmljax import run_folder
+from dmljax import config_differences, run_folder
 from dmljax.models import pretrained
-from dmljax.runs import kept_tables, record, sets, together
+from dmljax.runs import kept_tables, record, sets, together, weights
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 
@@ -44,9 +44,8 @@ def check_same(run: Path, config) -> ConfigDict:
       the configuration to read the set with: of a run that is continued, with its own copies of tables.
     """
     run_folder.check_free(run)
-    if not (run / run_folder.CONFIG).exists():
-        configuration.check_used(config)
     if not (run / run_folder.CONFIG).exists() or run_folder.is_empty(run):
+        configuration.check_used(config)
         return config
     before = configuration.in_full(configuration.read_saved(run))
     different = kept_tables.differences(run, before, configuration.trimmed(config))
@@ -70,12 +69,40 @@ def after_a_failure(run: Path, checkpoints: Checkpoints) -> str:
     )
 
 
+def check_start(checkpoints: Checkpoints, config) -> None:
+    """Refuses what a run without a checkpoint of its own cannot start from, before its set is read.
+
+    Raises:
+      UserError: the run has lost its `last` and has a `best` still, `init.run` has no checkpoint of the kind
+        asked for, or the file of `init.weights` does not fit.
+    """
+    if checkpoints.latest() is not None:
+        return
+    if (best := checkpoints.latest("best")) is not None:
+        raise UserError(
+            f"no checkpoint in '{checkpoints.folder / 'last'}' to continue from; the best one, of step"
+            f" {best}, is there. Put the last one back; or give another folder, with init.checkpoint=best and"
+            f" init.run={checkpoints.folder.parent} to start from it; or remove '{checkpoints.folder}' to"
+            " begin anew",
+            parameter="run",
+        )
+    weights.check(config)
+    if not config.init.run:
+        return
+    kind, other = config.init.checkpoint, run_folder.named(config.init.run, "init.run")
+    if Checkpoints(other).latest(kind) is None:
+        lacks = f"has no checkpoint '{kind}'" if other.is_dir() else "is no folder"
+        raise UserError(
+            f"'{other}' {lacks}; give the folder of a training to start from", parameter="init.run"
+        )
+
+
 def from_another(config, variables, say: Callable[[str], None]):
     """The variables with parts of another run's; `say` is told which."""
     chosen = config.init
     saved = Checkpoints(run_folder.named(chosen.run, "init.run")).newest(chosen.checkpoint)
     variables, modules = pretrained.take(variables, saved.averages, tuple(chosen.parts))
-    lines = [_in_words(module) for module in modules]
+    lines = [pretrained.in_words(module) for module in modules]
     say("\n  ".join([f"starting from '{chosen.run}', step {saved.step}", *lines]))
     if not any(module.taken for module in modules):
         raise UserError(
@@ -83,12 +110,6 @@ def from_another(config, variables, say: Callable[[str], None]):
             " change init.parts"
         )
     return variables
-
-
-def _in_words(module: pretrained.Module) -> str:
-    if module.taken:
-        return f"taken {module.name}: {module.values:,} values"
-    return f"left {module.name}: {module.reason}"
 
 
 def from_checkpoint(
@@ -103,11 +124,11 @@ def from_checkpoint(
     """
     saved, damaged = checkpoints.whole()
     if saved is None:
+        _begin_again(checkpoints, say)
         return Position(began=config.train.duration), None
     mark = sets.fingerprint(data.samples)
-    may_differ = (*configuration.MAY_CHANGE, *configuration.table_fields())  # `check_same` looked at tables
-    before = configuration.in_full(saved.position["config"])
-    different = configuration.differences(before, configuration.trimmed(config), may_differ)
+    before, now = configuration.in_full(saved.position["config"]), configuration.trimmed(config)
+    different = config_differences.differences(before, now, config_differences.may_change())
     if saved.position["set"] != mark:
         there = saved.position["set"]
         different.append(f"images and labels of {data.samples.name}: {there} there, {mark} here")
@@ -129,3 +150,18 @@ def from_checkpoint(
     position = Position(**began | saved.position["position"])
     say(f"continuing at step {position.step} of '{checkpoints.folder.parent}'")
     return position, saved.arrays
+
+
+def _begin_again(checkpoints: Checkpoints, say: Callable[[str], None]) -> None:
+    """Says of a training that is there without a checkpoint that it begins at step 0, and keeps its log."""
+    run = checkpoints.folder.parent
+    if jax.process_index() != 0 or not (run / run_folder.CONFIG).exists():
+        return
+    until, kept = "", ""
+    if logged := run_folder.log(run):
+        until = f", which was trained until step {logged[-1]['step']}"
+        kept = f"; the log of then is kept as '{run_folder.set_log_aside(run).name}'"
+    say(
+        f"'{run}' holds a run{until}, and no checkpoint of it in {checkpoints.folder.name}/:"
+        f" it begins at step 0 again{kept}"
+    )

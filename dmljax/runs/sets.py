@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +14,13 @@ import numpy as np
 
 from dmljax import config as configuration
 from dmljax import run_folder
-from dmljax.data import duplicates, feeds, images, memory, splits
+from dmljax.data import duplicates, feeds, images, memory, order, splits
 from dmljax.data.labels import unmirrored
-from dmljax.preparation.opening import open_samples
+from dmljax.preparation.opening import open_labels, open_samples
 from dmljax.runs import kept_tables
 from dmljax.types import Samples
+
+NAMED = 12  # classes of a head that are listed
 
 
 class Set(NamedTuple):
@@ -34,14 +38,26 @@ class Set(NamedTuple):
         return self.feed.samples
 
 
-def open_feed(config, *, progress: bool = True):
+def open_feed(
+    config,
+    *,
+    progress: bool = True,
+    check: Callable[[Samples], Any] | None = None,
+    change: Callable[[Samples], Samples] = lambda samples: samples,
+):
     """Reads the configured set: the feed of all its images.
+
+    Args:
+      check: called with the samples before their images are read, which may take long.
+      change: what is to be read of the samples instead of all.
 
     Raises:
       UserError: a field out of its range, or a set that cannot be read.
     """
     configuration.check(config)
-    samples = open_samples(config, progress=progress)
+    samples = change(open_samples(config, progress=progress))
+    if check is not None:
+        check(samples)
     if config.data.feed == "resident" and config.data.memory == "device":
         memory.check(
             samples,
@@ -74,23 +90,35 @@ def images_of(config) -> dict:
     return {"dataset": config.dataset.to_dict(), "crop": config.crop.to_dict(), **data}
 
 
-def open_set(config, *, progress: bool = True) -> Set:
+def open_set(
+    config, *, progress: bool = True, check: Callable[[Samples, splits.Split], Any] | None = None
+) -> Set:
     """Reads the configured set and splits it.
+
+    Args:
+      check: called with the samples and their split before the images are read.
 
     Raises:
       UserError: a field out of its range, or a set that cannot be read or split so.
     """
     tables = kept_tables.read(config)
-    feed = open_feed(config, progress=progress)
-    chosen = config.split.to_dict() | {"kind": _kind(config)}
-    split = splits.make(feed.samples, seed=config.seed, **chosen)
+    chosen = config.split.to_dict() | {"kind": asked_split(config)}
+    make = partial(splits.make, seed=config.seed, **chosen)
+
+    def first(samples: Samples) -> None:
+        split = make(samples)
+        if check is not None:
+            check(samples, split)
+
+    feed = open_feed(config, progress=progress, check=first)
+    split = make(feed.samples)  # once more: images that cannot be read are left out
     apart = np.concatenate([split.validation, split.test])
     pairs = duplicates.across(feed.samples, split.train, apart, images.load, progress=progress)
     return Set(feed, split, pairs, tables)
 
 
-def _kind(config) -> str:
-    """How the set is split: a set to test on is the official test side."""
+def asked_split(config) -> str:
+    """How the set is to be split: a set to test on is the official test side."""
     return "given" if config.dataset.test else config.split.kind
 
 
@@ -102,7 +130,10 @@ def folds(config, run: Path) -> list[tuple[Any, Path]]:
       UserError: a field out of its range.
     """
     configuration.check(config)
-    if config.split.kind != "folds" or config.split.fold != -1:
+    by_fold = asked_split(config) in ("folds", "images")
+    if by_fold and config.split.fold != -1:
+        splits.check_fold(config.split.fold, config.split.folds)
+    if not by_fold or config.split.fold != -1 or _gives_sides(config):
         return [(config, run)]
     found = []
     for fold in range(config.split.folds):
@@ -110,6 +141,12 @@ def folds(config, run: Path) -> list[tuple[Any, Path]]:
         one.split.fold = fold
         found.append((one, run_folder.of_fold(run, fold)))
     return found
+
+
+def _gives_sides(config) -> bool:
+    """Whether nobody of the set is known and it says itself who tests, so that there are no folds."""
+    kind = asked_split(config)
+    return kind != "images" and splits.possible(open_labels(config), kind) == "given"
 
 
 def fingerprint(samples: Samples) -> str:
@@ -121,6 +158,8 @@ def fingerprint(samples: Samples) -> str:
     )
     for labels in (samples.expression, samples.pose, samples.identity):
         digest.update(np.ascontiguousarray(labels, np.int32).tobytes())
+    if samples.angles is not None:
+        digest.update(np.ascontiguousarray(samples.angles, np.float32).tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -130,26 +169,48 @@ def without_mirror(samples: Samples) -> str:
     return f"{samples.name} has no mirror image of the pose {names}; name poses by their yaw in degrees"
 
 
+def _classes(samples: Samples) -> list[str]:
+    """The names of expressions and poses, the first ones where there are many."""
+    found = {"expressions": samples.expression_names, "poses": samples.pose_names}
+    listed = lambda names: ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    named = [f"{column} {listed(names)}" for column, names in found.items() if names]
+    return ["; ".join(named)] if named else []
+
+
 def describe(data: Set, config) -> str:
     """What is there, beside what the set's authors state, and what is to be told about it; a line each."""
     samples, split = data.samples, data.split
     people = [len(np.unique(samples.identity[part][samples.identity[part] >= 0])) for part in split]
+    nobody = splits.nobody(samples)
     sides = ", ".join(
-        f"{name} {len(part)} images of {count} people"
+        f"{name} {len(part)} images" + ("" if nobody else f" of {count} people")
         for name, part, count in zip(split._fields, split, people)
         if len(part)
     )
     published = f" (published: {samples.published})" if samples.published else ""
     skipped = f", {len(samples.skipped)} files skipped" if samples.skipped else ""
+    angles = [f"{name} of {count}" for name, count in samples.angles_known.items()]
+    known = f" {', '.join(angles)} images;" if angles else ""
     lines = [
         (
             f"{samples.name}: {len(samples)} images{published}{skipped}; {len(samples.expression_names)}"
-            f" expressions, {len(samples.pose_names)} poses, {len(samples.identity_names)} identities;"
+            f" expressions, {len(samples.pose_names)} poses, {len(samples.identity_names)} identities;{known}"
             f" {sides}"
         ),
+        *_classes(samples),
         *samples.notes,
     ]
-    if samples.partition is not None and not splits.uses_partition(samples, _kind(config)):
+    few = {column: name for column, name in order.alone(samples, split.train).items() if name}
+    if few:
+        lines.append(
+            f"the training samples have {order.classes_in_words(few)}: nothing can be learnt about"
+            f" {' or '.join(few)}"
+        )
+    kind = splits.possible(samples, asked_split(config))
+    if kind == "given" and config.split.fold == -1:
+        who = "dataset.test" if config.dataset.test else samples.name
+        lines.append(f"split.fold=-1: there are no folds where {who} says who tests; one run is trained")
+    if samples.partition is not None and not splits.uses_partition(samples, kind):
         lines.append(
             f"split.kind={config.split.kind}: the official split of {samples.name} (a manifest's column"
             " split) is not used; set split.kind=given to use it"

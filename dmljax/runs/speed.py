@@ -94,7 +94,7 @@ def prepare(
     devices = jax.local_device_count()
     if batch % (devices * (TUPLE_SIZE if mode == "train" else 1)):
         if mode == "train":
-            check_divides(batch // TUPLE_SIZE, devices)
+            check_divides(batch, devices, together=TUPLE_SIZE, field="data.tuples_per_step")
         raise UserError(
             f"must be a multiple of {devices * (TUPLE_SIZE if mode == 'train' else 1)}, got {batch}",
             parameter="batch",

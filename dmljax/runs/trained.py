@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dmljax import config as configuration
-from dmljax import run_folder
+from dmljax import config_differences, run_folder
 from dmljax.data.labels import unmirrored
 from dmljax.preparation import opening
 from dmljax.runs import assemble, kept_tables, record, sets
@@ -34,9 +34,12 @@ class Opened:
       feed: of all images of its set.
       net, variables: the network, and the moving averages of the weights: {'params', 'batch_stats'}.
       predict: (variables, sample numbers [R]) -> outputs for them, see `predict.Predictor`.
-      test: numbers of the samples that test, int32 [T].
+      train, test: numbers of the samples that trained, None of a set that is not the run's, and of those that
+        test, int32.
       checkpoint, step: which weights these are: 'last' or 'best', and after how many steps.
       flip: whether `predict` takes means over each image and its mirror image.
+      validation: numbers of the samples that were held out of the training beside those that test, int32;
+        None of a set that is not the run's.
     """
 
     run: Path
@@ -45,10 +48,12 @@ class Opened:
     net: Any
     variables: dict
     predict: Predictor
+    train: np.ndarray | None
     test: np.ndarray
     checkpoint: str
     step: int
     flip: bool
+    validation: np.ndarray | None = None
 
     @property
     def samples(self) -> Samples:
@@ -115,20 +120,34 @@ def open_run(
     set_up_compiler()
     config = read_configuration(run, root)
     saved = read_checkpoint(run, checkpoint, config)  # before a set is read that is not the run's
-    record.check(run, run_folder.SPLIT, saved)
+    for name in (run_folder.SPLIT, run_folder.CLASSES):
+        record.check(run, name, saved)
     record.check_tables(config, saved)
     with errors_of(run, config):
         feed = sets.open_feed(config, progress=progress) if feed is None else feed
     samples = feed.samples
-    test = _test_side(run, samples)
-    net = assemble.network(config, samples)
+    train, test, validation = _sides(run, samples)
+    net = assemble.network(config, record.read_classes(run))
     if saved.position["set"] != sets.fingerprint(samples):
         raise UserError(
             f"'{run}' was trained on another state of {samples.name}; its images or labels have changed since"
         )
     flip = flip and not unmirrored(samples)
     predict = Predictor(net, feed, flip=flip)
-    return Opened(run, config, feed, net, saved.averages, predict, test, checkpoint, saved.step, flip)
+    return Opened(
+        run,
+        config,
+        feed,
+        net,
+        saved.averages,
+        predict,
+        train,
+        test,
+        checkpoint,
+        saved.step,
+        flip,
+        validation,
+    )
 
 
 def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
@@ -139,8 +158,9 @@ def read_checkpoint(run: Path, checkpoint: str, config) -> Saved:
     """
     saved = Checkpoints(run).newest(checkpoint)
     there = configuration.in_full(saved.position["config"])
-    may_differ = (*configuration.MAY_CHANGE, *configuration.table_fields())  # a run has its own tables
-    different = configuration.differences(there, configuration.trimmed(config), may_differ)
+    different = config_differences.differences(
+        there, configuration.trimmed(config), config_differences.may_change()
+    )
     if different:
         raise UserError(
             f"'{run / run_folder.CONFIG}' is not that of the run's checkpoint of step {saved.step}:"
@@ -194,17 +214,23 @@ def spaces(found: dict[str, np.ndarray], config) -> dict[str, np.ndarray]:
     return {FUSED: found["fused"], EMBEDDING: embedding}
 
 
-def _test_side(run: Path, samples: Samples) -> np.ndarray:
-    """The samples that the run's own split put aside, so that evaluation never sees a training image."""
+def _sides(run: Path, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The samples that trained, those that the run's own split put aside to test, and to validate."""
     path = run / run_folder.SPLIT
-    names = run_folder.read(path).get("test")
-    if not isinstance(names, list) or not names:
-        raise UserError(f"'{path}' does not say which samples test: it has no list 'test'")
+    split = run_folder.read(path)
+    sides = [split.get(side) for side in ("train", "test")]
+    if not all(isinstance(names, list) for names in sides) or not sides[1]:
+        raise UserError(
+            f"'{path}' does not say which samples train and test: it has no lists 'train' and 'test'"
+        )
     number = {reference: k for k, reference in enumerate(samples.references)}
-    lost = [name for name in names if name not in number]
+    lost = [name for name in sides[1] if name not in number]
     if lost:
         raise UserError(
-            f"{len(lost)} of {len(names)} test samples are not in {samples.name} any more, e.g. '{lost[0]}'",
+            f"{len(lost)} of {len(sides[1])} test samples are not in {samples.name} any more, e.g."
+            f" '{lost[0]}'",
             parameter="root",
         )
-    return np.array([number[name] for name in names], np.int32)
+    sides.append(split.get("validation") or [])  # older versions held nobody out
+    train, test, validation = ([number[name] for name in names if name in number] for names in sides)
+    return np.array(train, np.int32), np.array(test, np.int32), np.array(validation, np.int32)

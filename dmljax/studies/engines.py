@@ -15,9 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from dmljax import extras, signals
+from dmljax import bars, extras, signals
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.process import Order
 from dmljax.types import UserError, nearest
@@ -37,16 +35,17 @@ class Job:
     Attributes:
       member: its resolved configuration lies in its `config_file`.
       cores: numbers of the processor's cores that it keeps to; empty: all.
+      tests: whether it is evaluated on the test people too.
     """
 
-    def __init__(self, member: Member, cores: tuple[int, ...] = ()):
-        self.member, self.cores = member, cores
+    def __init__(self, member: Member, cores: tuple[int, ...] = (), *, tests: bool = True):
+        self.member, self.cores, self.tests = member, cores, tests
         self._process: subprocess.Popen | None = None
 
     def __call__(self) -> str:
         """Makes the member; returns '' or why it failed."""
         member = self.member
-        order = Order(str(member.config_file), str(member.folder), member.descriptor, self.cores)
+        order = Order(str(member.config_file), str(member.folder), member.descriptor, self.cores, self.tests)
         # -P: a file of the working folder that is called like a module is not taken for it
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", PROGRAM],
@@ -75,7 +74,7 @@ class Job:
         with contextlib.suppress(subprocess.TimeoutExpired):  # then the run goes on from what it saved before
             if self._process is not None:
                 self._process.wait(PATIENCE_S)
-        return DelayedSubmission(Job(self.member))
+        return DelayedSubmission(Job(self.member, tests=self.tests))
 
 
 def _reason(answer: str, log: str) -> str:
@@ -96,9 +95,9 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
       members that failed, and why.
     """
     todo = [Job(member) for member in members if not member.finished]
-    stopped, failed, places = threading.Event(), [], queue.SimpleQueue()
-    for place in _places(jobs):
-        places.put(place)
+    stopped, failed, free = threading.Event(), [], queue.SimpleQueue()
+    for place in places(jobs):
+        free.put(place)
 
     def stop(number, frame):
         del frame
@@ -110,13 +109,13 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
     def run_one(job: Job) -> None:
         if stopped.is_set():
             return
-        job.cores = places.get()
+        job.cores = free.get()
         try:
             reason = job()
         except OSError as error:  # no process can be started
             reason = str(error)
         finally:
-            places.put(job.cores)
+            free.put(job.cores)
         if reason and not stopped.is_set():
             failed.append(Failure(job.member, reason))
 
@@ -130,7 +129,7 @@ def processes(members: list[Member], *, jobs: int, progress: bool = True) -> lis
     return failed
 
 
-def _places(jobs: int) -> list[tuple[int, ...]]:
+def places(jobs: int) -> list[tuple[int, ...]]:
     """The cores of each of `jobs` processes; all for each where there is one process, or fewer cores, or no
     way to keep to some.
     """
@@ -160,7 +159,7 @@ def cluster(
     Raises:
       UserError: submitit is not installed, there is no such cluster here, or an option is unknown.
     """
-    submit = _executor(name, options, logs)
+    submit = executor(name, options, logs)
     todo = [Job(member) for member in members if not member.finished]
     waiting, running, failed = list(reversed(todo)), {}, []
     try:
@@ -174,7 +173,7 @@ def cluster(
                     running[submit(job)] = job
                 for handle in [h for h in running if h.done()]:
                     job = running.pop(handle)
-                    if reason := _complaint(handle):
+                    if reason := complaint(handle):
                         failed.append(Failure(job.member, reason))
                     bar.update()
                 time.sleep(POLL_S)
@@ -184,17 +183,18 @@ def cluster(
     return failed
 
 
-def _bar(members, todo, progress: bool) -> tqdm:
-    return tqdm(
+def _bar(members, todo, progress: bool) -> bars.Bar:
+    return bars.bar(
         total=len(members),
         initial=len(members) - len(todo),
         desc="running",
         unit="run",
-        disable=not progress,
+        show=progress,
+        leave=True,
     )
 
 
-def _complaint(handle) -> str:
+def complaint(handle) -> str:
     """What a finished job has to complain about, or ''."""
     problem = handle.exception()
     if problem is None:
@@ -206,7 +206,7 @@ def _complaint(handle) -> str:
     )
 
 
-def _executor(name: str, options: dict[str, Any], logs: Path):
+def executor(name: str, options: dict[str, Any], logs: Path):
     """submitit's `submit` for a cluster, set up with the options."""
     if name not in CLUSTERS:
         raise UserError(
@@ -216,8 +216,8 @@ def _executor(name: str, options: dict[str, Any], logs: Path):
     import submitit
 
     try:
-        executor = submitit.AutoExecutor(folder=logs, cluster=name)
-        executor.update_parameters(**{"timeout_min": TIMEOUT_MIN} | options)
+        made = submitit.AutoExecutor(folder=logs, cluster=name)
+        made.update_parameters(**{"timeout_min": TIMEOUT_MIN} | options)
     except (NameError, TypeError, ValueError, AssertionError, RuntimeError) as error:
         raise UserError(f"cluster {name}: {' '.join(str(error).split())}") from None
-    return executor.submit
+    return made.submit

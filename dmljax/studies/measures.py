@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dmljax import run_folder
-from dmljax.report import statistics
+from dmljax.report import differences, statistics
+from dmljax.report.differences import Difference
+from dmljax.report.parts import Text
 from dmljax.types import LABELS, UserError
 
 ACCURACY = "expression accuracy"
@@ -18,20 +20,25 @@ def of(rows: list[dict], label: str) -> list[dict]:
     return [row for row in rows if row["label"] == label]
 
 
-def pairs(rows: list[dict], label: str, other: str, measure: str = ACCURACY) -> list[tuple[float, float]]:
-    """(measure of `label`, of `other`) for each seed and fold that both have."""
-    there = {(row["seed"], row["fold"]): row[measure] for row in of(rows, other) if measure in row}
-    return [
-        (row[measure], there[key])
-        for row in of(rows, label)
-        if measure in row and (key := (row["seed"], row["fold"])) in there
-    ]
+def difference(rows: list[dict], label: str, other: str, measure: str = ACCURACY) -> Difference | None:
+    """What `label` has more of a measure than `other`; None where no seed and fold has both."""
+    return differences.difference(differences.pairs(rows, label, other, measure))
 
 
-def gain(both: list[tuple[float, float]], scale: float = 100) -> str:
-    """Mean difference as text, '-' for no pair."""
-    # + 0.0: no minus before a zero
-    return f"{round(scale * np.mean([a - b for a, b in both]), 1) + 0.0:+.1f}" if both else "-"
+def run(row: dict) -> dict:
+    """What a row of another measure of the same run needs so that it can be compared."""
+    return {key: row[key] for key in differences.RUN if key in row}
+
+
+def notes(found: list[Difference | None]) -> list[Text]:
+    """What the tests of a page's differences count; none where nothing is tested."""
+    return [Text(said)] if (said := differences.note(found)) else []
+
+
+def gain(found: Difference | None, scale: float = 100, digits: int = 1) -> str:
+    """What `statistics.gain` gives, as one text; '-' for no pair."""
+    middle, half = statistics.gain(found, scale, digits)
+    return middle if half == "-" else f"{middle} {half}"
 
 
 def percent(rows: list[dict], measure: str = ACCURACY) -> list[str]:
@@ -39,22 +46,30 @@ def percent(rows: list[dict], measure: str = ACCURACY) -> list[str]:
     return statistics.cell(statistics.interval([row[measure] for row in rows if measure in row]), 100)
 
 
-def told(p: float | None, difference: float) -> str:
+def mean(rows: list[dict], measure: str = ACCURACY) -> str:
+    """What `percent` gives, as one text; '-' for no run."""
+    middle, half = percent(rows, measure)
+    return middle if half == "-" else f"{middle} {half}"
+
+
+def told(found: Difference | None) -> str:
     """A difference in words, with its p value."""
-    if p is None:
-        return "too few runs to say"
+    if found is None or found.p is None:
+        few = found is None or found.pairs < 2
+        return "too few runs to say" if few else "alike in all runs, which tells nothing of others"
     words = (
         "a gain"
-        if p < 0.05 and difference > 0
+        if found.p < 0.05 and found.mean > 0
         else "a loss"
-        if p < 0.05
+        if found.p < 0.05
         else "no difference that these runs could show"
     )
-    return f"{words} ({certainty(p)})"
+    return f"{words} ({certainty(found)})"
 
 
-def certainty(p: float | None) -> str:
+def certainty(found: Difference | None) -> str:
     """A p value in words; there is none of one pair, or of pairs that all differ alike."""
+    p = None if found is None else found.p
     return "not tested" if p is None else f"p {'' if p < 0.001 else '= '}{statistics.probability(p)}"
 
 

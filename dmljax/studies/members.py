@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
-from dmljax import plugins
-from dmljax.runs import kept_tables
-from dmljax.types import EXPRESSION, POSE, UserError
+from dmljax import config_differences, plugins
+from dmljax.runs import decided, kept_tables
+from dmljax.types import UserError
 
 ALWAYS = ("equal", "rlw")  # without equal, random and single-task weights a gain means nothing
 SINGLE = "single"  # the weighting that trains one task alone
@@ -65,21 +65,25 @@ class Failure(NamedTuple):
         return f"{self.member.folder}: {self.message}"
 
 
-def of_strategies(config, strategies, seeds, folds, folder: Path) -> list[Member]:
+def of_strategies(config, strategies, seeds, folds, folder: Path, heads=None) -> list[Member]:
     """A member for each weighting, seed and fold; balanced when unfinished: seed by seed, fold by fold.
 
     Args:
-      config: tells which tasks there are.
+      config: tells which heads there are.
       strategies: names of weightings; `equal`, `rlw` and a single-task run per classification head are added.
       folds: numbers of the test folds.
       folder: of the study.
+      heads: those that the labels of the set allow; None: all that are configured.
 
     Raises:
-      UserError: an unknown strategy, or a fold or seed that is no number in range.
+      UserError: an unknown strategy or one that is named twice, or a fold or seed that is no number in range.
     """
+    strategies = tuple(strategies)
     for name in strategies:
         plugins.load("weightings", name)
-    tasks = (EXPRESSION, POSE) if config.model.pose_head else (EXPRESSION,)
+        if strategies.count(name) > 1:
+            raise UserError(f"'{name}' is named twice", parameter="strategies")
+    tasks = heads or decided.wanted_heads(config)
     changes = {name: {"weighting.name": name} for name in ALWAYS}
     changes |= {
         f"{SINGLE}_{task}": {"weighting.name": SINGLE, f"weighting.{SINGLE}.task": task} for task in tasks
@@ -128,7 +132,7 @@ def outdated(base: ConfigDict, member: Member) -> str:
     except (ValueError, LookupError, TypeError, AttributeError):
         return ""
     now = configuration.trimmed(resolved(base, member))
-    different = kept_tables.differences(member.folder, before, now, configuration.MAY_DIFFER)
+    different = kept_tables.differences(member.folder, before, now, config_differences.MAY_DIFFER)
     if not different:
         return ""
     return (

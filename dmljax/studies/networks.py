@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dmljax.studies import published
 from dmljax.studies.members import Member, run_name
 from dmljax.types import UserError
 
@@ -33,13 +34,15 @@ class Request(NamedTuple):
 class Network(NamedTuple):
     """A row of a table: its title, whose it is, and what it changes in the configuration.
 
-    With a descriptor it is no network, but a support vector machine on that.
+    With a descriptor it is no network, but a support vector machine on that. `published` has its names in the
+    paper's tables.
     """
 
     title: str
     source: str
     changes: dict[str, Any]
     descriptor: str = ""
+    published: tuple[str, ...] = ()
 
 
 def _rival(loss: str, weight: float) -> dict[str, Any]:
@@ -49,24 +52,41 @@ def _rival(loss: str, weight: float) -> dict[str, Any]:
 
 NETWORKS = {
     "lbp_svm": Network("LBP with SVM", "Shan et al. 2009", {}, "lbp"),
-    "lgbp_svm": Network("LGBP with SVM", "Moore & Bowden 2011", {}, "lgbp"),
-    "one_resnet": Network("one ResNet", "He et al. 2016", ONE | EQUAL),
-    "densenet": Network("DenseNet", "Huang et al. 2017", ONE | EQUAL | {"backbone.name": "densenet"}),
-    "iacnn": Network("identity-pair contrastive (IACNN)", "Meng et al. 2017", _rival("contrastive", 1.0)),
+    "lgbp_svm": Network("LGBP with SVM", "Moore & Bowden 2011", {}, "lgbp", published=("SVM [36]",)),
+    "one_resnet": Network("one ResNet", "He et al. 2016", ONE | EQUAL, published=("ResNet50 [10]",)),
+    "densenet": Network(
+        "DenseNet",
+        "Huang et al. 2017",
+        ONE | EQUAL | {"backbone.name": "densenet"},
+        published=("DenseNet [33]",),
+    ),
+    "iacnn": Network(
+        "identity-pair contrastive (IACNN)",
+        "Meng et al. 2017",
+        _rival("contrastive", 1.0),
+        published=("IACNN [8]",),
+    ),
     # Its authors weigh a sum over the batch by 0.01; the mean over 30 images, by 0.3.
-    "island": Network("island loss", "Cai et al. 2018", _rival("island", 0.3)),
+    "island": Network("island loss", "Cai et al. 2018", _rival("island", 0.3), published=("IL-CNN [19]",)),
     "tuplet": Network("(N+M)-tuplet", "Liu et al. 2017", _rival("tuplet", 1.0)),
     "mpcnn": Network(
         "multi-scale fusion (MPCNN)",
         "Liu et al. 2018",
         NO_TRIPLETS | EQUAL | {"backbone.resnet.scales": "all"},
+        published=("MPCNN [11]",),
     ),
-    "mfe": Network("MFE", "", {"model.pose_head": False} | NO_TRIPLETS | EQUAL),
-    "hpe": Network("+ HPE", "", NO_TRIPLETS | EQUAL),
+    "mfe": Network("MFE", "", {"model.pose_head": False} | NO_TRIPLETS | EQUAL, published=("MFE",)),
+    "mined": Network("MFE and triplets", "", {"model.pose_head": False} | EQUAL),
+    "hpe": Network("+ HPE", "", NO_TRIPLETS | EQUAL, published=("MFE+HPE",)),
     "pose_triplets": Network("pose triplets", "", {"losses.triplets": ("pose",)} | EQUAL),
     "identity_triplets": Network("identity triplets", "", {"losses.triplets": ("identity",)} | EQUAL),
-    "jefl": Network("+ JEFL", "", EQUAL),
-    "dynamic": Network("DML-Net", "the paper", {"weighting.name": "dwa"}),
+    "jefl": Network("+ JEFL", "", EQUAL, published=("MFE+HPE+JEFL",)),
+    "dynamic": Network(
+        "DML-Net",
+        "the paper",
+        {"weighting.name": "dwa"},
+        published=("DML-Net", "MFE+HPE+JEFL+ADW"),
+    ),
 }
 
 
@@ -91,6 +111,12 @@ def members_of(request: Request, names, changes: dict | None = None, *, apart: s
         for fold in request.folds
         for name in names
     ]
+
+
+def beside(header: str, cells: dict[str, str]) -> published.Here:
+    """A column of ours beside a published table: cells by network, in the rows of its published names."""
+    named = {name: cell for label, cell in cells.items() for name in NETWORKS[label].published}
+    return published.Here(f"here: {header}", named)
 
 
 def check_whole(config, what: str) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from dmljax import run_folder, writing
 from dmljax.studies.members import COST
-from dmljax.types import TUPLE_SIZE, UserError
+from dmljax.types import UserError
 
 SO_FAR = ".cost.json"  # of a member that was stopped: what it has cost, to be added to
 FAILED = 1
@@ -31,12 +31,14 @@ class Order(NamedTuple):
       run: folder of the run.
       descriptor: of a support vector machine; '' for a network.
       cores: numbers of the processor's cores to keep to; empty: all.
+      tests: whether to evaluate a network on the test people too.
     """
 
     config: str
     run: str
     descriptor: str = ""
     cores: tuple[int, ...] = ()
+    tests: bool = True
 
 
 def main() -> int:
@@ -77,8 +79,9 @@ def make(order: Order) -> str:
             writing.as_json(run / SO_FAR, cost, indent=None)
             return "stopped, and saved"
         cost |= _pace(run)
-        scores = evaluate(run, progress=False)
-    write.report(scores.folder)
+        scores = evaluate(run, progress=False) if order.tests else None
+    if scores is not None:
+        write.report(scores.folder)
     writing.as_json(run / COST, cost, indent=None)
     (run / SO_FAR).unlink(missing_ok=True)
     return ""
@@ -104,8 +107,8 @@ def _cost(run: Path) -> dict:
 def _pace(run: Path) -> dict:
     """Seconds a step and images a second of a training, at its end."""
     rate = run_folder.steps(run)[-1]["steps_per_second"]
-    data = run_folder.read(run / run_folder.CONFIG)["data"]
-    images = TUPLE_SIZE * data["tuples_per_step"] * data["accumulate"]
+    accumulate = run_folder.read(run / run_folder.CONFIG)["data"]["accumulate"]
+    images = run_folder.read(run / run_folder.DECIDED)["images_per_batch"] * accumulate
     return {"step_s": round(1 / rate, 5), "images_s": round(images * rate, 1)}
 
 

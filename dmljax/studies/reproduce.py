@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
+from dmljax import bars, extras, plugins, run_folder, writing
 from dmljax import config as configuration
-from dmljax import extras, plugins, run_folder, writing
 from dmljax.report import page, parts
-from dmljax.studies import members, results
+from dmljax.studies import members, published, results
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.networks import Request
 from dmljax.studies.study import Outcome, StudyOptions, check_kind, problem_lines, run_missing, without
@@ -96,7 +95,7 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
     speeds, notes = _speeds(sections, without(planned, failures), folder, options.progress)
     shown = [
         _show(section, folder, failures, speeds)
-        for section in tqdm(sections, desc="drawing", unit="item", disable=not options.progress)
+        for section in bars.bar(sections, desc="drawing", unit="item", show=options.progress, leave=True)
     ]
     page_file = _write(folder, item, shown, config.dataset.name)
     rows = list({row["folder"]: row for found in shown for row in found.rows}.values())
@@ -224,14 +223,26 @@ def _show(section: Section, folder: Path, failures: list[Failure], speeds: dict[
             " training; intervals of 95 % over runs."
         )
         timed = [row | {"frames_s": speeds.get(row["label"])} for row in rows]
-        body = [parts.Text(data), *_drawn(section.experiment, timed, folder), *problems]
-    return Shown(section.name, [head, *body], rows, unreadable)
+        body = [parts.Text(data), *_drawn(lambda: section.experiment.show(timed, folder), rows), *problems]
+    quoted = _drawn(lambda: _published(section, rows), rows)
+    return Shown(section.name, [head, *body, *quoted], rows, unreadable)
 
 
-def _drawn(experiment, rows: list[dict], folder: Path) -> list[parts.Part]:
-    """What an experiment shows of its runs, or why it cannot."""
+def _published(section: Section, rows: list[dict]) -> list[parts.Part]:
+    """All that the paper has of a section's items, with the experiment's column of ours where it has one."""
+    beside = getattr(section.experiment, "beside", None) if rows else None
+    found = [
+        part
+        for item in section.items
+        for part in published.shown(item, beside(rows, item) if beside else None)
+    ]
+    return [parts.Text(published.BESIDE), *found] if found else []
+
+
+def _drawn(show: Callable[[], list[parts.Part]], rows: list[dict]) -> list[parts.Part]:
+    """What is shown of runs, or why it cannot be."""
     try:
-        return experiment.show(rows, folder)
+        return show()
     except UserError as error:
         reason = str(error)
     except (OSError, ValueError, LookupError, ArithmeticError) as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dmljax import config as configuration
 from dmljax import run_folder
+from dmljax.studies import tested
 from dmljax.studies.members import COST, Failure, Member
 
 
@@ -15,7 +18,7 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
 
     A row has label, seed, fold, 'single' (the task that was trained alone, or None), every score by name, the
     cost, 'dataset', 'folder', 'sets': the names of the sets that it was trained and tested on, 'made': the
-    versions and the length of the training.
+    versions and the length of the training, and who tested: `tested.read`.
     """
     rows, unreadable = [], []
     for member in members:
@@ -38,11 +41,13 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
                     "fold": member.fold,
                     "single": member.single,
                     **score["scores"],
+                    **score.get("errors", {}),
                     **cost,
                     "folder": str(member.folder),
                     "dataset": score["dataset"],
                     "sets": _sets(config["dataset"]),
                     "made": made,
+                    **tested.read(member.folder),
                 }
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -69,3 +74,15 @@ def mixed(rows: list[dict]) -> list[str]:
                 f"these runs are mixed, and comparing them says little: {key} {' and '.join(values)}"
             )
     return lines
+
+
+def one_loss(rows: list[dict]) -> list[str]:
+    """A line that says so where the labels of the set leave a single loss, which no weight can balance."""
+    files = [Path(row["folder"]) / run_folder.DECIDED for row in rows]
+    found = [run_folder.read(file) for file in files if file.is_file()]
+    alone = [
+        each for each in found if len(each["heads"]) == 1 and not each["triplets"] and not each["others"]
+    ]
+    if not alone or len(alone) < len(rows):
+        return []
+    return [f"the labels leave one loss, that of the {alone[0]['heads'][0]}: there is nothing to weight"]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
-from dmljax import plugins, run_folder, writing
+from dmljax import config_differences, plugins, run_folder, writing
 from dmljax.report.parts import Part
 from dmljax.runs import kept_tables, lock
 from dmljax.studies import engines, members
@@ -83,9 +83,31 @@ def check_kind(options) -> None:
         raise UserError(f"must be at least 1; got {options.jobs}", parameter="jobs")
 
 
+def check_folder(folder: Path) -> None:
+    """Raises UserError where a folder for a study holds a run."""
+    if (folder / run_folder.CONFIG).exists():
+        raise UserError(
+            f"'{folder}' holds a run, and a study's runs have folders of their own; give another one",
+            parameter="folder",
+        )
+
+
 def problem_lines(failures: list[Failure], unreadable: list[Failure]) -> list[str]:
     """Both as they are told to people."""
     return [*(f"failed: {failure.line}" for failure in failures), *(failure.line for failure in unreadable)]
+
+
+def whole(config) -> ConfigDict:
+    """The configuration of a study in full, with all folders of plug-ins, which its processes need too.
+
+    Raises:
+      UserError: a field is out of its range.
+    """
+    base = configuration.complete(config.to_dict())
+    known = dict.fromkeys([*plugins.folders(), *base.plugins])
+    base = configuration.changed(base, {"plugins": tuple(known)})
+    configuration.check(base)
+    return base
 
 
 def run_missing(config, planned: list[Member], options: StudyOptions) -> list[Failure]:
@@ -101,16 +123,9 @@ def run_missing(config, planned: list[Member], options: StudyOptions) -> list[Fa
       UserError: a field is out of its range, the folder holds a study of another configuration, or the
         cluster cannot be had.
     """
-    base = configuration.complete(config.to_dict())
-    known = dict.fromkeys([*plugins.folders(), *base.plugins])  # which the members' processes need too
-    base = configuration.changed(base, {"plugins": tuple(known)})
-    configuration.check(base)
+    base = whole(config)
     folder = run_folder.named(options.folder, "folder")
-    if (folder / run_folder.CONFIG).exists():
-        raise UserError(
-            f"'{folder}' holds a run, and a study's runs have folders of their own; give another one",
-            parameter="folder",
-        )
+    check_folder(folder)
     for member in planned:
         members.resolved(base, member)  # a change that does not fit is told before anything is run
     with lock.held(folder, options.say):
@@ -157,7 +172,7 @@ def record(folder: Path, base: ConfigDict, planned: list[Member]) -> None:
     path, now = folder / run_folder.STUDY, _plain(base)
     there = _read(path)
     before = _plain(configuration.with_defaults(there["config"])) if there else now
-    may_differ = (*configuration.MAY_DIFFER, *SET_BY_MEMBERS)
+    may_differ = (*config_differences.MAY_DIFFER, *SET_BY_MEMBERS)
     different = kept_tables.differences(folder, before, now, may_differ)
     if different:
         raise UserError(

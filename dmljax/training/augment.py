@@ -1,11 +1,14 @@
 """Augmentation on the device, a stateless function of (seed, step, row), whatever the feed and device count.
 
-A five-tuple is flipped as a whole and its pose labels are mirrored with it. So every relation inside it still
-holds: flipping one image alone would change its pose and break the tuple. All else is drawn per image.
+The steps of `FIELDS` come first, in one order; then a chain of steps that each change one image.
+
+A five-tuple is flipped as a whole and its poses and angles are mirrored with it. So every relation inside it
+still holds: flipping one image alone would change its pose and break the tuple. All else is drawn per image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -13,12 +16,12 @@ import jax.numpy as jnp
 
 from dmljax import fields
 from dmljax.fields import Field
-from dmljax.types import MISSING, TUPLE_SIZE
+from dmljax.types import ANGLE_MIRROR, ANGLES, MISSING, POSE, TUPLE_SIZE
 
 FIELDS = {
     "flip": Field(
         0.0,
-        "Horizontal flip of a five-tuple, not taken where a pose has no mirror image in the set.",
+        "Horizontal flip of a five-tuple or image, not taken where a pose has no mirror image in the set.",
         unit="probability",
         least=0,
         most=1,
@@ -51,8 +54,15 @@ FIELDS = {
 }
 
 
+FIRST = ("flip", "shift", "scale", "brightness", "contrast", "erase")  # any of them is something to do
+
+
 class Options(NamedTuple):
-    """Static; all zero: images pass unchanged. Meanings and ranges are those of `FIELDS`."""
+    """Static; all zero: images pass unchanged. Meanings and ranges are those of `FIELDS`.
+
+    Attributes:
+      chain: further steps: (key, float32 [H, W, C] in 0..255) -> the same.
+    """
 
     flip: float = FIELDS["flip"].default
     shift: float = FIELDS["shift"].default
@@ -61,43 +71,56 @@ class Options(NamedTuple):
     contrast: float = FIELDS["contrast"].default
     erase: float = FIELDS["erase"].default
     erase_area: float = FIELDS["erase_area"].default
+    chain: tuple[Callable[[jax.Array, jax.Array], jax.Array], ...] = ()
 
 
 def check(options: Options) -> Options:
     """The options, or a UserError that names each field out of its range."""
-    fields.check({"augment": FIELDS}, {"augment": options._asdict()})
+    given = {name: value for name, value in options._asdict().items() if name in FIELDS}
+    fields.check({"augment": FIELDS}, {"augment": given})
     return options
 
 
 def augment(
     key: jax.Array,
     images: jax.Array,
-    pose: jax.Array,
+    labels: dict[str, jax.Array],
     rows: jax.Array,
     mirror: tuple[int, ...],
     options: Options,
-) -> tuple[jax.Array, jax.Array]:
-    """Augmented images and pose labels.
+    *,
+    together: int = TUPLE_SIZE,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Augmented images and their labels.
 
     Args:
       key: a random key that is the same on every device.
-      images: uint8 [N, H, W, C], whole five-tuples one after another.
-      pose: int32 [N].
+      images: uint8 [N, H, W, C], whole five-tuples one after another where `together` is 5.
+      labels: with 'pose' -> int32 [N]; 'angles' -> degrees, float32 [N, 3], if there are any. Others pass.
       rows: int32 [N], each row's number in the global batch; with the key it determines the row's draws.
       mirror: pose class after a flip, MISSING where there is none.
+      together: consecutive rows that are flipped as one.
 
     Returns:
-      float32 [N, H, W, C] in 0..255, and int32 [N].
+      float32 [N, H, W, C] in 0..255, and the labels.
     """
     pixels = images.astype(jnp.float32)
-    if not any(options[:6]):
-        return pixels, pose
+    if any(getattr(options, name) for name in FIRST):
+        pixels, labels = _first(key, pixels, labels, rows, mirror, options, together)
+    for k, step in enumerate(options.chain):
+        keys = jax.vmap(lambda row, k=k: jax.random.fold_in(jax.random.fold_in(key, row), k))(rows)
+        pixels = jnp.clip(jax.vmap(step)(keys, pixels), 0.0, 255.0)
+    return pixels, labels
+
+
+def _first(key, pixels, labels, rows, mirror, options: Options, together: int):
+    """The steps of `FIELDS`: flip, shift and size by one look-up, grey levels, a rectangle."""
     draws = jax.vmap(lambda row: jax.random.uniform(jax.random.fold_in(key, row), (10,)))(rows)
     signed = 2 * draws - 1
     flipped = jnp.zeros(len(rows), bool)
     if options.flip:
-        flipped = _flips(draws[:, 0], pose, mirror, options.flip)
-        pose = jnp.where(flipped, _mirrored(pose, mirror), pose)
+        flipped = _flips(draws[:, 0], labels[POSE], mirror, options.flip, together)
+        labels = labels | _turned(labels, flipped, mirror)
     if options.flip or options.shift or options.scale:
         pixels = jax.vmap(_resample)(
             pixels,
@@ -115,20 +138,31 @@ def augment(
         )
     if options.erase:
         pixels = jax.vmap(_erase, (0, 0, None))(pixels, draws[:, 6:], options)
-    return pixels, pose
+    return pixels, labels
+
+
+def _turned(labels, flipped, mirror):
+    """The labels that a flip changes."""
+    pose = labels[POSE]
+    found = {POSE: jnp.where(flipped, _mirrored(pose, mirror), pose)}
+    if ANGLES in labels:
+        factors = jnp.array(ANGLE_MIRROR, jnp.float32)[None]
+        found[ANGLES] = jnp.where(flipped[:, None], factors * labels[ANGLES], labels[ANGLES])
+    return found
 
 
 def _mirrored(pose, mirror):
-    return jnp.where(pose >= 0, jnp.asarray(mirror, jnp.int32)[jnp.maximum(pose, 0)], MISSING)
+    known = jnp.asarray((*mirror, MISSING), jnp.int32)  # a set may have no pose at all
+    return known[jnp.where(pose >= 0, pose, len(mirror))]
 
 
-def _flips(draw, pose, mirror, probability):
-    """bool [N]: one decision per five-tuple, that of its first row; only where every labelled pose has a
+def _flips(draw, pose, mirror, probability, together):
+    """bool [N]: one decision for `together` rows, that of the first; only where every labelled pose has a
     mirror.
     """
     possible = (pose < 0) | (_mirrored(pose, mirror) >= 0)
-    tuples = (draw.reshape(-1, TUPLE_SIZE)[:, 0] < probability) & possible.reshape(-1, TUPLE_SIZE).all(1)
-    return jnp.repeat(tuples, TUPLE_SIZE)
+    tuples = (draw.reshape(-1, together)[:, 0] < probability) & possible.reshape(-1, together).all(1)
+    return jnp.repeat(tuples, together)
 
 
 def _resample(image, flipped, down, right, scale):

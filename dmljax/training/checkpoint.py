@@ -8,7 +8,6 @@ into the same folder.
 
 from __future__ import annotations
 
-import errno
 import glob
 import itertools
 import shutil
@@ -19,10 +18,9 @@ import numpy as np
 
 from dmljax import extras, run_folder
 from dmljax.training import digests
+from dmljax.training.checkpoint_faults import check_readable, differences, first_line, why_not_written
 from dmljax.training.quiet import quiet
 from dmljax.types import CHECKPOINTS, UserError
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Saved(NamedTuple):
@@ -96,7 +94,7 @@ class Checkpoints:
             with quiet():
                 self._write(kind, step, state, position, arrays)
         except (OSError, ValueError, RuntimeError) as error:
-            text = _why_not_written(error, self.folder, sum(array.nbytes for array in arrays.values()))
+            text = why_not_written(error, self.folder, sum(array.nbytes for array in arrays.values()))
             self._managers.pop(kind, None)
             self._remove_unfinished(kind)
             before = self.latest()
@@ -165,7 +163,11 @@ class Checkpoints:
                 return self.read(kind, step)
             except Damaged as error:
                 damaged = error
-        raise UserError(f"no checkpoint in '{self.folder / kind}'; train first, or give another run folder")
+        others = [other for other in CHECKPOINTS if self.latest(other) is not None]
+        advice = f"there is one in {others[0]}" if others else "train first, or give another run folder"
+        raise UserError(
+            f"no checkpoint in '{self.folder / kind}'; {advice}", parameter="checkpoint" if others else ""
+        )
 
     def whole(self) -> tuple[Saved | None, list[Damaged]]:
         """The newest of `last` that is whole, None where nothing was saved yet, and what is newer and is not.
@@ -206,7 +208,7 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         folder = self.folder / kind / str(step)
-        _check_readable(folder)
+        check_readable(folder)
         items = {"state": ocp.args.StandardRestore(), "position": ocp.args.JsonRestore()}
         if (folder / "digests").exists():
             items["digests"] = ocp.args.JsonRestore()
@@ -214,11 +216,11 @@ class Checkpoints:
             with quiet(), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
                 found = reader.restore(folder, args=ocp.args.Composite(**items))
             saved = Saved(step, dict(found["position"]), digests.named(found["state"]))
-            different = _differences(saved, found["digests"]) if "digests" in items else []
+            different = differences(*saved, found["digests"]) if "digests" in items else []
         except MemoryError:
             raise
         except Exception as error:  # damaged files make the libraries fail in any way
-            raise Damaged(f"the checkpoint '{folder}' cannot be read: {_first_line(error)}", step) from error
+            raise Damaged(f"the checkpoint '{folder}' cannot be read: {first_line(error)}", step) from error
         if different:
             more = f" and {len(different) - 3} more" if len(different) > 3 else ""
             named = f"{', '.join(different[:3])}{more}"
@@ -230,48 +232,3 @@ class Checkpoints:
         for manager in self._managers.values():
             manager.close()
         self._managers.clear()
-
-
-def _differences(saved: Saved, marks: dict) -> list[str]:
-    """What is not as its digest says, by name."""
-    now = {name: digests.of_array(array) for name, array in saved.arrays.items()}
-    then = marks["arrays"]
-    arrays = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
-    same = digests.of_json([saved.step, saved.position]) == marks["position"]
-    return ([] if same else ["its position"]) + arrays
-
-
-def _check_readable(folder: Path) -> None:
-    """A file that may not be read is no damage. What vanishes meanwhile is told by reading it."""
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file():
-                path.open("rb").close()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise UserError(f"'{path}' cannot be read: {error.strerror or error}") from None
-
-
-def _why_not_written(error: BaseException, folder: Path, size: int) -> str:
-    """Why a checkpoint of `size` bytes could not be written, and what to do.
-
-    Not every library's error says that the disk is full; so the disk is asked as well.
-    """
-    there = next((parent for parent in (folder, *folder.parents) if parent.exists()), folder)
-    free = shutil.disk_usage(there).free
-    chain, full = error, free < size
-    while chain is not None:
-        full = full or getattr(chain, "errno", None) in NO_ROOM
-        chain = chain.__cause__ or chain.__context__
-    if full:
-        return (
-            f"there is no room for it ({free / 1e6:.0f} MB are free on that disk, a checkpoint takes"
-            f" {size / 1e6:.0f} MB); make room there"
-        )
-    return f"{_first_line(error)}; see to it"
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error)
-    return text.splitlines()[0][:200] if text else type(error).__name__

@@ -1,18 +1,18 @@
-"""The log of a run: JSON lines, TensorBoard scalars, a progress bar, words on the health."""
+"""The log of a run: JSON lines, what trackers get of them, a progress bar, words on the health."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
-from dmljax import extras, run_folder, writing
+from dmljax import bars, run_folder, writing
+from dmljax.trackers import Tracker
 from dmljax.types import TOTAL, UserError
 
 # Mean squared distance between embeddings, relative to their squared norm, below which they are one point.
@@ -37,6 +37,7 @@ class Log:
         normalised: bool,
         window: list[dict[str, float]] | None = None,
         before: str = "",
+        trackers: Sequence[Tracker] = (),
         progress: bool = True,
         write: bool = True,
         say: Callable[[str], None] = print,
@@ -45,34 +46,15 @@ class Log:
         self._pending: list[tuple[int, dict]] = []
         self.window: list[dict[str, float]] = list(window or [])  # scalars since the last line, a dict a step
         self._collapsed = False
-        self._board = None
+        self._trackers = trackers
         if write:
             self._forget_after(step)
-            if before and self.digest() != before:
-                say(f"'{self._path}' is not what the run had logged until step {step}: lines of it are lost")
-        self.bar = tqdm(
-            total=whole,
-            initial=step,
-            unit="step",
-            disable=not progress,
-            desc="training",
-            smoothing=0.1,
-            dynamic_ncols=True,
+            if lost := lost_lines(run, before, step):
+                say(lost)
+        self.bar = bars.bar(
+            total=whole, initial=step, unit="step", show=progress, desc="training", leave=True
         )
         self._started, self._from = time.monotonic(), step
-        if write:
-            self._open_board(run / run_folder.BOARD, step)
-
-    def _open_board(self, folder: Path, step: int) -> None:
-        """TensorBoard's event file, which a run can do without."""
-        try:
-            extras.require("tensorboard", "tensorboardX", purpose="TensorBoard")
-        except UserError as missing:
-            self._say(f"no {folder.name}/: {missing}")
-            return
-        from tensorboardX import SummaryWriter
-
-        self._board = SummaryWriter(str(folder), purge_step=step + 1)
 
     def _forget_after(self, step: int) -> None:
         """Lines of steps that a stopped run had logged after its last checkpoint are written again."""
@@ -82,7 +64,7 @@ class Log:
 
     def digest(self) -> str:
         """Of what was logged; '' where nothing is written."""
-        return run_folder.digest(self._path.read_bytes()) if self._write and self._path.exists() else ""
+        return _digest(self._path) if self._write else ""
 
     def add(self, step: int, scalars: dict[str, jax.Array]) -> None:
         """Remembers the scalars of the step that led to step number `step`, without waiting for them."""
@@ -130,7 +112,7 @@ class Log:
         self._name_collapse(step, means)
 
     def record(self, record: dict) -> None:
-        """Writes one JSON line, and its numbers to TensorBoard.
+        """Writes one JSON line, and gives its numbers to the trackers.
 
         Raises:
           UserError: the run folder is gone.
@@ -147,14 +129,14 @@ class Log:
         except OSError as error:
             error.filename = error.filename or str(self._path)  # a full disk does not say for what
             raise
-        for key, value in record.items() if self._board else ():
-            if key not in ("step", "epoch") and isinstance(value, float):
-                self._board.add_scalar(key, value, record["step"])
+        numbers = {key: value for key, value in record.items() if isinstance(value, float)}
+        for tracker in self._trackers:
+            tracker.scalars(record["step"], numbers)
 
     def flush(self) -> None:
-        """What was recorded is on the disk afterwards, TensorBoard's scalars too."""
-        if self._board is not None:
-            self._board.flush()
+        """What was recorded is safe afterwards, with the trackers too."""
+        for tracker in self._trackers:
+            tracker.flush()
 
     def _name_collapse(self, step: int, means: dict[str, float]) -> None:
         if "embedding/spread" not in means:
@@ -171,14 +153,28 @@ class Log:
         self._collapsed = collapsed
 
     def _say_above_the_bar(self, text: str) -> None:
-        with tqdm.external_write_mode():
+        with bars.above():
             self._say(text)
 
     def close(self) -> None:
-        """Ends the bar and the event file."""
+        """Ends the bar and the trackers."""
         self.bar.close()
-        if self._board is not None:
-            self._board.close()
+        for tracker in self._trackers:
+            tracker.close()
+
+
+def lost_lines(run: Path, before: str, step: int) -> str:
+    """What is to be said of a run's log that has not the digest it had `before`, at this step; or ''."""
+    path = run / run_folder.LOG
+    if not before or _digest(path) == before:
+        return ""
+    if not path.exists():
+        return f"'{path}' is gone: what the run had logged until step {step} is lost"
+    return f"'{path}' is not what the run had logged until step {step}: lines of it are lost"
+
+
+def _digest(path: Path) -> str:
+    return run_folder.digest(path.read_bytes()) if path.exists() else ""
 
 
 def _non_finite(bad: list[str], step: int, scalars: dict[str, float]) -> str:

@@ -12,36 +12,57 @@ import traceback
 from collections.abc import Iterator
 
 SETTLE_S = 1.0  # after a failure: silence for so long means that nothing is under way any more
+LATE_S = 60.0  # after it, for tasks that a busy machine leaves waiting all the same
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Silence while orbax works. It reports every save at length, and after a failure what is still under way
-    prints its own tracebacks. What matters of either is raised and told once.
+    prints its own tracebacks, on a busy machine seconds later: these are not heard for `LATE_S` more. What
+    matters is raised and told once.
     """
-    heard = [time.monotonic()]
+    heard, over = [time.monotonic()], threading.Event()
 
-    def note(said) -> bool:
+    def note(record: logging.LogRecord) -> bool:
         heard.append(time.monotonic())
-        return isinstance(said, logging.LogRecord) and said.levelno >= logging.CRITICAL
+        return record.levelno >= logging.CRITICAL
+
+    def muted(hook):
+        return lambda said: hook(said) if over.is_set() else heard.append(time.monotonic())
 
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio", "concurrent.futures")]
     hooks = threading.excepthook, sys.unraisablehook
+    ours = muted(hooks[0]), muted(hooks[1])
     for logger in loggers:
         logger.addFilter(note)
-    threading.excepthook = sys.unraisablehook = note
+    threading.excepthook, sys.unraisablehook = ours
+
+    def end() -> None:
+        over.set()
+        if threading.excepthook is ours[0]:
+            threading.excepthook = hooks[0]
+        if sys.unraisablehook is ours[1]:
+            sys.unraisablehook = hooks[1]
+        for logger in loggers:
+            logger.removeFilter(note)
+
+    late = 0.0
     try:
         yield
     except Exception as error:
+        late = LATE_S
         _let_go(error)
         while time.monotonic() < heard[-1] + SETTLE_S:
             gc.collect()  # tasks that failed speak when they are collected
             time.sleep(0.05)
         raise
     finally:
-        threading.excepthook, sys.unraisablehook = hooks
-        for logger in loggers:
-            logger.removeFilter(note)
+        if late:
+            timer = threading.Timer(late, end)
+            timer.daemon = True  # at the end of the program nothing waits for it
+            timer.start()
+        else:
+            end()
 
 
 def _let_go(error: BaseException | None) -> None:

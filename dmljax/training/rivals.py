@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from dmljax.losses.contrastive import identity_aware_loss
+from dmljax.losses.contrastive import Means, identity_aware_means
 from dmljax.losses.distances import normalise
 from dmljax.losses.island import island_loss
 from dmljax.losses.relations import identity_relation
@@ -21,20 +21,15 @@ def _contrastive(rows, labels, every, every_labels, centres, first, *, margin, n
         own, other = labels[label][:, None], every_labels[label][None, :]
         known = (own >= 0) & (other >= 0) & ~itself
         relations.append((known & (own == other), known & (own != other)))
-    return identity_aware_loss(
+    return identity_aware_means(
         rows, every, relations, margin=margin, normalised=normalised, axis_name=axis_name
     )
 
 
 def _island(rows, labels, every, every_labels, centres, first, *, between, normalised, axis_name):
     del every, every_labels, first
-    return island_loss(
-        normalise(rows) if normalised else rows,
-        labels[EXPRESSION],
-        centres,
-        between=between,
-        axis_name=axis_name,
-    )
+    points = normalise(rows) if normalised else rows
+    return (island_loss(points, labels[EXPRESSION], centres, between=between, axis_name=axis_name),)
 
 
 def _tuplet(rows, labels, every, every_labels, centres, first, *, threshold, margin, normalised, axis_name):
@@ -44,7 +39,7 @@ def _tuplet(rows, labels, every, every_labels, centres, first, *, threshold, mar
     )
     if normalised:
         rows, every = normalise(rows), normalise(every)
-    return tuplet_loss(rows, every, *relation, threshold=threshold, margin=margin, axis_name=axis_name)
+    return (tuplet_loss(rows, every, *relation, threshold=threshold, margin=margin, axis_name=axis_name),)
 
 
 _LOSSES = {"contrastive": _contrastive, "island": _island, "tuplet": _tuplet}
@@ -63,8 +58,8 @@ def loss(
     constants: tuple,
     normalised: bool,
     axis_name: str | None,
-) -> tuple[jax.Array, jax.Array]:
-    """One of them: (this device's share, whether the global batch had anything for it).
+) -> Means:
+    """One of them: the means that it is the sum of, each with what it is taken over.
 
     Args:
       rows: embedding, float32 [N, E], not normalised; labels: name -> int [N], negative where missing.

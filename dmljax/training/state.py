@@ -17,7 +17,7 @@ class TrainState:
 
     Attributes:
       step: optimizer steps taken, int32 scalar.
-      params: float32, by group: 'trunk', 'expression_head', 'pose_head'.
+      params: float32, by group: 'trunk', 'expression_head', 'pose_head', 'angles_head'.
       batch_stats: BatchNorm's running statistics, float32; empty in a network without BatchNorm.
       optimizer: the optimizer's state, by group.
       ema: moving averages of params and batch_stats.
@@ -40,7 +40,7 @@ def create(variables, optimizer, weighting, tasks: tuple[str, ...]) -> TrainStat
         step=jnp.int32(0),
         params=params,
         batch_stats=batch_stats,
-        optimizer=optimizer.init(params),
+        optimizer=copy(optimizer.init(params)),  # an optimizer may keep the parameters themselves
         ema={"params": copy(params), "batch_stats": copy(batch_stats)},
         weighting=weighting.init(tasks, params[TRUNK]),
     )

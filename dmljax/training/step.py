@@ -9,14 +9,28 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dmljax.models.dmlnet import EXPRESSION_HEAD, POSE_HEAD, TRUNK, perturbed
-from dmljax.training import augment
-from dmljax.training.objective import Term, task_losses
+from dmljax.losses.angles import angle_difference
+from dmljax.models.dmlnet import ANGLES_HEAD, EXPRESSION_HEAD, POSE_HEAD, TRUNK, perturbed
+from dmljax.training import augment, finetune, mix
+from dmljax.training.objective import task_losses
 from dmljax.training.optimizer import Optimizer
 from dmljax.training.phases import trainable
 from dmljax.training.state import TrainState, ema_decay, move
-from dmljax.types import EXPRESSION, IMAGE, INDEX, LABELS, MISSING, POSE, TOTAL
-from dmljax.weightings import Losses, Signals, Weighting, cosines, value_and_grad
+from dmljax.training.tasks import Term, told
+from dmljax.types import (
+    ANGLE_MIRROR,
+    ANGLES,
+    EXPRESSION,
+    IMAGE,
+    INDEX,
+    LABELS,
+    MISSING,
+    POSE,
+    TOTAL,
+    TUPLE_SIZE,
+    Outputs,
+)
+from dmljax.weightings import Signals, Weighting, cosines, value_and_grad
 
 TABLE = "table"  # key of a batch under which the resident set lies
 # And the seed of augmentation and of strategies that draw at random: an input, so that another seed is no
@@ -24,7 +38,8 @@ TABLE = "table"  # key of a batch under which the resident set lies
 SEED = "seed"
 CONSTANT = (TABLE, SEED)  # the same for all micro-batches
 GRADIENTS_ON = ("shared", "rep")  # where inner products are taken: the trunk's parameters, or f2
-_STRATEGY = 2**31 - 1  # folded into a step's key for the strategy; no row of a batch has that number
+# Folded into a step's key for the strategy and for the network; no row of a batch has these numbers.
+_STRATEGY, _NETWORK = 2**31 - 1, 2**31 - 2
 
 
 class Program(NamedTuple):
@@ -32,7 +47,7 @@ class Program(NamedTuple):
 
     Attributes:
       apply: the network's apply function.
-      terms: task -> its loss; see `objective.Term`.
+      terms: task -> its loss; see `tasks.Term`.
       total: weight of each task in the fixed combination, `types.TOTAL`.
       weighting: the strategy that weighs the tasks.
       optimizer: as built.
@@ -43,9 +58,12 @@ class Program(NamedTuple):
         in full.
       heads_of: group of parameters -> the task without which it is not trained.
       augment: see `augment.Options`.
+      mix: see `mix.Options`.
       mirror: pose class after a flip.
+      together: consecutive rows that are flipped as one: those of a five-tuple, or 1.
       ema: decay of the moving averages.
       ema_warmup: start with a smaller decay.
+      held: what of the network is not trained; the optimizer knows it too.
     """
 
     apply: Callable
@@ -56,34 +74,46 @@ class Program(NamedTuple):
     active: Callable
     gradients_on: str = "shared"
     heads: str = "weighted"
-    heads_of: Mapping[str, str] = MappingProxyType({EXPRESSION_HEAD: EXPRESSION, POSE_HEAD: POSE})
+    heads_of: Mapping[str, str] = MappingProxyType(
+        {EXPRESSION_HEAD: EXPRESSION, POSE_HEAD: POSE, ANGLES_HEAD: ANGLES}
+    )
     augment: augment.Options = augment.Options()
+    mix: mix.Options = mix.Options()
     mirror: tuple[int, ...] = ()
+    together: int = TUPLE_SIZE
     ema: float = 0.9999
     ema_warmup: bool = True
+    held: finetune.Kept = finetune.NOTHING
 
 
 def look_up(batch: dict) -> dict:
     """A batch with its images and labels: those it carries, or those its indices name in the resident table.
 
-    Rows whose index is MISSING are padding: their labels become MISSING.
+    Rows whose index is MISSING are padding: their labels become MISSING, their angles nan.
     """
     if IMAGE not in batch:
         at = jnp.maximum(batch[INDEX], 0)
         batch = {INDEX: batch[INDEX], **{key: column[at] for key, column in batch[TABLE].items()}}
     padding = batch[INDEX] < 0
-    return {**batch, **{key: jnp.where(padding, MISSING, batch[key]) for key in LABELS}}
+    found = {**batch, **{key: jnp.where(padding, MISSING, batch[key]) for key in LABELS}}
+    if ANGLES in found:
+        found[ANGLES] = jnp.where(padding[:, None], jnp.nan, found[ANGLES])
+    return found
 
 
 def train_step(
     state: TrainState, batch: dict, program: Program, *, axis_name: str | None
 ) -> tuple[TrainState, dict]:
-    """One optimizer step over all micro-batches of a batch. Mining sees one micro-batch at a time.
+    """One optimizer step over all micro-batches of a batch, weighed by what they have labels for.
+
+    Losses, gradients and what the log tells are those of one large batch. Two things differ by their nature:
+    BatchNorm takes its statistics, and mining its hardest examples, from one micro-batch at a time.
 
     Args:
       state: the same on every device.
       batch: this device's rows, int32 'index' [accumulate, N] and either 'image' uint8 [accumulate, N, H, W,
-        C] with the labels int32 [accumulate, N], or 'table', the resident set; and 'seed', a uint32 scalar.
+        C] with the labels int32 [accumulate, N] and, if known, 'angles' float32 [accumulate, N, 3], or
+        'table', the resident set; and 'seed', a uint32 scalar.
       axis_name: the device axis, or None for one device.
 
     Returns:
@@ -117,7 +147,7 @@ def train_step(
         "loss/weighted": jnp.vdot(losses, weights),
         **{f"weight/{task}": weight for task, weight in zip(tasks, weights)},
         **{f"weighting/{name}": value for name, value in aux.strategy.items()},
-        **aux.extra,
+        **told(aux.extra),
         "gradient/norm": norm,
         "learning_rate": jnp.float32(program.optimizer.rate(state.step)),
     }
@@ -164,11 +194,15 @@ def _differentiate(state, program: Program, weighting: Weighting, table: dict, k
 
     def losses(params, number, micro, *, carry, offset=None):
         images, labels = _augmented(look_up(micro | table), key, number, program, axis_name)
-        variables = {"params": params, "batch_stats": carry}
+        trained = finetune.without_gradient(params, program.held, state.step)
+        variables = {"params": trained, "batch_stats": carry}
         variables = variables if offset is None else perturbed(variables, offset)
-        outputs, new = program.apply(variables, images, train=True, mutable=["batch_stats"])
-        found = task_losses(outputs, labels, program.terms, axis_name=axis_name)
-        return Losses(found.shares, found.valid), new.get("batch_stats", {}), found.stats
+        rngs = {"dropout": _own_key(key, number, axis_name)}
+        with finetune.normalising(program.held, state.step):
+            outputs, new = program.apply(variables, images, train=True, mutable=["batch_stats"], rngs=rngs)
+        found = task_losses(outputs, labels, program.terms, axis_name=axis_name, micro_batches=count or 1)
+        moved = finetune.statistics(new.get("batch_stats", {}), carry, program.held, state.step)
+        return found.losses, moved, found.sums
 
     def fused(params, number, micro):
         variables = {"params": params, "batch_stats": state.batch_stats}
@@ -186,6 +220,12 @@ def _differentiate(state, program: Program, weighting: Weighting, table: dict, k
     )
 
 
+def _own_key(key, number, axis_name):
+    """A step's key for the network, another one in each micro-batch and on each device."""
+    own = jax.random.fold_in(jax.random.fold_in(key, _NETWORK), number)
+    return own if axis_name is None else jax.random.fold_in(own, jax.lax.axis_index(axis_name))
+
+
 def _augmented(batch: dict, key, number, program: Program, axis_name) -> tuple[jax.Array, dict]:
     """(images, labels) of one micro-batch, each row by draws of its own number in the global batch."""
     count = batch[INDEX].shape[0]
@@ -193,33 +233,57 @@ def _augmented(batch: dict, key, number, program: Program, axis_name) -> tuple[j
     if axis_name is not None:
         device, devices = jax.lax.axis_index(axis_name), jax.lax.axis_size(axis_name)
     row = (number * devices + device) * count + jnp.arange(count)
-    images, pose = augment.augment(key, batch[IMAGE], batch[POSE], row, program.mirror, program.augment)
-    return images, {label: batch[label] for label in LABELS} | {POSE: pose}
+    labels = {label: batch[label] for label in (*LABELS, ANGLES) if label in batch}
+    images, labels = augment.augment(
+        key, batch[IMAGE], labels, row, program.mirror, program.augment, together=program.together
+    )
+    return mix.mix(key, images, labels, row, program.mix, together=program.together)
 
 
 def eval_step(variables: dict, batch: dict, apply: Callable, mirror: tuple[int, ...] | None = None) -> dict:
     """Predictions for this device's rows (batch as in `train_step`, with one micro-batch).
 
     Args:
-      mirror: pose class after a flip; if given, logits are means over each image and its mirror image, whose
-        poses are swapped back.
+      mirror: pose class after a flip; if given, logits and angles are means over each image and its mirror
+        image, whose poses and angles are turned back.
 
     Returns:
-      'index' int32 [N] (MISSING: padding), 'embedding', 'fused', 'expression' and, with a pose head, 'pose':
-      float32 [N, ...], the last two logits.
+      'index' int32 [N] (MISSING: padding), 'embedding', 'fused' and, as far as there are heads, 'expression'
+      and 'pose', logits, and 'angles', degrees above -180 and up to 180: float32 [N, ...].
+
+    Raises:
+      ValueError: a pose has no mirror class, so that its logits cannot be swapped back.
+    """
+    rows = look_up({key: value if key in CONSTANT else value[0] for key, value in batch.items()})
+    return {INDEX: rows[INDEX], **forward(variables, rows[IMAGE], apply, mirror)}
+
+
+def forward(
+    variables: dict, images: jax.Array, apply: Callable, mirror: tuple[int, ...] | None = None
+) -> dict:
+    """Predictions for images [N, H, W, 3]; `mirror` and what is returned as of `eval_step`.
 
     Raises:
       ValueError: a pose has no mirror class, so that its logits cannot be swapped back.
     """
     if mirror is not None and MISSING in mirror:
         raise ValueError(f"every pose needs a mirror class, got {mirror}; evaluate without mirror images")
-    rows = look_up({key: value if key in CONSTANT else value[0] for key, value in batch.items()})
-    outputs = apply(variables, rows[IMAGE], train=False)
-    found = {INDEX: rows[INDEX], "embedding": outputs.embedding, "fused": outputs.fused}
-    logits = {EXPRESSION: outputs.expression_logits, POSE: outputs.pose_logits}
+    outputs = apply(variables, images, train=False)
+    heads = outputs.heads
     if mirror is not None:
-        flipped = apply(variables, rows[IMAGE][:, :, ::-1], train=False)
-        logits[EXPRESSION] = (logits[EXPRESSION] + flipped.expression_logits) / 2
-        if outputs.pose_logits is not None:
-            logits[POSE] = (logits[POSE] + flipped.pose_logits[:, jnp.array(mirror)]) / 2
-    return found | {head: values for head, values in logits.items() if values is not None}
+        heads = _means(heads, apply(variables, images[:, :, ::-1], train=False), mirror)
+    if ANGLES in heads:
+        heads[ANGLES] = angle_difference(heads[ANGLES], jnp.zeros_like(heads[ANGLES]))
+    return {"embedding": outputs.embedding, "fused": outputs.fused} | heads
+
+
+def _means(heads: dict, flipped: Outputs, mirror: tuple[int, ...]) -> dict:
+    """Means of what the heads say of images and of their mirror images."""
+    other = flipped.heads
+    if POSE in other:
+        other[POSE] = other[POSE][:, jnp.array(mirror)]
+    found = {head: (values + other[head]) / 2 for head, values in heads.items() if head != ANGLES}
+    if ANGLES in heads:  # half-way round the circle
+        turned = other[ANGLES] * jnp.array(ANGLE_MIRROR, jnp.float32)[None]
+        found[ANGLES] = heads[ANGLES] + angle_difference(turned, heads[ANGLES]) / 2
+    return found

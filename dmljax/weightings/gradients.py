@@ -135,14 +135,15 @@ class ValueAndGrad:
         check_params(params)
         own = products.varying((params, carry), self.axis_name)
         run = Pass(self, own[0], sharing.places(params, self.where), state, active, step, rng)
+        run.count(own[1], args)
         carry, seen, halves = micro_batches.average(
             run.micro_batch, own[1], args, self.micro_batches, halves="cross_gram" in self.strategy.needs
         )
         weights, gradient, state, aux, signals = run.combined(seen, halves)
-        aux = Aux(like(seen.valid, run.tasks), aux, seen.extra, carry)
+        aux = Aux(like(seen.valid, run.layout.tasks), aux, seen.extra, carry)
         if self.strategy.post is not None:
             state = Pending(signals._replace(tasks=None), state)
-        return (like(seen.losses, run.tasks), like(weights, run.tasks), aux), gradient, state
+        return (like(seen.losses, run.layout.tasks), like(weights, run.layout.tasks), aux), gradient, state
 
     def post(self, params, state, *args, carry=None):
         """The state after the parameters have changed: strategies that want it learn from the losses there.
@@ -162,13 +163,8 @@ class ValueAndGrad:
         if not isinstance(state, Pending):
             raise ValueError("post takes the state that value_and_grad(params, state, ...) has just returned")
         run = Pass(self, params, None, state.state, None, None, None)
-
-        def losses(*rows):
-            shares, (valid, *_) = run.forward(carry, rows)(params, None)
-            return products.mean(shares, self.axis_name), products.anywhere(valid, self.axis_name)
-
-        after = micro_batches.mean_losses(micro_batches.each(losses, args, self.micro_batches))
-        return self.strategy.post(state.signals._replace(tasks=run.tasks), after, state.state)
+        after = run.after(carry, args)
+        return self.strategy.post(state.signals._replace(tasks=run.layout.tasks), after, state.state)
 
 
 def value_and_grad(
@@ -189,10 +185,10 @@ def value_and_grad(
 
     Args:
       losses_fn: (params, *args) -> losses: a dict of scalars by task, a sequence of scalars, a vector [K], or
-        `Losses`, which also says what a batch had no labels for. With `has_aux` it returns (losses, extra);
-        if a `carry` is given to the call, it gets the keyword `carry` and returns (losses, carry) or (losses,
-        carry, extra). Under `axis_name` its losses are this device's; what counts is their mean over the
-        devices.
+        `Losses`, which also says how many labels there were for each. With `has_aux` it returns (losses,
+        extra); if a `carry` is given to the call, it gets the keyword `carry` and returns (losses, carry) or
+        (losses, carry, extra). Under `axis_name` its losses are this device's; what counts is their mean over
+        the devices, weighed by counts if `Losses` gives them.
       strategy: such as `upgrad()`, `dwa()` or your own `Weighting`.
       shared: which parameters all tasks share: a key, several keys, or a function from the parameters to a
         part of them; None: all. Gradients are compared there.
@@ -204,6 +200,7 @@ def value_and_grad(
         'unit', every active loss in full.
       has_aux: `losses_fn` returns something beside the losses.
       micro_batches: how many micro-batches the leading axis of every argument holds; None: no such axis.
+        Losses, gradients, weights and state are those of the whole batch, by the counts of `Losses`.
       axis_name: the axis of `pmap` or `shard_map` over which batches are spread; None for one device.
 
     Returns:

@@ -27,19 +27,27 @@ class Seen(NamedTuple):
     gram: jax.Array | None
 
 
-def each(function: Callable, args: tuple, count: int | None) -> list:
-    """What the function says of each micro-batch in turn; of the whole where there is no such axis."""
+def each(args: tuple, count: int | None) -> list[tuple]:
+    """The arguments of each micro-batch in turn; those of the whole where there is no such axis."""
     if count is None:
-        return [function(*args)]
+        return [args]
     _check(args, count)
-    return [function(*jax.tree.map(lambda x, k=k: x[k], args)) for k in range(count)]
+    return [jax.tree.map(lambda x, k=k: x[k], args) for k in range(count)]
+
+
+def by_micro_batch(function: Callable, carry, args: tuple, count: int):
+    """What the function says of each micro-batch, leaves [count, ...]; the carry runs through them in turn.
+
+    Nothing else of the function is computed: labels are counted without a pass through a network.
+    """
+    _check(args, count)
+    return jax.jit(lambda carry, args: jax.lax.scan(function, carry, args)[1])(carry, args)
 
 
 def average(function: Callable, carry, args: tuple, count: int | None, *, halves: bool):
     """The carry runs through the micro-batches in turn; all else is averaged over them.
 
-    A loss counts in those micro-batches that had anything for it. DIFFERS from one large batch where labels
-    are missing: gradients are averaged over all micro-batches, whether they had anything for a task or not.
+    Losses come as shares: their mean over the micro-batches is the loss of the step, see `counting.shares`.
 
     Args:
       function: (carry, args of one micro-batch) -> (carry, `Seen`).
@@ -60,8 +68,6 @@ def average(function: Callable, carry, args: tuple, count: int | None, *, halves
     def add(held, rows):
         carry, sums = held
         carry, seen = function(carry, rows)
-        counted = seen.valid.astype(jnp.float32)
-        seen = seen._replace(losses=seen.losses * counted.astype(seen.losses.dtype), valid=counted)
         return (carry, jax.tree.map(lambda total, x: total + x.astype(total.dtype), sums, seen)), None
 
     parts, bounds = [], (0, count // 2, count) if halves else (0, count)
@@ -71,7 +77,7 @@ def average(function: Callable, carry, args: tuple, count: int | None, *, halves
         parts.append(sums)
     sums = jax.tree.map(lambda *x: sum(x), *parts)
     whole = Seen(
-        losses=sums.losses / jnp.maximum(sums.valid, 1.0).astype(sums.losses.dtype),
+        losses=sums.losses / count,
         valid=sums.valid > 0,
         extra=jax.tree.map(lambda s: s / count, sums.extra),
         gradient=jax.tree.map(lambda g, s: (g / count).astype(s.dtype), sums.gradient, shape.gradient),
@@ -85,15 +91,6 @@ def average(function: Callable, carry, args: tuple, count: int | None, *, halves
         for part, n in zip(parts, sizes)
     ]
     return carry, whole, apart
-
-
-def mean_losses(found: list[tuple[jax.Array, jax.Array]]) -> jax.Array:
-    """Losses [K] of (losses [K], valid [K]) by micro-batch: means over those that had anything for a task."""
-    if len(found) == 1:
-        return found[0][0]
-    losses, valid = (jnp.stack(parts) for parts in zip(*found))
-    counted = valid.astype(losses.dtype)
-    return (losses * counted).sum(0) / jnp.maximum(counted.sum(0), 1)
 
 
 def _of_sums(dtype):

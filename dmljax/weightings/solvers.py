@@ -72,13 +72,6 @@ def prepared(gram, considered):
     return present, scale, jnp.where(both, gram / scale, 0.0) + jnp.diag((~present).astype(gram.dtype))
 
 
-def ridge(gram):
-    """The matrix with the rounding of its dtype added to its diagonal, so that systems can be solved where
-    gradients are parallel.
-    """
-    return gram + jnp.finfo(gram.dtype).eps * jnp.eye(len(gram), dtype=gram.dtype)
-
-
 def subsets(tasks: int) -> np.ndarray:
     """All non-empty subsets, bool [2^K - 1, K]."""
     return np.array([[number >> k & 1 for k in range(tasks)] for number in range(1, 2**tasks)], bool)
@@ -90,27 +83,43 @@ def best(candidates, objective, feasible):
 
 
 def solve_on(gram, chosen, right):
-    """v with gram_SS v_S = right_S and 0 off the subset S; gram [K, K], chosen [K], right [K] or [K, M]."""
+    """v with gram_SS v_S = right_S and 0 off the subset S; gram [K, K], chosen [K], right [K] or [K, M].
+
+    Solved on the correlations, right for gradients of unlike lengths. Their rounding on the diagonal keeps it
+    finite where they are parallel; what that changes elsewhere is taken back.
+    """
+    unit, lengths = correlations(gram)
     inside = chosen[:, None] & chosen[None]
-    system = jnp.where(inside, gram, 0.0) + jnp.diag((~chosen).astype(gram.dtype))
-    masked = jnp.where(chosen.reshape((-1,) + (1,) * (right.ndim - 1)), right, 0.0)
-    return jnp.linalg.solve(system, masked)
+    rounding = 2 * len(gram) * jnp.finfo(gram.dtype).eps * jnp.eye(len(gram), dtype=gram.dtype)
+    system = jnp.where(inside, unit, 0.0) + jnp.diag((~chosen).astype(gram.dtype))
+    by_row = lambda row: row.reshape((-1,) + (1,) * (right.ndim - 1))
+    scaled = jnp.where(by_row(chosen), right / by_row(lengths), 0.0)
+    factors = jax.scipy.linalg.lu_factor(system + rounding)
+    found = jnp.zeros_like(scaled)
+    for _ in range(3):
+        found = found + jax.scipy.linalg.lu_solve(factors, scaled - system @ found)
+    return found / by_row(lengths)
 
 
 def least_norm(gram, present):
     """argmin w^T G w over the simplex (MGDA), exactly: the best face of the simplex."""
-    system, ones = ridge(gram), jnp.ones(len(gram), gram.dtype)
+    faces, ones = jnp.asarray(subsets(len(gram))), jnp.ones(len(gram), gram.dtype)
+    points = onto_faces(jax.vmap(lambda chosen: solve_on(gram, chosen, ones))(faces))
+    allowed = ~(faces & ~present[None]).any(1)
+    return best(points, squared_length(points, gram), allowed)
 
-    def face(chosen):
-        v = solve_on(system, chosen, ones)
-        return v / v.sum()
 
-    faces = jnp.asarray(subsets(len(gram)))
-    points = jax.vmap(face)(faces)
-    allowed = ~(faces & ~present[None]).any(1) & (points >= -1e-6).all(1)
+def onto_faces(points):
+    """Points [M, K] of the simplex: negative entries, which are rounding in the best of them, become 0. NaN
+    where nothing is left.
+    """
     points = jnp.clip(points, 0, None)
-    points = points / points.sum(1, keepdims=True)
-    return best(points, jnp.einsum("mi,ij,mj->m", points, gram, points), allowed)
+    return points / points.sum(1, keepdims=True)
+
+
+def squared_length(points, gram):
+    """|sum_k w_k g_k|^2 [M] of the weights w in rows of `points` [M, K]."""
+    return jnp.maximum(jnp.einsum("mi,ij,mj->m", points, gram, points), 0)
 
 
 def above(gram, bound, present):
@@ -122,10 +131,9 @@ def above(gram, bound, present):
         held = jnp.where(free, 0.0, bound)
         return held + solve_on(gram, free, -(gram @ held))
 
-    points = jax.vmap(corner)(free_sets)
-    allowed = ~(free_sets & ~present[None]).any(1) & (points >= bound[None] - 1e-6).all(1)
-    points = jnp.maximum(points, bound[None])
-    return best(points, jnp.einsum("mi,ij,mj->m", points, gram, points), allowed)
+    points = jnp.maximum(jax.vmap(corner)(free_sets), bound[None])
+    allowed = ~(free_sets & ~present[None]).any(1)
+    return best(points, squared_length(points, gram), allowed)
 
 
 def balanced(gram, present, alpha: float, *, steps: int = 30):

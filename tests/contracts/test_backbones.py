@@ -30,13 +30,15 @@ def test_all_products_in_half_precision(plugin):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_options_are_told(name):
-    build = plugins.load("backbones", name).build
+    build, options = plugins.load("backbones", name).build, plugins.defaults("backbones", name)
     with pytest.raises(
         UserError,
         match=f"backbone.{name}.stem must be one of standard, small; got 'smal'. Did you mean 'small'",
     ):
         build(stem="smal")
-    with pytest.raises(UserError, match=f"backbone.{name}.width must be at least 1; got 0"):
-        build(width=0)
-    with pytest.raises(UserError, match=f"backbone.{name}.depth must be one of"):
-        build(depth=7)
+    for option in {"width", "features"} & {key for key, value in options.items() if isinstance(value, int)}:
+        with pytest.raises(UserError, match=f"backbone.{name}.{option} must be at least 1; got 0"):
+            build(**{option: 0})
+    size = "depth" if "depth" in options else "version"
+    with pytest.raises(UserError, match=f"backbone.{name}.{size} must be one of"):
+        build(**{size: 7})

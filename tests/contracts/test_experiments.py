@@ -1,4 +1,4 @@
-"""Every experiment of the package keeps the contract; together they are the paper's tables and figures."""
+"""Every experiment of the package keeps the contract: the paper's tables and figures, and our own."""
 
 import pytest
 from dmljax.configs import sfew
@@ -19,8 +19,9 @@ def plugin(request):
     return plugins.load("experiments", request.param)
 
 
-def test_the_items_are_the_papers():
-    assert list(reproduce.items()) == [f"table{k}" for k in range(2, 10)] + [f"fig{k}" for k in range(6, 16)]
+def test_the_items_are_the_papers_and_ours():
+    papers = [f"table{k}" for k in range(2, 10)] + [f"fig{k}" for k in range(6, 16)]
+    assert list(reproduce.items()) == [*papers, "heads"]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "confusions"])
@@ -29,7 +30,7 @@ def test_all_but_the_confusions_show_a_table(name, tmp_path):
     assert any(isinstance(p, parts.Table) for p in found)
 
 
-@pytest.mark.parametrize("name", ["ablation", "triplets", "clusters", "dynamics"])
+@pytest.mark.parametrize("name", ["ablation", "triplets", "clusters", "dynamics", "heads"])
 def test_a_configuration_without_the_parts_is_refused(name, tmp_path):
     with pytest.raises(UserError, match="takes parts of the whole method away"):
         plugins.load("experiments", name).members(request_for(tmp_path)._replace(config=sfew.get_config()))

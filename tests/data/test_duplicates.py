@@ -4,7 +4,8 @@ import numpy as np
 from PIL import Image
 
 from dmljax.data import duplicates
-from dmljax.data.images import load, read_all
+from dmljax.data.images import load
+from dmljax.data.reading import read_all
 from dmljax.datasets import synthetic
 from dmljax.types import Unreadable
 

@@ -21,7 +21,8 @@ def test_both_feeds_give_the_same_samples_in_the_same_order(samples):
     streamed = feeds.build("tfdata", samples, image_size=24, memory="host", progress=False)
     assert resident.samples.references == streamed.samples.references
     tuples, _ = order.epoch_tuples(samples, np.arange(len(samples)), seed=0, epoch=1, leftovers=False)
-    rows = order.steps(tuples, tuples_per_step=4, accumulate=2, process=1, processes=2, local_devices=2)
+    batches = tuples[: len(tuples) // 4 * 4].reshape(-1, 20)
+    rows = order.steps(batches, accumulate=2, process=1, processes=2, local_devices=2)
     assert len(rows) > 1
     pairs = list(zip(resident.batches(rows), streamed.batches(rows), strict=True))
     assert len(pairs) == len(rows)

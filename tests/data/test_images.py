@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmljax.data.images import decode, load, read_all
+from dmljax.data.images import decode, load
+from dmljax.data.reading import read_all
 from dmljax.datasets import synthetic
 from dmljax.types import UserError
 

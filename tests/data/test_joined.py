@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from dmljax.data import labels, splits
-from dmljax.data.images import read_all
-from dmljax.data.joined import join
+from dmljax.data.joined import join, onto
+from dmljax.data.reading import read_all
 from dmljax.datasets import bu3dfe, cmu_faces, folder, kdef, multipie, rafd, sfew
 from dmljax.types import UserError
 
@@ -183,3 +183,23 @@ def test_nothing_in_common(sets, tmp_path):
         UserError, match="none of its expressions .bored, puzzled, tired. is among the learnt ones"
     ):
         join([sets["kdef"]], folder.samples(str(tmp_path / "own")))
+
+
+def test_angles_go_along_and_are_unknown_where_a_set_has_none(sets):
+    assert join([sets["kdef"], sets["rafd"]]).angles is None
+    angles = np.arange(3 * len(sets["rafd"]), dtype=np.float32).reshape(-1, 3)
+    angles[4] = np.nan
+    both = join([sets["kdef"], sets["rafd"].replace(angles=angles)])
+    count = len(sets["kdef"])
+    assert both.angles.dtype == np.float32 and np.isnan(both.angles[:count]).all()
+    assert np.array_equal(both.angles[count:], angles, equal_nan=True)
+    assert np.array_equal(both.take([count + 2]).angles, angles[2:3])
+
+
+def test_of_a_set_to_test_on_only_learnt_angles_are_known(sets):
+    test = sets["rafd"].replace(angles=np.ones((len(sets["rafd"]), 3), np.float32))
+    classes = test.expression_names, test.pose_names, test.pose_yaw
+    found = onto(test, *classes, ("yaw", "roll"))
+    assert found.angles_names == ("yaw", "roll") and found.angles.dtype == np.float32
+    assert onto(test, *classes).angles is None
+    assert onto(sets["rafd"], *classes, ("yaw",)).angles is None

@@ -50,7 +50,7 @@ def test_validation_people_are_apart_as_well(kind):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"kind": "random"}, "folds, fraction, given, paper, list"),
+        ({"kind": "random"}, "folds, fraction, images, given, paper, list"),
         ({"fold": 3}, "split.fold"),
         ({"kind": "fraction", "test": 1.0}, "split.test"),
         ({"kind": "given"}, "no official split"),
@@ -154,10 +154,79 @@ def test_people_by_name(tmp_path):
         _make(kind="list", file=str(tmp_path / "nowhere.txt"))
 
 
-@pytest.mark.parametrize(("identity", "told"), [(0, "one person"), (-1, "nobody whose identity is known")])
 @pytest.mark.parametrize("kind", ["folds", "fraction"])
-def test_a_set_that_knows_no_two_people(identity, told, kind):
+def test_a_set_of_one_person(kind):
     made = synthetic.samples(identities=2)
-    alone = made.replace(identity=np.full(len(made), identity, np.int32))
-    with pytest.raises(UserError, match=f"split.kind={kind} .* the set has {told}; say who is who"):
+    alone = made.replace(identity=np.zeros(len(made), np.int32))
+    with pytest.raises(UserError, match=f"split.kind={kind} .* the set has one person; say who is who"):
         splits.make(alone, kind=kind, folds=2, fold=0, test=0.5, validation=0, seed=0)
+
+
+def _nobody(**changes):
+    made = synthetic.samples(identities=3)
+    return made.replace(identity=np.full(len(made), -1, np.int32), **changes)
+
+
+@pytest.mark.parametrize("kind", ["folds", "fraction", "images"])
+def test_without_people_images_are_split_alike_in_every_class(kind):
+    samples = _nobody()
+    split = splits.make(samples, kind=kind, folds=5, fold=1, test=0.2, validation=0.25, seed=3, stratify=True)
+    assert splits.possible(samples, kind) == "images"
+    assert sorted(np.concatenate(split)) == list(range(len(samples)))
+    cells = samples.expression * len(samples.pose_names) + samples.pose
+    of_all = np.bincount(cells)
+    for part, share in zip(split, (0.6, 0.2, 0.2)):
+        assert (np.abs(np.bincount(cells[part], minlength=len(of_all)) - share * of_all) < 2).all()
+
+
+def test_folds_of_images_test_everybody_once_and_know_their_number():
+    samples = _nobody()
+    tested = [
+        splits.make(samples, kind="folds", folds=4, fold=k, test=0.2, validation=0, seed=0).test
+        for k in range(4)
+    ]
+    assert sorted(np.concatenate(tested)) == list(range(len(samples)))
+    with pytest.raises(UserError, match="split.fold must be from 0 to 3"):
+        splits.make(samples, kind="folds", folds=4, fold=4, test=0.2, validation=0, seed=0)
+    with pytest.raises(UserError, match="split.folds=2000: 105 images make from 2 to 105 folds"):
+        splits.make(samples, kind="folds", folds=2000, fold=0, test=0.2, validation=0, seed=0)
+    with pytest.raises(UserError, match="split.validation=0.001 of .* images leaves none on one side"):
+        splits.make(samples, kind="folds", folds=4, fold=0, test=0.2, validation=0.001, seed=0)
+
+
+def test_without_people_the_parts_of_a_set_are_its_split():
+    sides = np.arange(105) % 3
+    samples = _nobody(partition=sides.astype(np.int8))
+    how = {"folds": 5, "fold": 0, "test": 0.2, "seed": 0}
+    split = splits.make(samples, kind="folds", validation=0.5, **how)  # its own validation part counts
+    for part, number in zip(split, (0, 2, 1)):
+        assert np.array_equal(part, np.flatnonzero(sides == number))
+    by_image = splits.make(samples, kind="images", validation=0, **how)
+    assert len(by_image.test) == 21
+
+
+def test_people_that_are_known_are_split_by_person_whatever_parts_there_are():
+    samples = synthetic.samples(identities=3)
+    given = samples.replace(partition=(np.arange(len(samples)) % 2).astype(np.int8))
+    how = {"kind": "folds", "folds": 3, "fold": 0, "test": 0.2, "validation": 0, "seed": 0}
+    for one, other in zip(splits.make(samples, **how), splits.make(given, **how)):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("who.txt", "Rendered000\n", "'Rendered000' is none of them. Did you mean 'rendered000'?"),
+        ("who.txt", "rendered0O1\n", "Did you mean 'rendered001'?"),
+        ("split.json", '{"test": ["%s"]}', "Did you mean '%s'?"),
+    ],
+)
+def test_a_name_in_other_letters_is_told_with_the_nearest(name, content, said, tmp_path):
+    samples = synthetic.samples(identities=2)
+    samples = samples.replace(references=tuple(f"set/{name}" for name in samples.references))
+    first = samples.references[0]
+    (tmp_path / name).write_text(content.replace("%s", first.upper().replace("/", "\\\\")))
+    file = {"kind": "list", "file": str(tmp_path / name), "folds": 2, "fold": 0, "test": 0.5}
+    with pytest.raises(UserError) as raised:
+        splits.make(samples, validation=0, seed=0, **file)
+    assert str(raised.value).endswith(said.replace("%s", first))

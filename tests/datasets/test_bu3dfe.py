@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from dmljax.data.images import load, read_all
+from dmljax.data.images import load
+from dmljax.data.reading import read_all
 from dmljax.datasets import bu3dfe
 from dmljax.types import UserError
 

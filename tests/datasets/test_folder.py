@@ -42,13 +42,16 @@ def test_the_given_class_order_and_split(tmp_path):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("path,pose\na.ppm,0\n", "lacks the column expression"),
-        ("", "lacks the column path, expression"),
+        (
+            "path,identity\na.ppm,0\n",
+            "neither expression nor pose nor angles, .* Its header has path, identity",
+        ),
+        ("", "lacks the column path; its header has nothing"),
         ("path,expression\n../a.ppm,joy\n", "outside the manifest's folder"),
         ("path,expression\na.ppm,joy\na.ppm,sad\n", "line 3: 'a.ppm' stands already in line 2"),
         ("path,expression\nx.ppm,joy\n", "none of the 1 lines"),
         ("path,expression\n,joy\n", "line 2 has no path"),
-        ("path,expression,split\na.ppm,joy,dev\n", "train or test, got 'dev'"),
+        ("path,expression,split\na.ppm,joy,dev\n", "train, test or validation, got 'dev'"),
     ],
 )
 def test_a_bad_manifest_is_one_clear_line(tmp_path, text, word):
@@ -244,3 +247,31 @@ def test_links_are_followed_and_kept_inside_by_a_field(tmp_path):
     assert inside.references == ("c.ppm",) and all("leads outside" in s.reason for s in inside.skipped)
     with pytest.raises(UserError, match="links must be one of follow, inside"):
         folder.samples(str(tmp_path / "set"), links="none")
+
+
+def test_angles_in_degrees_and_what_is_missing(tmp_path):
+    samples = write(
+        tmp_path,
+        "path;expression;roll;yaw\na.ppm;joy;-3,5;180\nb.ppm;joy;nan;-12.25\nc.ppm;joy;;N/A\n",
+    )
+    nan = np.nan
+    assert samples.angles.dtype == np.float32 and samples.angles_names == ("yaw", "roll")
+    expected = [[180, nan, -3.5], [-12.25, nan, nan], [nan, nan, nan]]
+    assert np.array_equal(samples.angles, expected, equal_nan=True)
+    few = samples.take([1, 2])
+    assert np.array_equal(few.angles, expected[1:], equal_nan=True) and few.angles_names == ("yaw",)
+    assert np.array_equal(few.labels["angles"], few.angles, equal_nan=True)
+
+
+def test_angles_alone_are_a_set_and_none_are_none(tmp_path):
+    samples = write(tmp_path, "path,pitch\na.ppm,4\nb.ppm,\n")
+    assert samples.angles_names == ("pitch",) and samples.expression_names == samples.pose_names == ()
+    samples = write(tmp_path, "path,expression,yaw\na.ppm,joy,\nb.ppm,joy,none\n")
+    assert samples.angles is None and samples.angles_names == () and "angles" not in samples.labels
+
+
+@pytest.mark.parametrize("cell", ["181", "-180.5", "left", "inf", "12 degrees", "1e3"])
+def test_what_is_no_angle_names_line_and_column(tmp_path, cell):
+    told = f"line 3: pitch must be degrees from -180 to 180, or empty where it is not known; got '{cell}'"
+    with pytest.raises(UserError, match=told):
+        write(tmp_path, f"path,expression,pitch\na.ppm,joy,180\nb.ppm,joy,{cell}\n")

@@ -48,6 +48,18 @@ def test_a_picture_is_the_same_every_time_and_another_from_another_side(root):
     ) and not np.array_equal(first, side)
 
 
+def test_angles_are_those_of_the_pictures(root, monkeypatch):
+    seen = []
+    blank = np.zeros((16, 16, 3), np.uint8)
+    monkeypatch.setattr(ict3dfe.studio, "photograph", lambda bust, at, *_: seen.append(at.camera) or blank)
+    monkeypatch.setattr(ict3dfe.ict, "act", lambda model, bust, action: bust)
+    references = ict3dfe.samples(root, identities=2).references[:20]
+    for number in range(20):
+        ict3dfe.picture(number, root=root, size=16, window="face", difficulty=0.6, seed=2)
+    found = ict3dfe.angles(references, difficulty=0.6, seed=2, identities=2)
+    np.testing.assert_allclose(found, [[c.yaw, c.pitch, c.roll] for c in seen], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [

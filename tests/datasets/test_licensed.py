@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from dmljax.data.images import read_all
+from dmljax.data.reading import read_all
 from dmljax.datasets import _counts, _tree, kdef, multipie, rafd, sfew
 from dmljax.types import Unreadable, UserError
 

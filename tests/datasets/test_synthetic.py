@@ -3,7 +3,7 @@ import pytest
 
 from dmljax import plugins
 from dmljax.datasets import synthetic
-from dmljax.faces import head
+from dmljax.faces import head, studio
 from dmljax.types import MISSING, UserError
 
 FIELDS = {k: v for k, v in plugins.defaults("datasets", "synthetic").items() if k != "identities"}
@@ -189,3 +189,21 @@ def test_a_folder_of_one_s_own_images_is_refused(tmp_path):
     (tmp_path / "manifest.csv").write_text("path")
     with pytest.raises(UserError, match="^dataset.root: synthetic draws its faces .* holds 'manifest.csv'"):
         synthetic.samples(str(tmp_path))
+
+
+def test_angles_are_those_of_the_pictures(monkeypatch):
+    seen = []
+    blank = np.zeros((16, 16, 3), np.uint8)
+    monkeypatch.setattr(studio, "photograph", lambda mesh, at, *_: seen.append(at.camera) or blank)
+    fields = {"images": 2, "difficulty": 0.8, "expressions": "neutral,fear", "poses": "60,0/-20", "seed": 3}
+    samples = synthetic.samples(identities=2, size=16, beards=0.5, glasses=0.5, **fields)
+    options = synthetic.options_of(**FIELDS | fields | {"size": 16, "beards": 0.5, "glasses": 0.5})
+    for number in range(len(samples)):
+        synthetic.picture(number, options=options)
+    expected = [[camera.yaw, camera.pitch, camera.roll] for camera in seen]
+    found = synthetic.angles(samples.references, beards=0.5, **fields)
+    assert found.dtype == np.float32 and found.shape == (16, 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert np.abs(found[:, 2]).max() > 1 and len(np.unique(found[:, 0])) == 16
+    few = synthetic.angles(samples.references[5:7], **fields)
+    assert np.array_equal(few, found[5:7])

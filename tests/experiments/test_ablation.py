@@ -50,16 +50,23 @@ def test_the_table_and_what_it_says(tmp_path):
     assert [line[0] for line in lines[1:]] == ["one ResNet", "MFE", "+ HPE", "+ JEFL", "+ dynamic weights"]
     gain = [0.10, 0.11, 0.09]
     assert lines[2][2] == "81.0" and lines[2][4] == "+10.0"
-    assert float(lines[2][5].replace("< ", "")) == pytest.approx(stats.ttest_1samp(gain, 0).pvalue, abs=6e-4)
+    half = 100 * stats.t.ppf(0.975, 2) * stats.sem(gain)
+    assert lines[2][5] == f"± {half:.1f}"
+    p = 2 * stats.ttest_1samp(gain, 0).pvalue  # the smaller of two that can be tested
+    assert float(lines[2][6].replace("< ", "")) == pytest.approx(p, abs=6e-4)
     # no run of JEFL: nothing to compare the last row with
-    assert lines[4][1:6] == ["0", "-", "-", "-", "-"] and lines[5][4] == "-"
+    assert lines[4][1:7] == ["0", "-", "-", "-", "-", "-"] and lines[5][4] == "-"
+    assert lines[1][8:10] == ["7", "101"]
+    assert ablation.beside(results(values), "table8").cells == {
+        "ResNet50 [10]": " ".join(lines[1][2:4]),
+        "MFE": " ".join(lines[2][2:4]),
+        "MFE+HPE": " ".join(lines[3][2:4]),
+        "MFE+HPE+JEFL": "-",
+        "DML-Net": "50.0 ± 0.0",
+        "MFE+HPE+JEFL+ADW": "50.0 ± 0.0",
+    }
     assert (
-        lines[1][-3:] == ["83.7", "78.4", "90.5"]
-        and lines[5][-3:] == ["88.2", "83.5", "93.5"]
-        and lines[1][7:9] == ["7", "101"]
-    )
-    assert (
-        said[0].startswith("MFE: +10.0 points, a gain (p = 0.0")
+        said[0].startswith(f"MFE: +10.0 ± {half:.1f} points, a gain (p = 0.0")
         and "no difference" in said[1]
         and "3 pairs" in said[0]
     )

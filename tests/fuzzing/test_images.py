@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dmljax.data import images
+from dmljax.data import images, reading
 from dmljax.datasets import folder
 from dmljax.types import Unreadable, UserError
 from tests.fuzzing.damage import bounded, damaged, in_one_line, within
@@ -93,7 +93,7 @@ def test_a_set_leaves_out_what_is_damaged(tmp_path_factory, data):
     (base / "manifest.csv").write_text("\n".join(["path,expression", *lines]))
     with within(60):
         try:
-            samples, pixels = images.read_all(folder.samples(str(base)), SIZE, progress=False)
+            samples, pixels = reading.read_all(folder.samples(str(base)), SIZE, progress=False)
         except UserError as error:
             assert "none of the 7 images can be read" in in_one_line(error)
         else:

@@ -15,7 +15,7 @@ from tests.fuzzing.damage import bounded, damaged, in_one_line, within
 
 pytestmark = pytest.mark.slow
 
-HEADER = ("path", "expression", "pose", "identity", "split")
+HEADER = ("path", "expression", "pose", "identity", "split", "yaw", "roll")
 FILES = ("a.png", "b.png", "c d.png", "é.png", "sub/e.png")
 WORDS = (*FILES, *HEADER, "joy", "Joy", "anger", "-45", "45.0", "-0", "nan", "N/A", "train", "test", "")
 ODD = (
@@ -54,6 +54,9 @@ def check(base, content: bytes, **options):
     ):
         assert labels.shape == (len(samples),) and labels.dtype == np.int32
         assert -1 <= labels.min() and labels.max() < len(names) == len(set(names))
+    if samples.angles is not None:
+        assert samples.angles.shape == (len(samples), 3) and samples.angles.dtype == np.float32
+        assert np.nanmax(np.abs(samples.angles)) <= 180 and samples.angles_names
     assert len(samples.pose_yaw) == len(samples.pose_mirror) == len(samples.pose_names)
     assert all(samples.read(name) == b"an image" for name in samples.references if "manifest" not in name)
 

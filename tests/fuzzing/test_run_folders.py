@@ -17,7 +17,7 @@ from dmljax.runs import page
 from dmljax.training import quiet
 from dmljax.types import UserError
 from tests.fuzzing.damage import bounded, damaged, in_one_line, within
-from tests.runs import test_model
+from tests.runs.tiny import TINY
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-SMALL = test_model.SMALL | {"train.log_every": "1 steps", "model.branches": ("face",)}
+SMALL = TINY | {"train.log_every": "1 steps"}
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 30, 30, 3)).astype(np.uint8)
 
 
@@ -56,6 +56,7 @@ def runs(tmp_path_factory, standard_promotion):
 def quickly():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quiet, "SETTLE_S", 0.0)
+        patch.setattr(quiet, "LATE_S", 0.0)
         yield
 
 
@@ -77,7 +78,7 @@ def continued(run: Path):
 def prolonged(run: Path):
     """The same, and the log, of a run that goes on for a step."""
     for line in trained(run, **{"train.duration": "3 steps"}):
-        if "is not what the run had logged" in line:
+        if "what the run had logged until" in line:
             raise UserError(line)
     return [*continued(run), [line[run_folder.TOTAL] for line in run_folder.log(run)]]
 
@@ -124,7 +125,7 @@ METRICS, PREDICTIONS = "evaluation/metrics.json", "evaluation/predictions.csv"
 READERS = {
     "config.json": (predicted, evaluated, shown, continued),
     "split.json": (evaluated, continued),
-    "classes.json": (predicted, continued),
+    "classes.json": (predicted, evaluated, continued),
     "versions.json": (shown, continued),
     METRICS: (shown,),
     PREDICTIONS: (shown,),

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.losses.relations import identity_relation, pose_relation
+from dmljax.losses.relations import class_relation, identity_relation, pose_relation
 
 
 @pytest.mark.parametrize("relation", [pose_relation, identity_relation])
@@ -14,6 +14,17 @@ def test_against_the_definition(rng, relation):
             known = min(e[a], f[a], re[r], rf[r]) >= 0
             assert positive[a, r] == (known and e[a] == re[r] and f[a] != rf[r])
             assert negative[a, r] == (known and e[a] != re[r] and f[a] == rf[r])
+
+
+def test_a_class_alone_against_the_definition(rng):
+    label, reference, first = rng.integers(-1, 3, 9), rng.integers(-1, 3, 14), 4
+    reference[first : first + 9] = label  # the anchors are rows 4 to 12
+    positive, negative = class_relation(jnp.int32(label), jnp.int32(reference), first=first)
+    for a in range(9):
+        for r in range(14):
+            known = min(label[a], reference[r]) >= 0
+            assert positive[a, r] == (known and label[a] == reference[r] and r != first + a)
+            assert negative[a, r] == (known and label[a] != reference[r])
 
 
 def test_an_image_is_neither_positive_nor_negative_of_itself(rng):

@@ -7,7 +7,8 @@ import pytest
 
 from dmljax.backbones import resnet
 from dmljax.models.dmlnet import DMLNet
-from dmljax.models.regions import cut, standardise
+from dmljax.models.regions import cut, normalise, standardise
+from dmljax.types import IMAGENET
 
 BACKBONE = partial(resnet.build, depth=18, width=4, stages=(1, 1))
 
@@ -118,3 +119,46 @@ def test_brightness_and_contrast_do_not_matter(rng):
     apply = jax.jit(partial(net.apply, train=False))
     a, b = (apply(variables, x).embedding for x in (images, 0.4 * images + 30))
     np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_normalisation_by_given_numbers(rng):
+    images = rng.integers(0, 256, (2, 24, 24, 3)).astype(np.uint8)
+    mean, deviation = (np.array(values) for values in IMAGENET)
+    np.testing.assert_allclose(
+        normalise(jnp.asarray(images), *IMAGENET), (images / 255 - mean) / deviation, atol=1e-5
+    )
+    plain, given = build(), build(pixels=IMAGENET)
+    outputs = [jax.jit(partial(net.apply, train=False))(initial(plain), images) for net in (plain, given)]
+    assert np.abs(outputs[0].embedding - outputs[1].embedding).max() > 1e-3
+
+
+@pytest.mark.parametrize("seen", [("fused", "embedding"), ("embedding", "fused"), ("fused", "fused")])
+def test_each_head_sees_what_its_field_says(seen, rng):
+    net = build(expression_input=seen[0], pose_input=seen[1])
+    images = rng.integers(0, 256, (3, 24, 24, 3)).astype(np.uint8)
+    out = jax.jit(partial(net.apply, train=False))(variables := initial(net), images)
+    features = {"embedding": np.asarray(out.embedding), "fused": np.asarray(out.fused)}
+    heads = ("expression_head", "pose_head")
+    for head, logits, which in zip(heads, (out.expression_logits, out.pose_logits), seen):
+        layers = jax.tree.map(np.asarray, variables["params"][head])
+        hidden = features[which] @ layers["Dense_0"]["kernel"] + layers["Dense_0"]["bias"]
+        expected = np.maximum(hidden, 0) @ layers["Dense_1"]["kernel"] + layers["Dense_1"]["bias"]
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_dropout_works_in_training_alone(rng):
+    net, plain = build(dropout=0.5), build()
+    images = rng.integers(0, 256, (3, 24, 24, 3)).astype(np.uint8)
+    variables = initial(plain)
+    assert jax.tree.structure(variables) == jax.tree.structure(shapes(net))
+    for train in (False, True):
+        found = [
+            jax.jit(partial(one.apply, train=train, mutable=["batch_stats"]))(
+                variables, images, rngs={"dropout": jax.random.key(key)}
+            )[0]
+            for one, key in ((net, 0), (net, 1), (plain, 0))
+        ]
+        logits = [np.asarray(outputs.expression_logits) for outputs in found]
+        assert np.array_equal(found[0].embedding, found[2].embedding)
+        same = [np.array_equal(a, b) for a, b in ((logits[0], logits[1]), (logits[0], logits[2]))]
+        assert same == [not train, not train]

@@ -80,7 +80,31 @@ def test_convolutions_as_matrix_products_are_convolutions(rng, depth, stem):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), a, b)
 
 
-@pytest.mark.parametrize("method", _parts.CONVOLUTIONS[1:])
+def test_the_platform_decides_how_a_convolution_is_computed(rng):
+    """By 'auto' a CPU gets the very program of 'matmul', and others that of 'xla', wherever it is traced."""
+    images = jnp.float32(rng.normal(size=(2, 16, 16, 3)))
+    auto, matmul, xla = (
+        resnet.build(depth=18, width=4, stages=(1,), convolution=c) for c in ("auto", "matmul", "xla")
+    )
+    variables = initial(auto, images)
+
+    def convolutions(model, platform):
+        loss = jax.grad(lambda x: model.apply(variables, x, train=False).sum())
+        return (
+            jax.jit(loss)
+            .trace(images)
+            .lower(lowering_platforms=(platform,))
+            .as_text()
+            .count("stablehlo.convolution")
+        )
+
+    for platform, like, count in (("cpu", matmul, 2), ("cuda", xla, 6), ("tpu", xla, 6)):
+        assert convolutions(auto, platform) == convolutions(like, platform) == count, platform
+    a, b = (loss_and_gradient(model, variables, images) for model in (auto, matmul))
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.mark.parametrize("method", _parts.CONVOLUTIONS)
 @pytest.mark.parametrize(("height", "width"), [(7, 4), (6, 5), (1, 2)])
 def test_the_stems_maximum_and_its_gradient_are_those_of_a_loop(rng, method, height, width):
     x, weights = (
@@ -143,3 +167,28 @@ def test_all_scales_are_the_pooled_stages_side_by_side(rng):
     assert found.shape == (2, 4 + 8 + 16)
     np.testing.assert_allclose(found[:, -16:], apply(last, variables), rtol=1e-6)
     np.testing.assert_allclose(found[:, :4], apply(first, kept), rtol=1e-6)
+
+
+def test_stochastic_depth_drops_the_residual_of_whole_images():
+    """Of an image whose residuals are all dropped the shortcut alone is left; in evaluation nothing is."""
+    images = jnp.float32(np.random.default_rng(0).normal(size=(16, 16, 16, 3)))
+    plain, deep = (
+        resnet.build(depth=18, width=4, stages=(1,), zero_init_residual=False, stochastic_depth=rate)
+        for rate in (0.0, 0.5)
+    )
+    variables = jax.jit(partial(plain.init, train=False))(jax.random.key(0), images)
+    run = jax.jit(
+        lambda net, train, key: net.apply(
+            variables, images, train=train, mutable=["batch_stats"], rngs={"dropout": key}
+        )[0],
+        static_argnums=(0, 1),
+    )
+    key = jax.random.key(3)
+    assert np.array_equal(run(plain, False, key), run(deep, False, key))
+    whole, found = run(plain, True, key), run(deep, True, key)
+    changed = [not np.allclose(a, b) for a, b in zip(whole, found)]
+    assert all(changed)  # what is kept is doubled, so that the mean stays
+    dropped = [np.allclose(a, b) for a, b in zip(found, run(deep, True, jax.random.key(4)))]
+    assert 0 < sum(dropped) < 16  # other images' are dropped by another key
+    with pytest.raises(UserError, match="backbone.resnet.stochastic_depth must be at least 0 and below 1"):
+        resnet.build(stochastic_depth=1.0)

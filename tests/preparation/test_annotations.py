@@ -54,6 +54,13 @@ def test_words_for_no_value_and_spellings_of_one_label(films, tmp_path):
     assert told in made.notes and "dataset.labels: taken as one identity: 'Ann', 'ann'" in made.notes
 
 
+def test_semicolons_between_cells_and_decimal_commas(films, tmp_path):
+    one, other = films.references[:2]
+    (tmp_path / "l.csv").write_text(f"reference;pose;identity\n{one};-22,5;ann\n{other};22,5;a,b\n")
+    made = annotations.apply(films, str(tmp_path / "l.csv"))
+    assert made.pose_yaw == (-22.5, 22.5) and made.identity_names == ("a,b", "ann")
+
+
 def test_labels_that_are_there_are_corrected(tmp_path):
     cmu_faces.write_fixture(str(tmp_path / "cmu"))
     faces = cmu_faces.samples(str(tmp_path / "cmu"))
@@ -87,7 +94,7 @@ def test_what_was_written_is_read(films, tmp_path):
             "names 1 images that sfew does not have, e.g. 'nowhere.png'",
         ),
         ([("a", "0")], "reference,pose", "lacks the column identity; its header has reference, pose"),
-        ([], "", "lacks the column reference, pose, identity"),
+        ([], "", "lacks the columns reference, pose and identity"),
         ([("same", "0", "a"), ("same", "0", "a")], "reference,pose,identity", "names 'same' twice"),
     ],
 )

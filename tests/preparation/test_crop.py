@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from dmljax import plugins
-from dmljax.data.images import load, read_all
+from dmljax.data.images import load
+from dmljax.data.reading import read_all
 from dmljax.datasets import folder, synthetic
-from dmljax.preparation import crop, inventory
+from dmljax.preparation import box_tables, crop, inventory
 from dmljax.types import MISSING, Skipped, UserError
 
 
@@ -120,6 +121,17 @@ def test_tables_of_three_kinds(samples, tmp_path, header, row, expected):
     assert crop.misses(boxed.skipped) == {"45": 1} and boxed.skipped[-1].reference == samples.references[-1]
     whole = crop.apply(samples, rule="boxes", table=path, margin=0.0, missed="whole")
     assert len(whole) == len(samples) and tuple(whole.boxes[-1]) == (0, 0, 30, 36)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_table_as_a_spreadsheet_writes_it_where_a_comma_is_the_decimal_sign(samples, tmp_path, mark):
+    lines = [
+        ("path", *box_tables.EDGES),
+        *((name, "4,4", "6,0", "24", "25,6") for name in samples.references),
+    ]
+    (tmp_path / "t.csv").write_text("".join(mark.join(line) + "\n" for line in lines))
+    boxed = crop.apply(samples, rule="boxes", table=str(tmp_path / "t.csv"), margin=0.0)
+    assert {tuple(box) for box in boxed.boxes.tolist()} == {(4, 6, 24, 26)}
 
 
 def test_a_folder_of_tables_and_the_surest_of_several_faces(samples, tmp_path):

@@ -1,5 +1,7 @@
 """What was left out: counted by kind and pose, written and read back."""
 
+import numpy as np
+
 from dmljax.datasets import folder
 from dmljax.preparation import inventory
 from dmljax.types import Skipped, Unreadable
@@ -40,3 +42,13 @@ def test_an_unreadable_image_brings_its_kind():
         "cannot be read",
         "",
     )
+
+
+def test_the_report_says_which_angles_are_known(tmp_path):
+    folder.write_fixture(str(tmp_path))
+    samples = folder.samples(str(tmp_path))
+    assert "Angles" not in inventory.report(samples)
+    angles = np.full((len(samples), 3), np.nan, np.float32)
+    angles[:5, 0] = (-30, 10, 2.25, 60, 5)
+    lines = inventory.report(samples.replace(angles=angles)).splitlines()
+    assert "| yaw | 5 | -30.0 | 5.0 | 60.0 |" in lines and "| roll | 0 | - | - | - |" in lines

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from dmljax import get_config, plugins
-from dmljax.data.images import read_all
+from dmljax.data.reading import read_all
 from dmljax.datasets import folder, kdef, sfew
-from dmljax.preparation import prepare, prepared, shards
+from dmljax.preparation import prepare, prepared, shard_files, shards
 from dmljax.preparation.opening import open_raw
 from dmljax.types import UserError
 
@@ -29,7 +29,7 @@ def source(tmp_path_factory):
     return root
 
 
-def plan(source, out, formats=prepared.FORMATS, per_shard=100, size=24, samples=kdef.samples, **crop):
+def plan(source, out, formats=shard_files.FORMATS, per_shard=100, size=24, samples=kdef.samples, **crop):
     return shards.plan(
         partial(samples, str(source)),
         str(out),
@@ -120,10 +120,10 @@ def test_several_processes_and_a_kill_change_no_byte(source, whole, tmp_path):
     stopped.
     """
     script = (
-        "import sys; from functools import partial; from dmljax.preparation import shards, prepared; from"
+        "import sys; from functools import partial; from dmljax.preparation import shards, shard_files; from"
         f" dmljax.datasets import kdef\nmade = shards.plan(partial(kdef.samples, {str(source)!r}),"
         f" {str(tmp_path)!r}, version='1.0.0', size=24, crop={{'rule': 'set'}},\n                   "
-        " formats=prepared.FORMATS, per_shard=100)\nshards.write(made, workers=1, progress=False)\n"
+        " formats=shard_files.FORMATS, per_shard=100)\nshards.write(made, workers=1, progress=False)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script])
     folder, deadline = tmp_path / "kdef" / "1.0.0", time.monotonic() + 60
@@ -255,3 +255,34 @@ def test_a_set_is_not_prepared_into_its_own_folder(tmp_path):
     with pytest.raises(UserError, match="^out: is the folder of the set itself"):
         prepare.prepare(get_config("quick", changes), str(tmp_path / "."), formats=("array",))
     assert not list(tmp_path.iterdir())
+
+
+def test_angles_are_kept_with_the_images(tmp_path):
+    folder.write_fixture(tmp_path / "set")
+    table = tmp_path / "set" / "manifest.csv"
+    first, *lines = table.read_text().splitlines()
+    angles = [f"{k - 20.5},{'' if k % 3 else k}" for k in range(len(lines))]
+    table.write_text("\n".join([f"{first},yaw,roll", *map(",".join, zip(lines, angles))]))
+    opener = partial(open_raw, "folder", str(tmp_path / "set"), {}, angles=True)
+    formats = shard_files.FORMATS
+    planned = partial(
+        shards.plan,
+        out=str(tmp_path / "out"),
+        version="1.0.0",
+        size=16,
+        crop={"rule": "set"},
+        formats=formats,
+    )
+    made = planned(opener)
+    shards.write(made, workers=1, progress=False)
+    again, raw = prepared.read(made.folder), opener()
+    assert again.angles_names == ("yaw", "roll") and again.angles.dtype == np.float32
+    number = {reference: k for k, reference in enumerate(raw.references)}
+    same = raw.angles[[number[reference] for reference in again.references]]
+    assert np.array_equal(again.angles, same, equal_nan=True)
+    assert open_raw("folder", str(tmp_path / "out"), {}).angles is None  # which nobody asked for
+    example = next(iter(TFDS.load("folder", data_dir=str(tmp_path / "out"), split="samples", try_gcs=False)))
+    assert np.array_equal(example["angles"], again.angles[0], equal_nan=True)
+    changed = raw.replace(angles=raw.angles + 1)
+    with pytest.raises(UserError, match="holds another preparation"):
+        planned(lambda: changed)

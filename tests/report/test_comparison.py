@@ -61,9 +61,12 @@ def test_numbers_by_hand(rows):
     alone_e, alone_p = np.array(EXPRESSION["single_expression"]), np.array(POSE["single_pose"])
     drop = 50 * ((alone_e - e) / alone_e + (alone_p - p) / alone_p)
     assert found["dwa"]["delta"][0] == pytest.approx(drop.mean())
-    assert found["dwa"]["p"] == pytest.approx(stats.ttest_rel(e, EXPRESSION["equal"]).pvalue)
+    gained = found["dwa"]["difference"]  # nothing is known of the people
+    alone = [stats.ttest_rel(EXPRESSION[k], EXPRESSION["equal"]).pvalue for k in ("dwa", "single_expression")]
+    assert alone[0] < alone[1] and gained.p == pytest.approx(2 * alone[0])
+    assert gained.mean == pytest.approx(np.mean(e - EXPRESSION["equal"])) and gained.unit == "runs"
     assert (
-        found["equal"]["p"] is None
+        found["equal"]["difference"] is None
         and "delta" not in found["single_pose"]
         and "expression" not in found["single_pose"]
     )
@@ -73,21 +76,51 @@ def test_numbers_by_hand(rows):
 def test_what_is_missing_is_shown_as_missing(rows):
     few = [row for row in rows if row["seed"] == 0 and row["label"] in ("dwa", "equal")]
     line = next(line for line in comparison.table(comparison.summarise(few)) if line[0] == "dwa")
-    assert line == ["dwa", "1", "71.0", "-", "97.0", "-", "-", "-", "-", "1.50", "1.00"]
+    assert line == ["dwa", "1", "71.0", "-", "97.0", "-", "-", "-", "+1.0", "-", "-", "1.50", "1.00"]
+
+
+def test_p_values_are_of_holm_and_splits_are_counted(rows):
+    """Every seed has other test people; the smallest p value of three counts three times."""
+    for row in rows:
+        row |= {"tested": row["seed"], "ratio": 0.25}
+    other = [0.5, 0.61, 0.63]
+    rows += [
+        {**row, "label": "famo", "expression accuracy": other[row["seed"]]}
+        for row in rows
+        if row["label"] == "dwa"
+    ]
+    found = {entry["label"]: entry["difference"] for entry in comparison.summarise(rows)}
+    alone = {}
+    for label, values in ({**EXPRESSION, "famo": other}).items():
+        if label in ("equal", "single_pose"):
+            continue
+        gains = np.array(values) - EXPRESSION["equal"]
+        t = gains.mean() / np.sqrt((1 / 3 + 0.25) * gains.var(ddof=1))
+        alone[label] = 2 * stats.t.sf(abs(t), 2)
+    assert alone["famo"] < alone["dwa"] < alone["single_expression"]
+    assert found["famo"].p == pytest.approx(3 * alone["famo"])
+    assert found["dwa"].p == pytest.approx(2 * alone["dwa"])
+    assert found["single_expression"].p == pytest.approx(max(alone["single_expression"], 2 * alone["dwa"]))
+    assert found["equal"] is None and found["single_pose"] is None
+
+
+TUNED = [["strategy", "seed", "fold", "optimizer.learning_rate"], ["dwa", "0", "0", "0.007"]]
 
 
 def test_the_files(rows, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
-    shown, written = comparison.write(folder, rows, ["failed: run/x: it <broke>"], 13)
+    shown, written = comparison.write(folder, rows, ["failed: run/x: it <broke>"], 13, TUNED)
     assert written == folder / "comparison.html" and shown[1].text == comparison.NOTE
+    assert "over the runs alone" in shown[2].text and shown[3].lines == TUNED and shown[4].lost
     assert (
         "dwa" in [line[0] for line in shown[0].lines]
         and (folder / "losses.png").stat().st_size > 1000
         and (folder / "weights.png").stat().st_size > 1000
     )
     table = list(csv.reader((folder / "comparison.csv").read_text().splitlines()))
-    assert table[0] == list(comparison.COLUMNS) and {line[0] for line in table[1:]} == set(EXPRESSION)
+    assert table[0] == list(comparison.COLUMNS) and [comparison.TUNED] in table and TUNED[1] in table
+    assert {line[0] for line in table[1 : table.index([])]} == set(EXPRESSION)
     page = (folder / "comparison.html").read_text()
     assert (
         "12 of 13 runs" in page
@@ -96,3 +129,25 @@ def test_the_files(rows, tmp_path):
         and "http" not in page
     )
     assert "| dwa | 3 |" in (folder / "comparison.md").read_text()
+
+
+def test_errors_of_angles_have_columns_of_their_own_and_count_into_delta_m(rows):
+    for row in rows:
+        row["angle error"] = 5.0 + row["seed"] if row["label"] == "equal" else 4.0
+    alone = [
+        row | {"label": "single_angles", "single": "angles", "angle error": 4.0}
+        for row in rows
+        if row["label"] == "equal"
+    ]
+    before = {entry["label"]: entry for entry in comparison.summarise(rows)}
+    entries = comparison.summarise(rows + alone)
+    found = {entry["label"]: entry for entry in entries}
+    assert found["equal"]["angles"][0] == pytest.approx(6.0) and "expression" not in found["single_angles"]
+    assert "angles" not in found["single_pose"]
+    two, third = before["equal"]["delta"][0], (25 + 50 + 75) / 3
+    assert found["equal"]["delta"][0] == pytest.approx((2 * two + third) / 3)
+    header, *lines = comparison.table(entries)
+    at = header.index("angle error, degrees")
+    assert header[at - 2] == "pose %" and header[at + 2] == "delta-m %"
+    shown = {line[0]: line[at : at + 2] for line in lines}
+    assert shown["equal"] == ["6.00", "± 2.48"] and shown["single_pose"] == ["-", "-"]

@@ -28,6 +28,7 @@ def run(tmp_path):
         "names": {"expression": ["anger", "joy"], "pose": ["0", "45"]},
         "scores": {"expression accuracy": 0.75},
         "intervals": {"expression accuracy": [0.6, 0.85]},
+        "recall": {"expression": [0.75, 0.75]},
         "confusion": {"expression": [[3, 1], [1, 3]]},
         "cells": {"hits": [[2, 1], [3, 0]], "counts": [[2, 2], [4, 0]]},
     }
@@ -36,7 +37,7 @@ def run(tmp_path):
         "dataset": {"name": "synthetic"},
         "data": {"image_size": 48},
         "model": {"branches": ["face"], "pose_head": False},
-        "backbone": {"resnet": {"depth": 18, "width": 16}},
+        "backbone": {"name": "resnet", "resnet": {"depth": 18, "width": 16, "stages": [1, 1]}},
         "losses": {"triplets": []},
         "weighting": {"name": "dwa"},
     }
@@ -65,12 +66,12 @@ def run(tmp_path):
 def test_the_page_of_a_run(run):
     text = run_page.write(run, run / "evaluation").read_text()
     assert (
-        "1 branches (face) of ResNet-18, width 16, at 48 pixels; expression alone, no triplets, weights by"
-        " dwa. Its faces are rendered." in text
+        "1 branch (face) of resnet (depth 18, width 16, stages 1-1), at 48 pixels; expression alone, no"
+        " triplets, weights by dwa. Its faces are rendered." in text
     )
     assert (
         "1,200 steps, 5.0 a second" in text
-        and "3 people who were never seen in training" in text
+        and "3 people, never seen in training" in text
         and "60.0 to 85.0" in text
     )
     assert (

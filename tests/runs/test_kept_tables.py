@@ -8,8 +8,10 @@ import pytest
 
 import dmljax
 from dmljax import config as configuration
+from dmljax import config_differences
 from dmljax.datasets import folder
-from dmljax.runs import kept_tables, page, resume, sets, trained
+from dmljax.fields import flatten
+from dmljax.runs import kept_tables, page, record, resume, sets, trained
 from dmljax.runs.evaluate import evaluate
 from dmljax.studies import engines, members, study
 from dmljax.training.checkpoint import Checkpoints
@@ -70,14 +72,17 @@ def made(original, tmp_path):
 def test_a_run_has_copies_and_their_digests(made):
     run, config, there, _ = made
     kept = json.loads((run / "tables" / "digests.json").read_text())
-    assert sorted(kept) == sorted(FIELDS) == sorted(configuration.table_fields())
+    assert sorted(kept) == sorted(FIELDS) == sorted(config_differences.table_fields())
     for field, name in zip(FIELDS, ("boxes.csv", "labels.csv", "who.txt")):
         content = (there / name).read_bytes()
         assert (run / "tables" / field / name).read_bytes() == content
         assert kept[field] == {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
-@pytest.mark.parametrize("happens", ["deleted", "edited", "renamed"])
+@pytest.mark.parametrize(
+    "happens",
+    ["edited", *(pytest.param(happens, marks=pytest.mark.slow) for happens in ("deleted", "renamed"))],
+)
 def test_evaluation_report_and_load_do_not_need_the_originals(made, happens):
     run, _, there, scores = made
     if happens == "edited":
@@ -102,6 +107,15 @@ def test_a_run_is_continued_with_its_own_tables(made):
     assert (run / "tables" / "digests.json").stat().st_mtime_ns == before
 
 
+def test_a_finished_run_that_is_called_again_has_its_copies_again(made):
+    run, config, *_ = made
+    copy = run / "tables" / "crop.table" / "boxes.csv"
+    shutil.rmtree(copy.parent)
+    (run / "split.json").unlink()
+    record.restore(run, sets.open_set(resume.check_same(run, config), progress=False), {})
+    assert copy.read_text() == boxes() and (run / "split.json").exists()
+
+
 @pytest.mark.parametrize(
     ("field", "told"),
     [
@@ -112,7 +126,7 @@ def test_a_run_is_continued_with_its_own_tables(made):
 )
 def test_an_edited_table_is_another_configuration(made, field, told):
     run, config, *_ = made
-    with open(configuration.flatten(config.to_dict())[field], "a") as file:
+    with open(flatten(config.to_dict())[field], "a") as file:
         file.write("\n")
     with pytest.raises(UserError, match=f"holds a run of another configuration: {told}") as raised:
         resume.check_same(run, config)

@@ -111,6 +111,7 @@ def test_one_set(tmp_path, monkeypatch, capsys):
     assert "--root: give the place" in told and "none of the 37 lines of" in told
 
 
+@pytest.mark.slow
 def test_joined_sets(tmp_path, monkeypatch, capsys):
     rafd.write_fixture(str(tmp_path / "rafd"))
     folder.write_fixture(str(tmp_path / "own"))
@@ -136,7 +137,8 @@ def test_joined_sets(tmp_path, monkeypatch, capsys):
 
 
 def test_a_training_names_the_flag_that_gives_the_set(tmp_path, monkeypatch, capsys):
-    asked = lambda *words: mistake(monkeypatch, capsys, *words, "--noprogress", f"--run={tmp_path}/run")
+    more = ("--noprogress", "--config.data.tuples_per_step=8", f"--run={tmp_path}/run")
+    asked = lambda *words: mistake(monkeypatch, capsys, *words, *more)
     gone = tmp_path / "gone"
     assert f"train: --config.dataset.root: kdef: no folder at '{gone}'; give the folder with" in asked(
         "train", "--config=kdef", f"--config.dataset.root={gone}"

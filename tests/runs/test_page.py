@@ -1,18 +1,12 @@
 """A run's page: the set is opened once for all that it shows, and so is the checkpoint."""
 
-import dataclasses
-from functools import partial
-
-import jax
-import jax.numpy as jnp
 import pytest
 from dmljax.configs import quick
 
-from dmljax import config as configuration
-from dmljax.runs import assemble, page, predict, record, resume, sets, trained
+from dmljax.runs import page, predict, sets, trained
 from dmljax.runs.evaluate import evaluate
-from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
+from tests.runs.tiny import begun
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -24,6 +18,7 @@ def small(**fields):
             {
                 "dataset.synthetic.identities": 6,
                 "data.image_size": 24,
+                "data.tuples_per_step": 1,
                 "backbone.resnet.width": 4,
                 "backbone.resnet.stages": (1,),
                 "model.branches": ("face",),
@@ -32,26 +27,6 @@ def small(**fields):
             }
         )
     return config
-
-
-def begun(config, run):
-    """A run folder as training leaves it before its first step."""
-    data = sets.open_set(config, progress=False)
-    net = assemble.network(config, data.samples)
-    program = assemble.program(config, data.samples, net, assemble.schedule(config, 1))
-    image = jnp.zeros((1, config.data.image_size, config.data.image_size, 3))
-    variables = jax.jit(partial(net.init, train=False))(jax.random.key(0), image)
-    state = states.create(variables, program.optimizer, program.weighting, tuple(program.terms))
-    record.write_record(run, config, data)
-    position = {
-        "position": dataclasses.asdict(resume.Position()),
-        "config": configuration.trimmed(config),
-        "set": sets.fingerprint(data.samples),
-        record.MARKS: record.marks(data),
-    }
-    checkpoints = Checkpoints(run)
-    checkpoints.save("last", 0, jax.device_get(state), position)
-    checkpoints.close()
 
 
 @pytest.fixture(scope="module")

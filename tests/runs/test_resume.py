@@ -13,7 +13,7 @@ import pytest
 
 from dmljax import config as configuration
 from dmljax import get_config
-from dmljax.runs import assemble, resume
+from dmljax.runs import resume, timetable
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 
@@ -97,7 +97,12 @@ def whole(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
 )
 def test_a_stopped_run_ends_bit_identical(whole, tmp_path, number):
     run = tmp_path / "run"
@@ -139,6 +144,7 @@ def test_killed_while_saving_it_continues_from_the_checkpoint_before(whole, tmp_
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_set_aside_and_the_run_ends_alike(whole, tmp_path):
     """The newest one of a run that was stopped has wrong bits in its arrays."""
     run = tmp_path / "run"
@@ -177,13 +183,13 @@ def test_a_longer_duration_goes_on_with_the_rates_and_phases_it_began_with(tmp_p
 def test_a_longer_run_has_the_schedule_it_began_with():
     changes = {"optimizer.decay_every": "10%", "optimizer.warmup": "5%", "phases.first": "10%"}
     longer = get_config("quick", changes | {"train.duration": "300 steps", "train.save_every": "10%"})
-    before = assemble.schedule(get_config("quick", changes | {"train.duration": "100 steps"}), 7)
-    after = assemble.schedule(longer, 7, began="100 steps")
+    before = timetable.schedule(get_config("quick", changes | {"train.duration": "100 steps"}), 7)
+    after = timetable.schedule(longer, 7, began="100 steps")
     assert (after.whole, after.save) == (300, 30)
     assert (
         (after.first, after.stair, after.warmup) == (before.first, before.stair, before.warmup) == (10, 10, 5)
     )
-    assert assemble.schedule(longer, 7).first == 30
+    assert timetable.schedule(longer, 7).first == 30
 
 
 @pytest.mark.slow
@@ -207,9 +213,11 @@ def test_a_full_disk_is_told_in_one_line_and_loses_nothing(tmp_path):
     run = tmp_path / "run"
     assert finish(run, "--config.train.duration=4 steps")[0] == 0
     before = parameters(run)
+    limit = max(file.stat().st_size for file in (run / "checkpoints").rglob("*") if file.is_file()) - 1
+    assert limit > 2 * (run / "config.json").stat().st_size  # the small files of the run still fit
     program = (
         "import resource, signal, sys, runpy; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); sys.argv[0] = 'train'; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); sys.argv[0] = 'train'; "
         "runpy.run_module('launch.train', run_name='__main__')"
     )
     done = subprocess.run(
@@ -226,6 +234,7 @@ def test_a_full_disk_is_told_in_one_line_and_loses_nothing(tmp_path):
     assert finish(run)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run_by_name(tmp_path):
     run = tmp_path / "run"
     code, out = finish(run, "--config.optimizer.learning_rate=1e30", "--config.train.save_every=1 steps")
@@ -276,3 +285,37 @@ def test_a_run_that_saved_nothing_may_begin_anew_and_another_may_not(tmp_path):
     (tmp_path / "config.json").unlink()
     with pytest.raises(UserError, match="holds train.jsonl, checkpoints, which a run would overwrite"):
         resume.check_same(tmp_path, slower)
+    with pytest.raises(UserError, match="crop.table: is not read with crop.rule=set"):  # nor in a new one
+        configuration.write(slower, tmp_path / "other" / "config.json")
+        resume.check_same(tmp_path / "other", configuration.changed(slower, {"crop.table": "boxes.csv"}))
+
+
+def test_a_run_whose_checkpoints_are_gone_says_so_and_keeps_its_log(tmp_path):
+    config, said = get_config("quick"), []
+    configuration.write(config, tmp_path / "config.json")
+    log = '{"step": 10}\n{"step": 20}\n'
+    for k in (1, 2):
+        (tmp_path / "train.jsonl").write_text(log)
+        position, arrays = resume.from_checkpoint(Checkpoints(tmp_path), config, None, said.append)
+        assert (position.step, arrays) == (0, None) and not (tmp_path / "train.jsonl").exists()
+        assert (
+            "trained until step 20, and no checkpoint of it in checkpoints/: it begins at step 0" in said[-1]
+        )
+        assert (tmp_path / f"train_before_{k}.jsonl").read_text() == log
+    resume.from_checkpoint(Checkpoints(tmp_path), config, None, said.append)
+    assert said[-1].endswith("it begins at step 0 again") and len(said) == 3
+    resume.from_checkpoint(Checkpoints(tmp_path / "new"), config, None, said.append)
+    assert len(said) == 3
+
+
+def test_a_run_that_has_only_its_best_checkpoint_is_refused_with_what_is_possible(tmp_path):
+    (tmp_path / "checkpoints" / "best" / "13").mkdir(parents=True)
+    with pytest.raises(UserError, match="the best one, of step 13, is there. Put .* init.checkpoint=best"):
+        resume.check_start(Checkpoints(tmp_path), get_config("quick"))
+    (tmp_path / "checkpoints" / "last" / "20").mkdir(parents=True)
+    resume.check_start(Checkpoints(tmp_path), get_config("quick", {"init.run": str(tmp_path / "gone")}))
+    starts = get_config("quick", {"init.run": str(tmp_path), "init.checkpoint": "best"})
+    resume.check_start(Checkpoints(tmp_path / "new"), starts)
+    with pytest.raises(UserError, match="init.run: '.*new' is no folder; give the folder of a training"):
+        here = get_config("quick", {"init.run": str(tmp_path / "new")})
+        resume.check_start(Checkpoints(tmp_path / "newer"), here)

@@ -87,8 +87,8 @@ def test_a_machine_on_a_descriptor_is_a_member_too(tmp_path):
 
 def test_several_at_a_time_share_the_cores_out(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 1, 2, 7, 9})
-    assert engines._places(2) == [(1, 4, 9), (2, 7)] and engines._places(5) == [(1,), (2,), (4,), (7,), (9,)]
-    assert engines._places(1) == [()] and engines._places(6) == [()] * 6
+    assert engines.places(2) == [(1, 4, 9), (2, 7)] and engines.places(5) == [(1,), (2,), (4,), (7,), (9,)]
+    assert engines.places(1) == [()] and engines.places(6) == [()] * 6
 
 
 @pytest.mark.parametrize(

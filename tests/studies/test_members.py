@@ -41,6 +41,7 @@ def test_equal_random_and_single_task_weights_are_always_among_them(tmp_path):
 @pytest.mark.parametrize(
     ("strategies", "seeds", "folds", "told"),
     [
+        (["dwa", "famo", "dwa"], (0,), (0,), "strategies: 'dwa' is named twice"),
         (["upgard"], (0,), (0,), "Did you mean 'upgrad'"),
         (["dwa"], (), (0,), "seeds: must be different whole numbers .* got none"),
         (["dwa"], (1, 1), (0,), "seeds: must be different"),

@@ -4,21 +4,18 @@ import numpy as np
 import pytest
 
 from dmljax.training.augment import Options, augment, check
-from dmljax.types import UserError
+from dmljax.types import ANGLES, POSE, UserError
 
 MIRROR = (2, 1, 0, -1)
 
 
 def call(images, pose, rows=None, seed=0, **options):
     rows = jnp.arange(len(images)) if rows is None else rows
-    return augment(
-        jax.random.key(seed),
-        jnp.asarray(images),
-        jnp.asarray(pose, jnp.int32),
-        rows,
-        MIRROR,
-        Options(**options),
+    labels = {POSE: jnp.asarray(pose, jnp.int32)}
+    pixels, labels = augment(
+        jax.random.key(seed), jnp.asarray(images), labels, rows, MIRROR, Options(**options)
     )
+    return pixels, labels[POSE]
 
 
 @pytest.fixture
@@ -40,6 +37,41 @@ def test_a_tuple_is_flipped_as_a_whole_and_its_poses_are_mirrored(images, rng):
     np.testing.assert_allclose(np.asarray(pixels)[flipped], images[flipped][:, :, ::-1], atol=1e-3)
     mirrored = np.where(before < 0, -1, np.array(MIRROR)[before])
     assert np.array_equal(pose, np.where(flipped, mirrored, before))
+
+
+def test_images_that_are_in_no_tuple_are_flipped_each_by_itself(images, rng):
+    before = jnp.int32(rng.integers(-1, 4, 37))  # the last pose has no mirror image
+    few, rows = images[:37], jnp.arange(37)
+    options, labels = Options(flip=0.5), {POSE: before}
+    pixels, labels = augment(jax.random.key(0), jnp.asarray(few), labels, rows, MIRROR, options, together=1)
+    flipped = np.array([not np.allclose(a, b) for a, b in zip(pixels, few)])
+    assert 5 < flipped.sum() < 32 and not flipped[before == 3].any()
+    np.testing.assert_allclose(np.asarray(pixels)[flipped], few[flipped][:, :, ::-1], atol=1e-3)
+    mirrored = np.where(before < 0, -1, np.array(MIRROR)[before])
+    assert np.array_equal(labels[POSE], np.where(flipped, mirrored, before))
+
+
+def test_a_set_without_poses_is_flipped(images):
+    none, rows = {POSE: jnp.full(40, -1)}, jnp.arange(40)
+    pixels, labels = augment(jax.random.key(0), jnp.asarray(images), none, rows, (), Options(flip=1.0))
+    np.testing.assert_allclose(pixels, images[:, :, ::-1], atol=1e-3)
+    assert (labels[POSE] == -1).all()
+
+
+def test_yaw_and_roll_of_a_flipped_image_are_negated(images, rng):
+    angles = rng.uniform(-90, 90, (40, 3)).astype(np.float32)
+    angles[7, 1] = np.nan
+    labels = {POSE: jnp.zeros(40, jnp.int32), ANGLES: jnp.asarray(angles), "other": jnp.arange(40)}
+    call = lambda options: augment(
+        jax.random.key(0), jnp.asarray(images), labels, jnp.arange(40), MIRROR, options
+    )
+    pixels, turned = call(Options(flip=0.5))
+    flipped = np.array([not np.allclose(a, b) for a, b in zip(pixels, images)])
+    assert 0 < flipped.sum() < 40
+    assert np.array_equal(turned[ANGLES][flipped], angles[flipped] * [-1, 1, -1], equal_nan=True)
+    assert np.array_equal(turned[ANGLES][~flipped], angles[~flipped], equal_nan=True)
+    assert np.array_equal(turned["other"], np.arange(40))
+    assert np.array_equal(call(Options(shift=0.5))[1][ANGLES], angles, equal_nan=True)
 
 
 def test_a_tuple_with_a_pose_without_mirror_is_not_flipped(images):

@@ -52,8 +52,21 @@ def test_a_save_leaves_hooks_and_levels(hooks, tmp_path):
     assert process() == hooks
 
 
+def test_a_save_that_another_process_should_have_joined_says_so(tmp_path, monkeypatch):
+    def barrier(*args):
+        raise RuntimeError("save failed") from jax.errors.JaxRuntimeError("UNAVAILABLE: no heartbeat of 1")
+
+    checkpoints = Checkpoints(tmp_path)
+    monkeypatch.setattr(checkpoints, "_write", barrier)
+    for processes, said in ((1, "save failed; see to it"), (2, "another process of the run has ended")):
+        monkeypatch.setattr(jax, "process_count", lambda count=processes: count)
+        with pytest.raises(UserError, match=f"step 3 cannot be written to '.*': {said}"):
+            checkpoints.save("last", 3, {"weights": np.zeros(2, np.float32)}, {})
+
+
 def test_a_failed_save_leaves_them_too(hooks, tmp_path, monkeypatch):
     monkeypatch.setattr(quiet, "SETTLE_S", 0.0)
+    monkeypatch.setattr(quiet, "LATE_S", 0.0)
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
     with pytest.raises(UserError, match="the checkpoint of step 3 cannot be written"):
         Checkpoints(tmp_path).save("last", 3, {"weights": np.zeros(2, np.float32)}, {})
@@ -62,6 +75,7 @@ def test_a_failed_save_leaves_them_too(hooks, tmp_path, monkeypatch):
 
 def test_what_threads_say_after_a_failure_is_not_heard(hooks, monkeypatch):
     monkeypatch.setattr(quiet, "SETTLE_S", 0.2)
+    monkeypatch.setattr(quiet, "LATE_S", 0.0)
     heard = []
     monkeypatch.setattr(threading, "excepthook", heard.append)
 
@@ -95,6 +109,7 @@ def two(tmp_path_factory):
 @pytest.fixture
 def copy(two, tmp_path, monkeypatch):
     monkeypatch.setattr(quiet, "SETTLE_S", 0.2)
+    monkeypatch.setattr(quiet, "LATE_S", 0.0)
     return shutil.copytree(two, tmp_path / "run")
 
 
@@ -198,7 +213,7 @@ def test_a_reader_writes_nothing_and_leaves_what_is_being_written(copy):
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
     reader = Checkpoints(copy)
     assert is_that_of(reader.newest(), 8) and reader.latest("best") is None
-    with pytest.raises(UserError, match="no checkpoint in .*best"):
+    with pytest.raises(UserError, match="^checkpoint: no checkpoint in .*best'; there is one in last$"):
         reader.newest("best")
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 

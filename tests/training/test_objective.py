@@ -3,8 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dmljax.training.heads import HeadLoss
 from dmljax.training.objective import Options, task_losses, terms
+from dmljax.training.tasks import told
 from dmljax.types import Outputs
+from tests.losses.test_classification import loop
+from tests.training.results import shares, valid
 
 N, E, P = 15, 4, 3
 
@@ -36,8 +40,13 @@ def loop_triplet(e, labels, options):
         losses = []
         for a in range(0, N, 5 if options.anchors == "tuple" else 1):
             known = [r for r in range(N) if min(y[a], f[a], y[r], f[r]) >= 0]
-            far = [((e[a] - e[r]) ** 2).sum() for r in known if y[a] == y[r] and f[a] != f[r]]
-            near = [((e[a] - e[r]) ** 2).sum() for r in known if y[a] != y[r] and f[a] == f[r]]
+            alone = factor == "expression"  # another image of the class, and whatever is of another
+            far = [
+                ((e[a] - e[r]) ** 2).sum()
+                for r in known
+                if y[a] == y[r] and (a != r if alone else f[a] != f[r])
+            ]
+            near = [((e[a] - e[r]) ** 2).sum() for r in known if y[a] != y[r] and (alone or f[a] == f[r])]
             if far and near:
                 gap = margin + max(far) - min(near)
                 losses.append(
@@ -56,6 +65,8 @@ CASES = [
     Options(anchors="all", link="none", normalise=False, reduction="sum"),
     Options(anchors="all", link="softplus", triplets=("pose",)),
     Options(triplets=("identity",), margins=(("identity", 0.7),)),
+    Options(triplets=("expression",), margins=(("expression", 0.4),), anchors="all"),
+    Options(triplets=("expression", "pose"), link="softplus"),
 ]
 
 
@@ -70,9 +81,9 @@ def test_values_against_a_float64_loop(seed, options):
         loop_entropy(logits[1], labels["pose"]),
         loop_triplet(embedding, labels, options),
     ]
-    np.testing.assert_allclose(found.shares, expected, rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(shares(found), expected, rtol=2e-5, atol=1e-5)
     hits = [logits[1][k].argmax() == labels["pose"][k] for k in range(N) if labels["pose"][k] >= 0]
-    assert float(found.stats["accuracy/pose"]) == pytest.approx(np.mean(hits))
+    assert float(told(found.sums)["accuracy/pose"]) == pytest.approx(np.mean(hits))
 
 
 @pytest.mark.parametrize("options", CASES)
@@ -81,9 +92,11 @@ def test_gradients_against_finite_differences_of_the_loop(options):
     jlabels = {k: jnp.int32(v) for k, v in labels.items()}
 
     def triplet(e):
-        return task_losses(
-            Outputs(e, jnp.float32(logits[0]), jnp.float32(logits[1]), None), jlabels, terms(options)
-        ).shares[2]
+        return shares(
+            task_losses(
+                Outputs(e, jnp.float32(logits[0]), jnp.float32(logits[1]), None), jlabels, terms(options)
+            )
+        )[2]
 
     gradient = np.asarray(jax.grad(triplet)(jnp.float32(embedding)))
     for n, d in [(0, 0), (5, 3), (7, 1), (10, 5), (12, 2), (3, 4)]:
@@ -101,12 +114,12 @@ def test_tasks_without_any_label_are_not_valid_and_pull_nothing():
     labels["pose"][:] = labels["identity"][:] = -1
     jlabels = {k: jnp.int32(v) for k, v in labels.items()}
 
-    def shares(e, pose_logits):
+    def losses_of(e, pose_logits):
         return task_losses(Outputs(e, jnp.float32(logits[0]), pose_logits, None), jlabels, terms(Options()))
 
-    found = shares(jnp.float32(embedding), jnp.float32(logits[1]))
-    assert found.valid.tolist() == [True, False, False] and found.shares[1:].tolist() == [0, 0]
-    for gradient in jax.grad(lambda *x: shares(*x).shares[1:].sum(), (0, 1))(
+    found = losses_of(jnp.float32(embedding), jnp.float32(logits[1]))
+    assert valid(found).tolist() == [True, False, False] and shares(found)[1:].tolist() == [0, 0]
+    for gradient in jax.grad(lambda *x: shares(losses_of(*x))[1:].sum(), (0, 1))(
         jnp.float32(embedding), jnp.float32(logits[1])
     ):
         assert not np.asarray(gradient).any()
@@ -120,5 +133,37 @@ def test_an_embedding_of_nearly_equal_points_shows_in_the_spread(rng):
         jnp.float32(logits[1]),
         None,
     )
-    stats = task_losses(outputs, {k: jnp.int32(v) for k, v in labels.items()}, terms(Options())).stats
+    stats = told(task_losses(outputs, {k: jnp.int32(v) for k, v in labels.items()}, terms(Options())).sums)
     assert 0 < stats["embedding/spread"] < 1e-6 and stats["embedding/norm"] == pytest.approx(6**0.5, rel=1e-3)
+
+
+def test_a_head_s_loss_is_taken_as_its_options_say(rng):
+    embedding, logits, labels = batch(rng)
+    how = HeadLoss(smoothing=0.1, gamma=2.0, weights=(0.5, 1.0, 2.0, 4.0))
+    options = Options(tasks=("expression", "pose"), heads=(("expression", how),))
+    outputs = Outputs(jnp.float32(embedding), jnp.float32(logits[0]), jnp.float32(logits[1]), None)
+    found = task_losses(outputs, {k: jnp.int32(v) for k, v in labels.items()}, terms(options))
+    of_all = loop(logits[0], labels["expression"], 0.1, 2.0, how.weights)
+    expected = [of_all[labels["expression"] >= 0].mean(), loop_entropy(logits[1], labels["pose"])]
+    np.testing.assert_allclose(shares(found), expected, rtol=2e-5)
+
+
+def test_mining_by_class_on_four_devices_is_that_on_one():
+    embedding, _, labels = batch(np.random.default_rng(4))
+    embedding = jnp.float32(np.concatenate([embedding, embedding[:5] + 0.1]))
+    labels = {k: jnp.int32(np.concatenate([v, v[5:10]])) for k, v in labels.items()}
+    options = Options(tasks=("triplet",), triplets=("expression",), anchors="all", link="softplus")
+
+    def share(embedding, labels, axis_name=None):
+        outputs = Outputs(embedding, None, None, None)
+        return shares(task_losses(outputs, labels, terms(options), axis_name=axis_name))[0]
+
+    expected = share(embedding, labels)
+    cut = lambda x: x.reshape(4, 5, *x.shape[1:])
+    spread = jax.pmap(
+        lambda e, y: jax.lax.pmean(share(e, y, "devices"), "devices"),
+        axis_name="devices",
+        devices=jax.devices()[:4],
+    )
+    found = spread(cut(embedding), {k: cut(v) for k, v in labels.items()})
+    np.testing.assert_allclose(found, np.full(4, expected), rtol=1e-5)

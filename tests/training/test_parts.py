@@ -38,6 +38,35 @@ def test_it_is_adam_with_staircase_decay(rng):
     assert [float(made.rate(jnp.int32(s))) for s in (0, 2, 3, 6)] == pytest.approx([0.1, 0.1, 0.05, 0.025])
 
 
+def by_hand(made, gradients, state, params, step, trainable, weight_decay):
+    """The update as it was before there was a choice of optimizers; a run that goes on keeps its bits."""
+    adam, new = optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8), ({}, {})
+    for group, on in trainable.items():
+        seen = jax.tree.map(lambda x, on=on: jnp.where(on, x, 0.0), gradients[group])
+        direction, moments = adam.update(seen, state[group])
+        moved = jax.tree.map(
+            lambda p, d: p - made.rate(step) * (d + (weight_decay * p if p.ndim > 1 else 0.0)),
+            params[group],
+            direction,
+        )
+        for tree, found, before in zip(new, (moved, moments), (params, state)):
+            tree[group] = jax.tree.map(lambda a, b, on=on: jnp.where(on, a, b), found, before[group])
+    return new
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_the_default_keeps_its_bits(rng, weight_decay):
+    made = optimizer.build(learning_rate=2e-3, warmup_steps=4, decay_steps=3, weight_decay=weight_decay)
+    before = jax.jit(lambda *given: by_hand(made, *given, weight_decay))
+    now = jax.jit(made.update)
+    ours, theirs = (PARAMS, made.init(PARAMS)), (PARAMS, made.init(PARAMS))
+    for step in range(7):
+        given = gradients(rng), jnp.int32(step), ON | {"pose_head": jnp.bool_(step > 2)}
+        ours = now(given[0], ours[1], ours[0], *given[1:])[:2]
+        theirs = before(given[0], theirs[1], theirs[0], *given[1:])
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
 def test_warm_up_clipping_and_weight_decay(rng):
     made = optimizer.build(learning_rate=0.1, warmup_steps=4, clip=0.5, weight_decay=0.2)
     assert [float(made.rate(jnp.int32(s))) for s in range(5)] == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1])

@@ -11,7 +11,10 @@ import pytest
 
 from dmljax.training import rivals as others
 from dmljax.training.objective import Options, task_losses, terms
+from dmljax.training.tasks import told
 from dmljax.types import LABELS, Outputs
+from tests.training.results import shares
+from tests.training.results import valid as valid_of
 
 N, E, CLASSES = 20, 6, 4
 CONSTANTS = {
@@ -101,7 +104,7 @@ def ours(name, normalised, labels, axis_name=None):
             terms(options),
             axis_name=axis_name,
         )
-        return result.shares[1], result
+        return shares(result)[1], result
 
     return loss
 
@@ -117,8 +120,8 @@ def test_value_and_gradient(name, normalised, seed):
         jnp.float32(e), jnp.float32(c)
     )
     assert float(value) == pytest.approx(loop(e, centres=c), rel=2e-5)
-    assert float(result.stats[f"metric/{name}"]) == pytest.approx(float(value), rel=1e-6) and bool(
-        result.valid[1]
+    assert float(told(result.sums)[f"metric/{name}"]) == pytest.approx(float(value), rel=1e-6) and bool(
+        valid_of(result)[1]
     )
     rng = np.random.default_rng(9)
     for _ in range(3):
@@ -161,7 +164,7 @@ def test_nothing_to_compare_and_points_in_one_place_give_no_loss_and_finite_grad
         (value, result), gradient = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(
             jnp.ones((N, E)), jnp.ones((CLASSES, E))
         )
-        assert bool(result.valid[1]) is valid and np.isfinite(float(value))
+        assert bool(valid_of(result)[1]) is valid and np.isfinite(float(value))
         assert all(np.isfinite(g).all() for g in gradient)
         assert valid or (float(value) == 0 and all((np.asarray(g) == 0).all() for g in gradient))
 
@@ -171,7 +174,7 @@ def test_they_add_to_the_triplets():
     labels = {k: jnp.int32(v) for k, v in labels.items()}
     outputs = Outputs(jnp.float32(e), jnp.zeros((N, CLASSES)), None, None, jnp.float32(c))
     share = lambda **o: float(
-        task_losses(outputs, labels, terms(Options(tasks=("expression", "triplet"), **o))).shares[1]
+        shares(task_losses(outputs, labels, terms(Options(tasks=("expression", "triplet"), **o))))[1]
     )
     both = share(others=(("island", (("between", 0.4),)), ("tuplet", (("threshold", 0.9), ("margin", 0.6)))))
     alone = [

@@ -9,22 +9,26 @@ import numpy as np
 import pytest
 
 from dmljax import plugins
+from dmljax.augmentations import rand_augment, rotate
 from dmljax.backbones import resnet
 from dmljax.models.dmlnet import DMLNet, perturbed
-from dmljax.training import augment, optimizer, phases, state
+from dmljax.models.regions import REGIONS
+from dmljax.training import augment, mix, optimizer, phases, state
 from dmljax.training.devices import replicate
 from dmljax.training.objective import Options, task_losses, terms
 from dmljax.training.step import SEED, Program, conflict_step, train_step
 from dmljax.types import AXIS, IMAGE, INDEX, LABELS
 from dmljax.weightings import Weighting
 from dmljax.weightings.strategies import dwa, equal
+from tests.training.results import shares
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 SIZE, TUPLES = 24, 8
 
 
-def network(axis_name=AXIS):
+def network(axis_name=AXIS, branches=("face", "mouth")):
+    """Small: compiling it, on one device and on four, is nearly all that these tests take."""
     return DMLNet(
         partial(resnet.build, depth=18, width=4, stages=(1,), axis_name=axis_name),
         4,
@@ -34,14 +38,16 @@ def network(axis_name=AXIS):
         hidden=8,
         deviation=0.3,
         softmax_deviation=0.3,
+        branches=branches,
     )
 
 
 @cache
-def initial():
+def initial(net=None):
     """The first parameters and statistics, whatever the device axis."""
     images = jnp.zeros((1, SIZE, SIZE, 3))
-    return jax.jit(partial(network(None).init, train=False))(jax.random.key(0), images)
+    net = net or network(None)
+    return jax.jit(partial(net.init, train=False))(jax.random.key(0), images)
 
 
 def program(weighting, net, **fields):
@@ -58,7 +64,6 @@ def program(weighting, net, **fields):
         turns_until=first,
         turn_steps=2,
     )
-    options = augment.Options(flip=0.5, shift=0.1, scale=0.1, brightness=0.2, contrast=0.2, erase=0.5)
     return Program(
         net.apply,
         terms(losses),
@@ -66,10 +71,9 @@ def program(weighting, net, **fields):
         weighting,
         adam,
         active,
-        augment=options,
         mirror=(2, 1, 0),
         ema=0.9,
-        **fields,
+        **{"augment": augment.Options(flip=0.5)} | fields,
     )
 
 
@@ -96,10 +100,11 @@ def undivided(batch):
     return {k: v[None] for k, v in batch.items()} | {SEED: np.uint32(3)}
 
 
-def run(devices, weighting, *, steps=13, accumulate=1, **fields):
-    net = network()
+def run(devices, weighting, *, steps=13, accumulate=1, shape=None, **fields):
+    shape = shape or {}
+    net = network(**shape)
     made = program(weighting, net, **fields)
-    variables = initial()
+    variables = initial(network(None, **shape))
     held = state.create(variables, made.optimizer, weighting, tuple(made.terms))
     held = replicate(held, jax.devices()[:devices])
     traced = []
@@ -122,6 +127,18 @@ def run(devices, weighting, *, steps=13, accumulate=1, **fields):
 
 def close(a, b, tolerance=1e-5):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance), a, b)
+
+
+@pytest.mark.slow
+def test_any_number_of_devices_mixes_and_augments_as_one_does():
+    """Five-tuples are whole on a device, and every row is drawn by its number in the global batch."""
+    of_images = {"shift": 0.1, "scale": 0.1, "brightness": 0.2, "contrast": 0.2, "erase": 0.5}
+    options = augment.Options(flip=0.5, **of_images, chain=(rand_augment.build(), rotate.build()))
+    fields = {"mix": mix.Options(0.3, 0.3), "augment": options, "shape": {"branches": REGIONS}}
+    one, two = (run(devices, equal.build(), steps=3, **fields) for devices in (1, 4))
+    for a, b in zip(one[1], two[1], strict=True):
+        assert a == pytest.approx(b, rel=1e-4, abs=1e-5)
+    close(one[0], two[0], 1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +165,7 @@ def test_micro_batches_over_devices():
     close(one[0], many[0])
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_the_whole_batch_without_any_axis():
     """The pmapped update of one step against the same step without a device axis."""
     net = network(None)
@@ -161,6 +179,7 @@ def test_gradients_are_those_of_the_whole_batch_without_any_axis():
     assert spread_logs[0]["gradient/norm"] == pytest.approx(float(logs["gradient/norm"]), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_strategy_may_weigh_by_the_gradients_of_the_tasks():
     """`gram` is the matrix of inner products; weighting by it on one device and on four is the same."""
     seen = []
@@ -209,6 +228,7 @@ def test_a_frozen_head_stays_as_it_was_moments_and_all():
     ]
 
 
+@pytest.mark.slow
 def test_the_resident_table_gives_what_images_in_the_batch_give():
     (batch,) = batches(1)
     net = network(None)
@@ -231,7 +251,8 @@ def test_the_resident_table_gives_what_images_in_the_batch_give():
 
 @pytest.mark.slow
 def test_mining_per_device_is_another_thing(alone):
-    other, _ = run(4, dwa.build(window=3), losses=Options(anchors="all", scope="device"), steps=13)
+    losses = Options(anchors="all", scope="device")
+    other, _ = run(4, dwa.build(window=3), losses=losses)
     differences = jax.tree.map(lambda x, y: np.abs(x - y).max(), alone[0].params, other.params)
     assert max(jax.tree.leaves(differences)) > 1e-3
 
@@ -300,7 +321,7 @@ def test_the_gram_matrix_of_the_representation():
             train=True,
             mutable=["batch_stats"],
         )
-        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.terms).shares
+        return shares(task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.terms))
 
     jacobian = np.asarray(jax.jacrev(losses)(jnp.zeros((len(batch[INDEX]), 12))), np.float64).reshape(3, -1)
     found = np.array([[float(logs[f"weighting/g{i}{j}"]) for j in range(3)] for i in range(3)])
@@ -351,7 +372,7 @@ def test_conflicts_are_the_cosines_of_the_tasks_gradients():
             train=True,
             mutable=["batch_stats"],
         )
-        return task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.terms).shares[task]
+        return shares(task_losses(outputs, {k: jnp.asarray(batch[k]) for k in LABELS}, made.terms))[task]
 
     rows = [
         np.concatenate(

@@ -1,8 +1,12 @@
 """Solvers in float32 on gradients whose lengths differ by up to 100,000, against NumPy in float64."""
 
+import itertools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from dmljax import plugins
 from dmljax.weightings import Signals
@@ -77,3 +81,146 @@ def test_opposite_gradients_have_finite_weights(name):
     rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
     found = weights(name, rows)
     assert np.isfinite(found).all() and np.abs(found).max() < 1e5
+
+
+# Exact solvers on gradients of every kind: lengths up to 100,000 apart, gradients that depend on one another,
+# and gradients that are opposite.
+KINDS = ("random", "dependent", "opposite")
+RATIOS = (1.0, 1e2, 1e4, 1e5)
+TASKS = (2, 3, pytest.param(5, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow))
+
+
+def of_a_kind(rng, kind, ratio, tasks):
+    rows = jacobian(rng, 1.0, tasks)
+    if kind == "dependent":
+        rows[: tasks // 2 + 1] = rng.standard_normal((tasks // 2 + 1, 1)) * rows[0]
+    if kind == "opposite":
+        rows[1] = -rows[0]
+    lengths = rng.permutation(ratio ** -np.linspace(0, 1, tasks))
+    rows *= (lengths / np.linalg.norm(rows, axis=1))[:, None]
+    return rows.astype(np.float32).astype(np.float64)
+
+
+def solved(name, tasks, **options):
+    """[(rows, weights in float32)] of every kind and ratio, solved at once."""
+    rng = np.random.default_rng(tasks)
+    given = [of_a_kind(rng, kind, ratio, tasks) for kind in KINDS for ratio in RATIOS for _ in range(3)]
+    strategy = plugins.load("weightings", name).build(**options)
+    on = jnp.ones(tasks, bool)
+
+    @jax.jit
+    @jax.vmap
+    def answer(gram):
+        seen = Signals(jnp.ones(tasks), on, on, jnp.int32(0), gram)
+        return strategy.update(seen, strategy.init(tuple("abcdefgh"[:tasks])))[0]
+
+    found = answer(jnp.asarray([rows @ rows.T for rows in given], jnp.float32))
+    return zip(given, np.asarray(found, np.float64))
+
+
+def faces(tasks):
+    for size in range(1, tasks + 1):
+        yield from map(list, itertools.combinations(range(tasks), size))
+
+
+def shortest(rows):
+    """The least squared length in the convex hull, by all faces in float64."""
+    least = min((rows**2).sum(1))
+    for face in faces(len(rows)):
+        v = np.linalg.pinv(rows[face] @ rows[face].T, rcond=1e-15) @ np.ones(len(face))
+        if (v >= 0).all() and v.sum() > 0:
+            least = min(least, ((v / v.sum() @ rows[face]) ** 2).sum())
+    return least
+
+
+@pytest.mark.parametrize("tasks", TASKS)
+def test_the_shortest_in_the_hull(tasks):
+    for rows, w in solved("mgda", tasks):
+        assert (w >= 0).all() and abs(w.sum() - 1) < 1e-6
+        rounding = ((w * np.linalg.norm(rows, axis=1)) ** 2).sum()
+        assert ((w @ rows) ** 2).sum() <= (1 + 1e-4) * shortest(rows) + 1e-6 * rounding
+
+
+def least_above(gram, bound):
+    """argmin v^T G v with v >= bound, by all choices of the tasks on their bound in float64."""
+    best, least = bound, bound @ gram @ bound
+    for free in faces(len(bound)):
+        v = bound.copy()
+        v[free] = 0
+        v[free] = np.linalg.solve(gram[np.ix_(free, free)], -(gram @ v)[free])
+        if (v >= bound - 1e-12).all() and v @ gram @ v < least:
+            best, least = v, v @ gram @ v
+    return best
+
+
+@pytest.mark.parametrize("name", ["upgrad", "dualproj"])
+@pytest.mark.parametrize("tasks", TASKS)
+def test_projections_onto_the_cone_without_conflict(name, tasks):
+    for rows, w in solved(name, tasks):
+        gram = rows @ rows.T
+        system = gram / np.trace(gram) + 1e-4 * np.eye(tasks)
+        bounds = np.eye(tasks) / tasks if name == "upgrad" else [np.full(tasks, 1 / tasks)]
+        expected = sum(least_above(system, np.asarray(bound)) for bound in bounds)
+        short = w - expected
+        # the rounding of G beside what is added to its diagonal, where gradients depend on one another
+        assert short @ system @ short < 1e-6 * expected @ system @ expected
+
+
+@pytest.mark.parametrize("tasks", TASKS)
+def test_equal_angles(tasks):
+    """The pseudo-inverse of the unit gradients, with the length that their projections add up to."""
+    for rows, w in solved("config_mtl", tasks):
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        direction = np.linalg.pinv(unit, rcond=1e-4) @ np.ones(tasks)
+        if np.linalg.norm(direction) < 1e-6:  # there is none
+            continue
+        expected = direction * (rows @ direction).sum() / (direction @ direction)
+        scale = np.linalg.norm(direction) * abs(rows @ direction).sum() / (direction @ direction)
+        rounding = 1e-6 * np.linalg.norm(rows, axis=1).max()  # of the sum of projections
+        assert np.linalg.norm(w @ rows - expected) < 1e-4 * scale + rounding
+
+
+def worst_off(rows, c):
+    """The largest min_k g_k . d in the ball |d - g_0| <= c |g_0|, in units of |g_0|^2: a cone programme."""
+    lengths, mean = np.linalg.norm(rows, axis=1), rows.mean(0)
+    size = np.linalg.norm(mean)
+    _, values, basis = np.linalg.svd(rows / lengths[:, None])
+    inner = rows @ basis[: (values > 1e-9).sum()].T / lengths[:, None]
+    gain = lambda x: (rows @ mean / lengths + c * size * inner @ x[:-1]) / size - x[-1] * size / lengths
+    inside = lambda x: 1 - x[:-1] @ x[:-1]
+    slopes = np.hstack([c * inner, -(size / lengths)[:, None]])
+    found = minimize(
+        lambda x: -x[-1],
+        np.zeros(inner.shape[1] + 1),
+        jac=lambda x: -np.eye(len(x))[-1],
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+        constraints=[
+            {"type": "ineq", "fun": gain, "jac": lambda x: slopes},
+            {"type": "ineq", "fun": inside, "jac": lambda x: np.append(-2 * x[:-1], 0)},
+        ],
+    )
+    y = found.x[:-1] / max(1, np.linalg.norm(found.x[:-1]))
+    return min(rows @ mean / size**2 + c / size * lengths * (inner @ y))
+
+
+@pytest.mark.parametrize("tasks", TASKS)
+def test_the_worst_off_task_within_the_ball(tasks):
+    """CAGrad, also where two gradients are opposite: no other direction in the ball does more for it."""
+    c = 0.5
+    for rows, w in solved("cagrad", tasks, c=c):
+        direction, mean = w @ rows, rows.mean(0)
+        size = np.linalg.norm(mean)
+        if size < 1e-6:  # of two opposite gradients
+            continue
+        assert np.linalg.norm(direction - mean) < c * size * (1 + 1e-3)
+        # a mean that nearly cancels is known to the rounding of what it is made of
+        rounding = 1e-6 * (np.linalg.norm(rows, axis=1).max() / size) ** 2
+        assert min(rows @ direction) / size**2 > worst_off(rows, c) - 1e-4 - rounding
+
+
+@pytest.mark.parametrize(
+    "rows", [[[1.0, 0.0], [-0.5, 0.0]], [[1.0, 0.0], [-1.0, 0.3]], [[1.0, 0.0], [-1.0, 0.0]]]
+)
+def test_no_ball_leaves_the_mean_gradient(rows):
+    np.testing.assert_array_equal(weights("cagrad", np.array(rows), c=0.0), [0.5, 0.5])

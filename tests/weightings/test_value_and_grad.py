@@ -541,10 +541,11 @@ def test_micro_batches_keep_the_dtype_of_the_parameters(name, standard_promotion
     for dtype in (jnp.bfloat16, jnp.float32):
         f = value_and_grad(lambda w, x: [(w * x).sum(), (w**2).sum()], strategy, micro_batches=2)
         x, w = jnp.ones((2, 3), dtype), jnp.ones(3, dtype)
-        _, gradient, _ = f(w, strategy.init(("a", "b")), x)
+        _, gradient, _ = jax.eval_shape(f, w, strategy.init(("a", "b")), x)
         assert gradient.dtype == dtype
     with jax.enable_x64(True):
         f = value_and_grad(lambda w, x: [(w * x).sum(), (w**2).sum()], strategy, micro_batches=2)
         state = strategy.init(("a", "b"))
-        (losses, _, _), gradient, _ = f(jnp.ones(3, jnp.float64), state, jnp.ones((2, 3), jnp.float64))
+        w, x = jnp.ones(3, jnp.float64), jnp.ones((2, 3), jnp.float64)
+        (losses, _, _), gradient, _ = jax.eval_shape(f, w, state, x)
         assert gradient.dtype == losses.dtype == jnp.float64

@@ -7,7 +7,18 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import even, require
-from dmljax.weightings.solvers import best, least_norm, ridge, solve_on, strategy, subsets
+from dmljax.weightings.solvers import (
+    above,
+    best,
+    least_norm,
+    onto_faces,
+    solve_on,
+    squared_length,
+    strategy,
+    subsets,
+)
+
+_CANCELLING = 1e-3  # |g_w| beside the lengths of what is summed: below it rounding decides where it points
 
 
 def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
@@ -19,6 +30,9 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
         direction = g_0 + c |g_0| / |g_w| g_w
 
     Liu et al., NeurIPS 2021.
+
+    Where the tasks' gradients cancel, g_w = 0, no direction helps the worst-off task: the one taken is that
+    nearest to g_0 in which no task gets worse.
 
     DIFFERS: the minimum is found exactly, on every face of the simplex, where other libraries iterate.
 
@@ -50,40 +64,35 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
         mean_dot = gram @ share  # g_k . g0
         radius = c * jnp.sqrt(jnp.maximum(share @ mean_dot, 0))
         w = _worst(gram, present, mean_dot, radius)
-        length = jnp.sqrt(jnp.maximum(w @ gram @ w, 0))
-        # of a usual gradient; below it the tasks' gradients cancel, and g_w has no direction
-        far = length > 1e-3
-        return (share + jnp.where(far, radius / jnp.where(far, length, 1), 0) * w) / (
-            1 + c**2 if rescale else 1
-        )
+        length = jnp.sqrt(squared_length(w[None], gram)[0])
+        parts = jnp.linalg.norm(w * jnp.sqrt(jnp.diag(gram)))
+        cancel = (radius > 0) & (length <= _CANCELLING * parts)
+        toward = share + radius / jnp.where(length > 0, length, 1) * w
+        weights = jnp.where(cancel, above(gram, share, present), toward)
+        return weights / (1 + c**2 if rescale else 1)
 
     return strategy(solve)
 
 
 def _worst(gram, present, mean_dot, radius):
-    """The minimiser w. On a face of the simplex the condition G w / |g_w| * radius + G share = nu 1 makes w
-    proportional to nu u - q with u = G^-1 1 and q = G^-1 (G share), and nu the larger root of a quadratic.
+    """The minimiser w.
+
+    On a face of the simplex G w / |g_w| * radius + G share = nu 1 makes w proportional to G^-1 (nu 1 - q),
+    with q = G share. With l the mean of q in the metric of G^-1, and m = |q - l 1|^2 in it,
+    nu = l + sqrt((radius^2 - m) / 1^T G^-1 1); where m is larger, the face has no such point.
     """
-    system = ridge(gram)
 
     def face(chosen):
         ones = chosen.astype(gram.dtype)
-        right = jnp.where(chosen, mean_dot, 0)
-        u, q = solve_on(system, chosen, jnp.stack([ones, right], 1)).T
-        a, e, f = u.sum(), q.sum(), right @ q
-        nu = (e + jnp.sqrt(jnp.maximum(e**2 - a * (f - radius**2), 0))) / a
-        scale = nu * a - e
-        return jnp.where(scale > 0, (nu * u - q) / jnp.where(scale > 0, scale, 1), jnp.nan)
+        inverse = solve_on(gram, chosen, jnp.stack([ones, mean_dot], 1)).T
+        total = inverse[0].sum()
+        level = inverse[1].sum() / total
+        away = solve_on(gram, chosen, mean_dot - level)
+        room = radius**2 - jnp.where(chosen, mean_dot - level, 0) @ away
+        return jnp.where(room > 0, jnp.sqrt(room / total) * inverse[0] - away, jnp.nan)
 
     faces = jnp.asarray(subsets(len(gram)))
-    # the last: where |g_w| can be 0
-    points = jnp.concatenate([jax.vmap(face)(faces), least_norm(gram, present)[None]])
-    allowed = (points >= -1e-6).all(1) & ~(jnp.concatenate([faces, faces[:1] & False]) & ~present[None]).any(
-        1
-    )
-    points = jnp.clip(points, 0, None)
-    points = points / points.sum(1, keepdims=True)
-    objective = points @ mean_dot + radius * jnp.sqrt(
-        jnp.maximum(jnp.einsum("mi,ij,mj->m", points, gram, points), 0)
-    )
-    return best(points, objective, allowed)
+    shortest = least_norm(gram, present)  # where |g_w| can be 0
+    points = jnp.concatenate([onto_faces(jax.vmap(face)(faces)), shortest[None]])
+    allowed = jnp.append(~(faces & ~present[None]).any(1), True)
+    return best(points, points @ mean_dot + radius * jnp.sqrt(squared_length(points, gram)), allowed)

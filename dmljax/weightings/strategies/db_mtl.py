@@ -37,6 +37,8 @@ def build(*, beta: float = 0.9, power: float = 0.0) -> Weighting:
 
     A task's first gradient is taken as it is.
 
+    DIFFERS: the original gives the heads d log L_k; here they get w_k d L_k, or d L_k with `heads='unit'`.
+
     Needs the tasks' gradients themselves. Cost: a forward pass and K pull-backs through the shared
     parameters, and K copies of these parameters as state, also where beta is 0.
 

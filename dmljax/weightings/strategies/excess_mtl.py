@@ -28,7 +28,8 @@ class State(NamedTuple):
 def build(*, eta: float = 0.01) -> Weighting:
     """Gives more weight to tasks whose losses stand far above their optimum, judged by their gradients.
 
-    Squared gradients are summed over time, coordinate by coordinate, and e_k(0) is the first e_k:
+    Squared gradients are summed over time, coordinate by coordinate; e_k(0) is the first e_k, at which
+    the weight stays:
 
         S_k += g_k^2;   e_k = sum g_k^2 / sqrt(S_k + 1e-7)
         w_k <- w_k exp(eta e_k / e_k(0)),   made to sum to K
@@ -70,7 +71,8 @@ def build(*, eta: float = 0.01) -> Weighting:
         )
         excess = sum(jax.tree.leaves(terms))
         first = jnp.where(known & (state.first == 0), excess, state.first)
-        rise = jnp.where(known & (first > 0), excess / jnp.maximum(first, TINY), 0)
+        again = known & (state.first > 0)  # the first step of a task leaves its weight
+        rise = jnp.where(again, excess / jnp.maximum(first, TINY), 0)
         logits = state.logits + eta * rise
         return jacobian, State(squares, first, logits - logits.max())
 

@@ -26,6 +26,8 @@ def build(*, beta: float = 0.5) -> Weighting:
     Similarities are taken over all shared parameters together; other libraries can also take them by layer.
     State: F, float32 [K, K], 0 at the start. The first step is therefore PCGrad's. Weights may be negative.
 
+    DIFFERS: the default of beta is LibMTL's; the authors take 0.01. LibMTL moves F only where f < F.
+
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before. A
     random key, the same on every device, gives the order.

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
-from dmljax.weightings.parts import TINY, count, even, require
+from dmljax.weightings.parts import TINY, even, require
 from dmljax.weightings.solvers import onto_simplex
 
 
@@ -22,12 +22,12 @@ class State(NamedTuple):
     weights: object
 
 
-def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, steps: int = 20) -> Weighting:
+def build(*, nearness: float = 0.3, rate: float = 1.0, momentum: float = 0.5, steps: int = 20) -> Weighting:
     """Solves MGDA near the mean gradient, with unbiased inner products from two independent samples.
 
     With the gradients J1 and J2 of the two samples, and u = 1 / K:
 
-        A = J1 J2^T, made symmetric and scaled to a mean diagonal of 1
+        A = J1 J2^T, made symmetric and divided by its largest sum of absolute values in a row
         repeat: w <- project onto the simplex: w - rate A (w + lambda u), with momentum
         weights = (w + lambda u) / (1 + lambda)
 
@@ -37,15 +37,16 @@ def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, st
     configuration, data.accumulate) has to be even. Weights sum to 1.
 
     DIFFERS: the original draws a third sample for the step itself; here the step takes the mean of both
-    halves. A large `rate` makes the search jump between corners of the simplex: it then ends where the steps
-    end.
+    halves. The original divides A by its diagonal and searches with a rate of 5, which makes w jump between
+    corners of the simplex until the steps are over; here rates below 2 (1 + momentum) end at the minimum
+    where A has one.
 
     Needs the Gram matrix between two halves. Cost: as many forward passes as micro-batches, each with K
     pull-backs through the shared parameters.
 
     Args:
       nearness: lambda, how near to the mean gradient, at least 0.
-      rate: step size of the search for w, above 0.
+      rate: step size of the search for w, 0 < rate < 2 (1 + momentum).
       momentum: of the search, 0 <= momentum < 1.
       steps: of the search, 1 to 1000.
 
@@ -55,7 +56,7 @@ def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, st
     Example:
       >>> import jax.numpy as jnp
       >>> from dmljax import weightings
-      >>> strategy = weightings.sdmgrad(rate=0.3)
+      >>> strategy = weightings.sdmgrad()
       >>> between = jnp.array([[4.0, 0.0], [0.0, 1.0]])
       >>> signals = weightings.Signals(jnp.array([1.0, 2.0]), cross_gram=between)
       >>> weights = strategy.update(signals, strategy.init(("depth", "normals")))[0]
@@ -64,20 +65,17 @@ def build(*, nearness: float = 0.3, rate: float = 5.0, momentum: float = 0.5, st
     """
     require(
         nearness=(nearness, nearness >= 0, "at least 0"),
-        rate=(rate, rate > 0, "above 0"),
         momentum=(momentum, 0 <= momentum < 1, "from 0 to below 1"),
+        rate=(rate, 0 < rate < 2 * (1 + momentum), f"above 0 and below {2 * (1 + momentum):g}"),
         steps=(steps, 1 <= steps <= 1000, "from 1 to 1000"),
     )
 
     def update(signals, state):
         active = signals.active & signals.valid
         mean = even(active)
-        scale = jnp.maximum(
-            jnp.where(active, jnp.abs(jnp.diag(signals.cross_gram)), 0).sum() / count(active), TINY
-        )
-        matrix = jnp.where(
-            active[:, None] & active[None], (signals.cross_gram + signals.cross_gram.T) / (2 * scale), 0
-        )
+        between = active[:, None] & active[None]
+        matrix = jnp.where(between, signals.cross_gram + signals.cross_gram.T, 0)
+        matrix = matrix / jnp.maximum(jnp.abs(matrix).sum(1).max(), TINY)  # at least its largest eigenvalue
 
         def search(_, carry):
             w, velocity = carry

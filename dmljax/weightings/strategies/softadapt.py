@@ -39,6 +39,9 @@ def build(*, beta: float = 0.1, variant: str = "normalised") -> Weighting:
     Weights come from the losses before the step; until two are known each task counts the same. Noise of
     single batches is large: combine with `weightings.window`.
 
+    DIFFERS: weights sum to K, the original's to 1. The original can also take slopes over more steps, and in
+    'loss_weighted' means of the losses.
+
     Needs the losses alone. Cost: a forward pass and one pull-back, as with equal weights.
 
     Args:

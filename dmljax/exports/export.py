@@ -1,0 +1,145 @@
+"""Writes the network of a run as a file for other programs, tries it, and describes it in a card."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from dmljax import extras, run_folder, writing
+from dmljax.exports import card, formats, pictures, place, trial
+from dmljax.exports import source as sources
+from dmljax.inference import of_run
+from dmljax.training.devices import set_up_compiler
+from dmljax.types import UserError, nearest
+
+LIMIT = 1e-4  # of the difference to the run
+COUNT = 16  # pictures on which a file is tried
+UNSTATED = "not stated"
+
+
+class Export(NamedTuple):
+    """What was written.
+
+    Attributes:
+      path, card: the file or folder, and the Markdown file beside it that describes it.
+      size: bytes.
+      differences: the largest one of each output to the run's own.
+      runtime: what ran the file.
+      pictures: on which pictures, in words.
+    """
+
+    path: Path
+    card: Path
+    size: int
+    differences: dict[str, float]
+    runtime: str
+    pictures: str
+
+
+def names() -> tuple[str, ...]:
+    """The formats, by the names of their files."""
+    found = (module.name for module in pkgutil.iter_modules(formats.__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def load(form: str) -> ModuleType:
+    """A format by name.
+
+    Raises:
+      UserError: there is none, or a package that it needs is not installed.
+    """
+    known = names()
+    if form not in known:
+        raise UserError(
+            f"must be one of {', '.join(known)}; got '{form}'.{nearest(form, known)}", parameter="format"
+        )
+    module = importlib.import_module(f"{formats.__name__}.{form}")
+    if module.MODULES:
+        extras.require(module.EXTRA, *module.MODULES, purpose=f"format={form}", parameter="format")
+    return module
+
+
+def export(
+    run: str | Path,
+    out: str | Path = "",
+    *,
+    format: str = "stablehlo",
+    checkpoint: str = "last",
+    flip: bool = False,
+    calibrated: bool = True,
+    limit: float = LIMIT,
+    licence: str = UNSTATED,
+    photographs: Sequence[str | Path] = (),
+    root: str = "",
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Export:
+    """Writes the network of a run in another format, tries it by that format's own runtime, and describes it.
+
+    Everything after the crop is inside: normalisation, regions, branches, fusion, heads, probabilities. In go
+    faces, uint8 [N, size, size, 3], for any N; out come 'expression_probability', 'pose_probability', 'yaw'
+    in degrees and 'embedding', as far as the network has them.
+
+    Args:
+      run: the folder of a training.
+      out: the file, or of 'savedmodel' the folder; empty: RUN/exports/RUN with the format's ending. A card in
+        Markdown is written beside it.
+      format: 'stablehlo' (which `load` reads), 'savedmodel', 'tflite', 'onnx', or 'safetensors', parameters
+        alone.
+      checkpoint, flip, calibrated: as of `load`.
+      limit: what is written is refused where a probability or a number of the embedding differs by more from
+        the run's own.
+      licence: of the network, as its owner states it; for the card.
+      photographs: images and folders to try the file on; empty: the run's test images, or rendered faces
+        where its set is not there.
+      root: where the run's set lies, if not where its configuration says.
+      overwrite: replace what is there.
+      say: is told what is done.
+
+    Raises:
+      UserError: no run, no such format, a missing package, a network that the format has no operations for,
+        or a difference above the limit.
+
+    Example:
+      >>> import dmljax
+      >>> file = dmljax.export("runs/quick", "quick.stablehlo", overwrite=True, say=lambda line: None).path
+      >>> dmljax.load(file).classes.pose_names
+      ('-90', '-45', '0', '45', '90')
+    """
+    if not limit >= 0:
+        raise UserError(f"must be at least 0, got {limit}", parameter="limit")
+    module = load(format)
+    folder = run_folder.named(run)
+    if len(parts := run_folder.parts(folder)) > 1 or parts != [folder]:
+        raise UserError(f"'{folder}' holds folds; export one of them, such as {parts[0]}", parameter="run")
+    run_folder.check_trained([folder])
+    path = Path(out).expanduser() if str(out) else _default(folder, module.ENDING)
+    is_folder = getattr(module, "FOLDER", False)
+    place.check_free(path, folder=is_folder, overwrite=overwrite)
+    set_up_compiler()
+    model = of_run.read(folder, checkpoint=checkpoint, flip=flip, calibrated=calibrated)
+    if getattr(module, "FLOAT32", False) and (dtype := model.config.model.dtype) != "float32":
+        raise UserError(
+            f"{format} is written for activations in float32, and the run has model.dtype={dtype}; choose"
+            " stablehlo or safetensors",
+            parameter="format",
+        )
+    shown = pictures.choose(model, folder, count=COUNT, given=photographs, root=root)
+    source = sources.of(model, folder, checkpoint=checkpoint, form=format, licence=licence)
+    say(f"writing {path} ({format}), which {module.RUNTIME} then runs on {shown.origin}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with place.whole(path, folder=is_folder) as part:
+        module.write(part, source)
+        found = trial.differences(source, module.runtime(part, source), shown.pixels)
+        trial.refuse_above(limit, found, module.RUNTIME)
+    made = Export(path, place.card_of(path), place.size(path), found, module.RUNTIME, shown.origin)
+    writing.text(made.card, card.write(folder, source, made))
+    return made
+
+
+def _default(run: Path, ending: str) -> Path:
+    return run / run_folder.EXPORTS / f"{run.resolve().name}{ending}"

@@ -1,0 +1,42 @@
+"""What a caller gives as an image, checked, as the decoder takes it: bytes, pixels, Pillow's images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def raw(image) -> bytes | np.ndarray | Image.Image:
+    """A file's bytes, pixels uint8 [H, W] or [H, W, C] or uint16 [H, W], or an image that Pillow opened.
+
+    Args:
+      image: a path, one of Pillow's images, or an array uint8 or uint16 [H, W] or [H, W, C]; of C = 1, 2, 3
+        or 4 channels 2 and 4 end with the opacity. Colours of 16 bits keep their upper 8, as Pillow does when
+        it reads a file.
+
+    Raises:
+      ValueError: a file that cannot be opened, or an array of another kind.
+    """
+    if isinstance(image, str | os.PathLike):
+        try:
+            return Path(image).read_bytes()
+        except OSError as error:
+            raise ValueError(f"cannot be opened ({error.strerror or error})") from None
+    if isinstance(image, Image.Image):
+        return image
+    pixels = np.asarray(image)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    known = pixels.dtype in (np.uint8, np.uint16) and pixels.ndim in (2, 3) and channels in (1, 2, 3, 4)
+    if not known or not pixels.size:
+        form = f"{pixels.dtype} {list(pixels.shape)}"
+        raise ValueError(
+            f"is {form}; expected uint8 or uint16 [H, W], [H, W, 3] or [H, W, 4], RGB, not empty"
+        )
+    if pixels.dtype == np.uint16 and pixels.ndim == 3:
+        pixels = (pixels >> 8).astype(np.uint8)
+    return np.ascontiguousarray(pixels)

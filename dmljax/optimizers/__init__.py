@@ -1,0 +1,1 @@
+"""Optimizers, one file each: what a gradient is made before the learning rate multiplies it."""

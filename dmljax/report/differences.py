@@ -1,0 +1,226 @@
+"""What two methods differ by: mean, 95 % interval and p value, counting what their runs share.
+
+Runs of one study share people, training sets and seeds, so they are not independent, and a paired t test over
+them finds differences where there are none. What is counted depends on what varies between the runs:
+
+- several splits (folds, or seeds that draw them): the corrected resampled t of Nadeau and Bengio (2003);
+- one split: people and seeds, both random and crossed; the interval is over other people and other seeds;
+- neither people nor sizes known, or a measure that is not of people: the runs alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+ROUNDING = 1e-9  # of the compared values: a smaller spread of differences is that of rounding
+SPLITS, PEOPLE, RUNS = "splits", "people", "runs"
+# What a row of a run must say for its measures to be compared; `tested` and `ratio` may be absent.
+RUN = ("label", "seed", "fold", "tested", "ratio")
+COUNTED = {
+    SPLITS: "Differences are tested over splits by the corrected resampled t (Nadeau and Bengio 2003), which"
+    " counts that splits share the people who train.",
+    PEOPLE: "Differences are tested over the people of one split, each counted by his images, and over seeds,"
+    " both random (two-way random effects).",
+    RUNS: "Where people or the sizes of the splits are unknown, or the measure is not one of people,"
+    " differences are tested over the runs alone, which says nothing of other people.",
+}
+
+
+class Pair(NamedTuple):
+    """A measure of two methods in the same run: one seed, one fold.
+
+    Attributes:
+      first, second: the measure of each; the difference is first - second.
+      tested: who was tested, equal in runs of one split; None if unknown.
+      ratio: size of the test side over that of the training side; None if unknown.
+      people: person -> (images, how many of them the first has right, the second); {} if unknown, or if the
+        measure is no accuracy.
+    """
+
+    first: float
+    second: float
+    tested: Hashable = None
+    ratio: float | None = None
+    people: Mapping[str, tuple[int, int, int]] = {}
+
+
+class Difference(NamedTuple):
+    """Mean difference of two methods.
+
+    Attributes:
+      mean: in the unit of the measure.
+      half: half the width of its 95 % interval; nan where nothing can be said.
+      p: two-sided; None where there is nothing to test.
+      unit: what was counted, a key of `COUNTED`.
+      pairs: number of runs that both methods have.
+    """
+
+    mean: float
+    half: float
+    p: float | None
+    unit: str
+    pairs: int
+
+
+def pairs(rows: Iterable[dict], label: str, other: str, measure: str) -> list[Pair]:
+    """What `difference` takes, for each seed and fold that both methods have.
+
+    Args:
+      rows: one a run: `RUN`, the measure by name, and 'people', measure -> person -> (images, hits).
+    """
+    rows = [row for row in rows if measure in row]
+    there = {(row["seed"], row["fold"]): row for row in rows if row["label"] == other}
+    both = [
+        (row, there[key])
+        for row in rows
+        if row["label"] == label and (key := (row["seed"], row["fold"])) in there
+    ]
+    return [
+        Pair(a[measure], b[measure], a.get("tested"), a.get("ratio"), _shared(a, b, measure))
+        if a.get("tested") == b.get("tested")
+        else Pair(a[measure], b[measure])
+        for a, b in both
+    ]
+
+
+def _shared(a: dict, b: dict, measure: str) -> dict[str, tuple[int, int, int]]:
+    first, second = (row.get("people", {}).get(measure, {}) for row in (a, b))
+    if {who: images for who, (images, _) in first.items()} != {who: n for who, (n, _) in second.items()}:
+        return {}
+    return {who: (images, hits, second[who][1]) for who, (images, hits) in first.items()}
+
+
+def difference(pairs: Sequence[Pair]) -> Difference | None:
+    """Mean difference, 95 % interval and p value of two methods from their runs; None for no pair.
+
+    Differences that are equal up to rounding are no evidence of anything: they have neither interval nor p.
+    """
+    if not pairs:
+        return None
+    splits: dict[Hashable, list[Pair]] = {}
+    for pair in pairs:
+        splits.setdefault(pair.tested, []).append(pair)
+    size = max(max(abs(pair.first), abs(pair.second)) for pair in pairs)
+    ratios = [pair.ratio for pair in pairs if pair.ratio is not None]
+    if None not in splits and len(splits) > 1 and len(ratios) == len(pairs):
+        # runs of the same people and another seed say nothing new of people: they are one value
+        values = np.array([np.mean([p.first - p.second for p in own]) for own in splits.values()])
+        return _tested(*resampled(values, float(np.mean(ratios))), values, size, SPLITS, len(pairs))
+    people = pairs[0].people
+    alike = all(_images(pair.people) == _images(people) for pair in pairs)
+    if None not in splits and len(splits) == 1 and len(people) > 1 and alike:
+        values = by_person(pairs)
+        return _tested(*crossed(values), values, size, PEOPLE, len(pairs))
+    values = np.array([pair.first - pair.second for pair in pairs])
+    return _tested(*resampled(values, 0.0), values, size, RUNS, len(pairs))
+
+
+def _images(people: Mapping[str, tuple[int, int, int]]) -> dict[str, int]:
+    return {who: images for who, (images, *_) in people.items()}
+
+
+def _tested(mean, error, freedom, values, size, unit, count) -> Difference:
+    if not freedom or np.ptp(values) <= ROUNDING * size:
+        return Difference(mean, np.nan, None, unit, count)
+    half = stats.t.ppf(0.975, freedom) * error
+    return Difference(mean, float(half), float(2 * stats.t.sf(abs(mean) / error, freedom)), unit, count)
+
+
+def resampled(values: np.ndarray, ratio: float) -> tuple[float, float, float]:
+    """(mean, its standard error, degrees of freedom) of differences [n], one a split.
+
+    The variance is (1/n + ratio) s^2 with n - 1 degrees of freedom: Nadeau and Bengio, Inference for the
+    generalization error, Machine Learning 52, 2003. With ratio 0 it is Student's t.
+
+    Args:
+      ratio: size of the test side over that of the training side.
+    """
+    n = len(values)
+    if n < 2:
+        return float(np.mean(values)), np.nan, 0
+    return float(np.mean(values)), float(np.sqrt((1 / n + ratio) * np.var(values, ddof=1))), n - 1
+
+
+def crossed(values: np.ndarray) -> tuple[float, float, float]:
+    """(mean, its standard error, degrees of freedom) of differences [people P, seeds S], both random.
+
+    The variance is (MS_people + MS_seeds - MS_error) / (P S), and never less than that of one mean square
+    alone; degrees of freedom are Satterthwaite's. One seed: Student's t over people.
+    """
+    p, s = values.shape
+    if s == 1 or p == 1:
+        return resampled(values.ravel(), 0.0)
+    variance, freedom = of_both(mean_squares(values), p, s)
+    return float(values.mean()), float(np.sqrt(variance)), freedom
+
+
+class MeanSquares(NamedTuple):
+    """Of a two-way table of differences: over people, over seeds, and what is left."""
+
+    people: float
+    seeds: float
+    rest: float
+
+
+def mean_squares(values: np.ndarray) -> MeanSquares:
+    """Those of differences [people P, seeds S], two of each at least."""
+    (p, s), rows, columns = values.shape, values.mean(1), values.mean(0)
+    rest = values - rows[:, None] - columns + values.mean()
+    return MeanSquares(
+        float(s * np.var(rows, ddof=1)),
+        float(p * np.var(columns, ddof=1)),
+        float((rest**2).sum() / ((p - 1) * (s - 1))),
+    )
+
+
+def of_both(squares: MeanSquares, p: int, s: int) -> tuple[float, float]:
+    """(variance of the mean over p people and s seeds, Satterthwaite's degrees of freedom)."""
+    freedoms = p - 1, s - 1, (p - 1) * (s - 1)
+    if min(squares.people, squares.seeds) > squares.rest:
+        total = squares.people + squares.seeds - squares.rest
+        parts = sum(square**2 / freedom for square, freedom in zip(squares, freedoms))
+        return total / (p * s), total**2 / parts
+    # one component is none: the other's mean square is the whole
+    total, freedom = max(zip(squares, freedoms))
+    return total / (p * s), float(freedom)
+
+
+def by_person(pairs: Sequence[Pair]) -> np.ndarray:
+    """Differences of accuracy [people, runs] whose mean over people is the difference over all images.
+
+    A person counts by his images: D + (n / mean n) (d - D), with D the run's difference and d the person's.
+    """
+    found = np.array([[pair.people[who] for pair in pairs] for who in pairs[0].people], float)
+    images, gained = found[..., 0], found[..., 1] - found[..., 2]
+    whole = gained.sum(0) / images.sum(0)
+    return whole + images / images.mean(0) * (gained / images - whole)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Step-down adjusted p values (Holm 1979), in the given order; None is kept, and counts as no test."""
+    order = sorted((k for k, p in enumerate(p_values) if p is not None), key=lambda k: p_values[k])
+    adjusted, least = list(p_values), 0.0
+    for done, k in enumerate(order):
+        least = min(1.0, max(least, (len(order) - done) * p_values[k]))
+        adjusted[k] = least
+    return adjusted
+
+
+def adjusted(found: Sequence[Difference | None]) -> list[Difference | None]:
+    """Differences of one page with p values of Holm over all of them; intervals are of each alone."""
+    p_values = holm([None if one is None else one.p for one in found])
+    return [None if one is None else one._replace(p=p) for one, p in zip(found, p_values)]
+
+
+def note(found: Iterable[Difference | None]) -> str:
+    """What the tests of these differences count, in a sentence for each kind; '' where nothing is tested."""
+    tested = [one for one in found if one is not None and one.p is not None]
+    counted = [text for unit, text in COUNTED.items() if any(one.unit == unit for one in tested)]
+    if not counted:
+        return ""
+    holms = f"p is Holm's over {len(tested)} comparisons; intervals are of each alone."
+    return " ".join([*counted, *([holms] if len(tested) > 1 else [])])

@@ -1,0 +1,114 @@
+"""A run that starts with a file of weights, or a package's, in all its branches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from dmljax import plugins
+from dmljax.models import pretrained, published, weight_files
+from dmljax.models.published import Recognised
+from dmljax.runs import assemble
+from dmljax.types import IMAGENET, UserError
+
+FIELD = "init.weights"
+
+
+def check(config) -> None:
+    """Refuses weights that cannot be read or do not fit, before the set is read.
+
+    Raises:
+      UserError: and where `init.run` is given too.
+    """
+    if not config.init.weights:
+        return
+    if config.init.run:
+        raise UserError(
+            f"a run starts from one of both: init.run='{config.init.run}' or the file"
+            f" '{config.init.weights}'; leave one empty",
+            parameter=FIELD,
+        )
+    _, found, made = _read(config)
+    net = assemble.backbone(config)()
+    images = jnp.zeros((1, config.data.image_size, config.data.image_size, 3))
+    variables = jax.eval_shape(lambda key: net.init(key, images, train=False), jax.random.key(0))
+    own = {path: array.shape for path, array in flatten_dict(variables).items()}
+    differs = published.difference(own, made, found)
+    if found.backbone != config.backbone.name or differs:
+        raise UserError(_misfit(config, found, differs), parameter=FIELD)
+
+
+def from_file(config, variables, say: Callable[[str], None]):
+    """The variables with a file's weights and running statistics in all branches; `say` is told which."""
+    arrays, found, made = _read(config)
+    source = published.of_branches(made, tuple(config.model.branches))
+    variables, modules = pretrained.take(variables, source, ("branches",))
+    told = [module for module in modules if module.name in config.model.branches]
+    lines = [pretrained.in_words(module) for module in (*told, *published.left(arrays, found))]
+    inside = f", at '{found.prefix}'" if found.prefix else ""
+    say("\n  ".join([f"starting from '{config.init.weights}', weights of {found.backbone}{inside}", *lines]))
+    if line := _normalisation(config, found):
+        say(line)
+    return variables
+
+
+def _read(config) -> tuple[dict[str, np.ndarray], Recognised, dict]:
+    """(the file's arrays, what they are, the same as variables of a branch)."""
+    name = config.init.weights
+    try:
+        arrays = weight_files.read(weight_files.located(name))
+    except UserError as error:
+        raise UserError(error.message, parameter=FIELD) from None
+    readers = {
+        backbone: module.published
+        for backbone, module in plugins.usable("backbones").items()
+        if hasattr(module, "published")
+    }
+    try:
+        found = published.recognise(arrays, readers)
+        return arrays, found, published.converted(arrays, found)
+    except UserError as error:
+        raise UserError(f"'{name}' {error.message}", parameter=FIELD) from None
+
+
+def _misfit(config, found: Recognised, differs: str) -> str:
+    """What a file holds, and the fields to change."""
+    section = config.backbone[found.backbone]
+    wanted = {
+        f"backbone.{found.backbone}.{option}": value
+        for option, value in found.published.options.items()
+        if not _same(section.get(option), value)
+    }
+    if found.backbone != config.backbone.name:
+        wanted = {"backbone.name": found.backbone} | wanted
+    holds = ", ".join(f"{option}={value}" for option, value in found.published.options.items())
+    text = f"'{config.init.weights}' holds weights of {found.backbone} with {holds}"
+    if not wanted:
+        return f"{text}, and does not fit: {differs}"
+    return f"{text}; set {', '.join(f'{field}={value}' for field, value in wanted.items())}"
+
+
+def _same(here: Any, there: Any) -> bool:
+    return tuple(here) == tuple(there) if isinstance(there, tuple) else here == there
+
+
+def _normalisation(config, found: Recognised) -> str:
+    """What is told where images are normalised otherwise than those that the weights were made with."""
+    there, here = found.published.pixels, assemble.pixels(config.model)
+    if not there or (here and np.allclose(here, there, atol=1e-3)):
+        return ""
+    values = [tuple(round(value, 4) for value in row) for row in there]
+    change = (
+        "model.normalisation=imagenet"
+        if there == IMAGENET
+        else f"model.normalisation=given, model.pixel_mean={values[0]}, model.pixel_deviation={values[1]}"
+    )
+    return (
+        f"these weights were made for images of mean {values[0]} and deviation {values[1]}, and"
+        f" model.normalisation={config.model.normalisation} makes other ones; theirs is {change}"
+    )

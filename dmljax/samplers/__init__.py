@@ -1,0 +1,1 @@
+"""Samplers, one file each: labels of the training samples -> mini-batches of an epoch."""
