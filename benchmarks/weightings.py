@@ -50,6 +50,7 @@ def prepare(name: str, source: str):
         strategy,
         optimizer.build(learning_rate=1e-3),
         active,
+        mirror=(),
         gradients_on=source,
         ema=0.99,
     )

@@ -224,6 +224,7 @@ def program(
             turn_steps=times.turn,
         ),
         augment=recipe.augmentation(config),
+        mirror=samples.pose_mirror,
         mix=mixing(config, losses),
         together=found.sampler.together,
         ema=config.ema.decay,

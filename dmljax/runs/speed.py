@@ -179,7 +179,13 @@ def _trainer(net, variables, data):
     terms = objective.terms(objective.Options(anchors="all"))
     active = lambda step: jnp.ones(len(terms), bool)
     program = Program(
-        net.apply, terms, (1.0,) * len(terms), dwa(), optimizer.build(learning_rate=1e-3), active
+        net.apply,
+        terms,
+        (1.0,) * len(terms),
+        dwa(),
+        optimizer.build(learning_rate=1e-3),
+        active,
+        mirror=(),
     )
     step = jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
     held = replicate(state.create(variables, program.optimizer, program.weighting, tuple(terms)))

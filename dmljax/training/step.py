@@ -52,6 +52,8 @@ class Program(NamedTuple):
       weighting: the strategy that weighs the tasks.
       optimizer: as built.
       active: step -> bool [K], the tasks that are trained.
+      mirror: pose class after a flip, MISSING where there is none; () of a set without poses. Without it no
+        image with a pose is flipped.
       gradients_on: where it compares the tasks' gradients: 'shared', the trunk's parameters, or 'rep', the
         fused feature f2.
       heads: what reaches the heads: 'weighted', their share of the weighted sum, or 'unit', every active loss
@@ -59,7 +61,6 @@ class Program(NamedTuple):
       heads_of: group of parameters -> the task without which it is not trained.
       augment: see `augment.Options`.
       mix: see `mix.Options`.
-      mirror: pose class after a flip.
       together: consecutive rows that are flipped as one: those of a five-tuple, or 1.
       ema: decay of the moving averages.
       ema_warmup: start with a smaller decay.
@@ -72,6 +73,7 @@ class Program(NamedTuple):
     weighting: Weighting
     optimizer: Optimizer
     active: Callable
+    mirror: tuple[int, ...]
     gradients_on: str = "shared"
     heads: str = "weighted"
     heads_of: Mapping[str, str] = MappingProxyType(
@@ -79,7 +81,6 @@ class Program(NamedTuple):
     )
     augment: augment.Options = augment.Options()
     mix: mix.Options = mix.Options()
-    mirror: tuple[int, ...] = ()
     together: int = TUPLE_SIZE
     ema: float = 0.9999
     ema_warmup: bool = True

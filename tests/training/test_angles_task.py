@@ -73,7 +73,7 @@ def program(name="equal", *, binned=False, active=(True, True), **fields):
         weighting,
         adam,
         lambda step: jnp.array(active),
-        **{"augment": augment.Options(flip=0.5), **fields},
+        **{"augment": augment.Options(flip=0.5), "mirror": (), **fields},
     )
 
 
