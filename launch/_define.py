@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from absl import flags
 
+from dmljax.types import CHECKPOINTS
+
 CONFIG = "config"  # name of the flag that holds the configuration
 
 
@@ -31,6 +33,22 @@ def root(values) -> None:
     """The flag --root of a command that opens trained runs."""
     place = "where a run's dataset lies now, if it was moved; of joined sets NAME:FOLDER,NAME:FOLDER"
     flags.DEFINE_string("root", "", place, flag_values=values)
+
+
+def checkpoint(values) -> None:
+    """The flag --checkpoint of a command that opens trained runs."""
+    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
+
+
+def model(values) -> None:
+    """The flags of a command that predicts faces by a trained run."""
+    checkpoint(values)
+    by_mirror = "predict by the mean over each face and its mirror image"
+    flags.DEFINE_bool("flip", False, by_mirror, flag_values=values)
+    by_temperature = (
+        "probabilities by the temperature that an evaluation fitted on validation people, if there is one"
+    )
+    flags.DEFINE_bool("calibrated", True, by_temperature, flag_values=values)
 
 
 def progress(values) -> None:

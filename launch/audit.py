@@ -3,8 +3,6 @@
 from absl import flags
 from dmljax.launch import _define, cli
 
-from dmljax.types import CHECKPOINTS
-
 SUMMARY = "Audits what a run's features tell of expression, pose and identity."
 USAGE = """\
     dmljax audit --run=runs/quick
@@ -21,7 +19,7 @@ def define(values):
     flags.DEFINE_string(
         "out", "", "folder for the tables and maps; empty: RUN/audit of the first", flag_values=values
     )
-    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
+    _define.checkpoint(values)
     _define.root(values)
     flags.DEFINE_bool("maps", True, "draw t-SNE maps", flag_values=values)
     _define.progress(values)

@@ -3,8 +3,6 @@
 from absl import flags
 from dmljax.launch import _define, cli
 
-from dmljax.types import CHECKPOINTS
-
 SUMMARY = "Evaluates a run folder: tables (CSV, Markdown) and plots under RUN/evaluation."
 USAGE = """\
     dmljax evaluate --run=runs/quick
@@ -20,7 +18,7 @@ def define(values):
     _define.root(values)
     other = "another set to test on, NAME:FOLDER; into RUN/evaluation_on_NAME"
     flags.DEFINE_string("test", "", other, flag_values=values)
-    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
+    _define.checkpoint(values)
     flags.DEFINE_list(
         "yaw", [], "only poses from MIN to MAX degrees of yaw: --yaw=MIN,MAX", flag_values=values
     )

@@ -3,8 +3,6 @@
 from absl import flags
 from dmljax.launch import _define, cli
 
-from dmljax.types import CHECKPOINTS
-
 SUMMARY = "Writes a run's network as a file for other programs, and tries it there."
 USAGE = """\
     dmljax export --run=runs/quick                              # StableHLO, for CPU, CUDA and TPU
@@ -25,16 +23,7 @@ def define(values):
     flags.DEFINE_string(
         "out", "", "file, or folder of a savedmodel; default: RUN/exports/RUN.FORMAT", flag_values=values
     )
-    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
-    flags.DEFINE_bool(
-        "flip", False, "predict by the mean over each face and its mirror image", flag_values=values
-    )
-    flags.DEFINE_bool(
-        "calibrated",
-        True,
-        "probabilities by the temperature that an evaluation fitted on validation people, if there is one",
-        flag_values=values,
-    )
+    _define.model(values)
     flags.DEFINE_float(
         "limit",
         LIMIT,

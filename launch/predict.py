@@ -3,8 +3,6 @@
 from absl import flags
 from dmljax.launch import _define, cli
 
-from dmljax.types import CHECKPOINTS
-
 SUMMARY = "Predicts faces in photographs, films and folders by a trained run, into a table."
 USAGE = """\
     dmljax predict --run=runs/quick photograph.jpg holidays/ --faces=mtcnn
@@ -42,16 +40,7 @@ def define(values):
         lower_bound=0.0,
         flag_values=values,
     )
-    flags.DEFINE_enum("checkpoint", CHECKPOINTS[0], CHECKPOINTS, "which checkpoint", flag_values=values)
-    flags.DEFINE_bool(
-        "flip", False, "predict by the mean over each face and its mirror image", flag_values=values
-    )
-    flags.DEFINE_bool(
-        "calibrated",
-        True,
-        "probabilities by the temperature that an evaluation fitted on validation people, if there is one",
-        flag_values=values,
-    )
+    _define.model(values)
     flags.DEFINE_enum("format", FORMATS[0], FORMATS, "of the table of predictions", flag_values=values)
     _define.gives(values, "format", "form")
     flags.DEFINE_bool("embedding", False, "write the embedding, too", flag_values=values)

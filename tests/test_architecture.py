@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # words and helpers that everyone shares
-EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing", "signals", "bars"}
+EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing", "signals", "bars", "boxes"}
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "writing": {"tables", "types"},
     "signals": set(),
     "bars": set(),
+    "boxes": set(),
     "plugins": {"types"},
     "workers": {"types", "plugins", "bars"},
     "durations": {"types"},
@@ -69,8 +70,7 @@ MAY_IMPORT = {
         "training",
         "weightings",
     },
-    "inference": EVERYONE
-    | {"config", "data", "detectors", "plugins", "preparation", "report", "runs", "training"},
+    "inference": EVERYONE | {"config", "data", "plugins", "preparation", "report", "runs", "training"},
     "exports": EVERYONE
     | {"config_differences", "data", "inference", "models", "plugins", "preparation", "report", "runs"}
     | {"training"},

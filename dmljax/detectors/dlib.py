@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from dmljax import extras
+from dmljax.boxes import area, distinct
 from dmljax.detectors import haar
-from dmljax.detectors._boxes import area, distinct
 
 
 def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, float, float] | None]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dmljax import extras
-from dmljax.detectors._boxes import distinct
+from dmljax.boxes import distinct
 from dmljax.types import UserError
 
 BORDER = 100  # added around it: a face that fills the frame is found, too

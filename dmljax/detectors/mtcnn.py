@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from dmljax import extras
-from dmljax.detectors._boxes import agreed, area, distinct
+from dmljax.boxes import agreed, area, distinct
 
 # scale against `side`, mirrored, contrast evened out: the trio that found most of what the plain search
 # missed on CMU Face Images

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from dmljax import plugins, run_folder
-from dmljax.exports.source import EMBEDDING, YAW, Source
+from dmljax import run_folder
+from dmljax.exports.made import Export
+from dmljax.exports.source import Source
+from dmljax.inference.program import ANGLE, EMBEDDING, PROBABILITY, YAW
 from dmljax.preparation import opening
 from dmljax.report import tables
+from dmljax.report.rendered import is_rendered
 from dmljax.runs import calibrated
 from dmljax.tables import markdown as plain
 from dmljax.types import EXPRESSION, POSE, UserError
-
-if TYPE_CHECKING:
-    from dmljax.exports.export import Export
 
 INTENDED = (
     "Meant for research on facial expressions and head poses, and for comparing methods, on faces like those"
@@ -94,14 +93,13 @@ def _file(source: Source, made: Export) -> list[str]:
     rows = [["name", "shape", "meaning"], ["images", f"N, {about['image_size']}, {about['image_size']}, 3"]]
     rows[1].append("uint8, RGB: faces that are cut out and resized; any number of them")
     meaning = {
-        f"{EXPRESSION}_probability": f"of {', '.join(about['expression_names'])}",
-        f"{POSE}_probability": f"of {', '.join(about['pose_names'])}",
+        PROBABILITY.format(EXPRESSION): f"of {', '.join(about['expression_names'])}",
+        PROBABILITY.format(POSE): f"of {', '.join(about['pose_names'])}",
         YAW: "degrees, positive to the person's own left: mean over the pose classes",
         EMBEDDING: "of unit length" if source.model.config.losses.normalise else "as it is",
     }
-    meaning |= {
-        f"head_{name}": f"degrees of {name}, by the head for angles" for name in about["angles_names"]
-    }
+    for name in source.model.classes.angles_names:
+        meaning[ANGLE.format(name)] = f"degrees of {name}, by the head for angles"
     for name, shape in source.outputs.items():
         rows.append([name, ", ".join(["N", *map(str, shape)]), f"float32, {meaning[name]}"])
     margin = "" if crop["rule"] == "set" else f", a margin of {crop['margin']:g} of the longer side around"
@@ -144,12 +142,7 @@ _SIDES = (("train", "train"), ("validation", "validate"), ("test", "test"))
 
 
 def _rendered(name: str) -> str:
-    known = name in plugins.names("datasets")
-    return " (rendered faces, nobody's)" if known and _is_rendered(name) else ""
-
-
-def _is_rendered(name: str) -> bool:
-    return getattr(plugins.load("datasets", name), "RENDERED", False)
+    return " (rendered faces, nobody's)" if is_rendered(name) else ""
 
 
 # by which an evaluation says what it is of

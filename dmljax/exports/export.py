@@ -7,11 +7,11 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 from dmljax import extras, run_folder, writing
 from dmljax.exports import card, formats, pictures, place, trial
 from dmljax.exports import source as sources
+from dmljax.exports.made import Export
 from dmljax.inference import of_run
 from dmljax.training.devices import set_up_compiler
 from dmljax.types import UserError, nearest
@@ -19,25 +19,6 @@ from dmljax.types import UserError, nearest
 LIMIT = 1e-4  # of the difference to the run
 COUNT = 16  # pictures on which a file is tried
 UNSTATED = "not stated"
-
-
-class Export(NamedTuple):
-    """What was written.
-
-    Attributes:
-      path, card: the file or folder, and the Markdown file beside it that describes it.
-      size: bytes.
-      differences: the largest one of each output to the run's own.
-      runtime: what ran the file.
-      pictures: on which pictures, in words.
-    """
-
-    path: Path
-    card: Path
-    size: int
-    differences: dict[str, float]
-    runtime: str
-    pictures: str
 
 
 def names() -> tuple[str, ...]:

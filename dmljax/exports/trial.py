@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dmljax.exports.source import EMBEDDING, YAW, Source, of_predictions
+from dmljax.exports.source import Source, of_predictions
+from dmljax.inference.program import EMBEDDING, YAW
 from dmljax.types import UserError
 
 HALF_TURN = 180.0  # degrees

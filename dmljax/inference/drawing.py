@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dmljax import extras
-from dmljax.detectors._boxes import overlap
+from dmljax.boxes import overlap
 from dmljax.inference.predictions import Predictions
 from dmljax.types import UserError
 

@@ -13,14 +13,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jax
-import numpy as np
 from jax import export
 
 from dmljax import run_folder
 from dmljax.inference.model import Model
-from dmljax.inference.predictions import Predictions, named
 from dmljax.runs.record import Classes
-from dmljax.types import ANGLE_NAMES, EXPRESSION, POSE, UserError
+from dmljax.types import UserError
 
 LAYOUT = 1  # of what a file says of itself
 METADATA = "dmljax.json"  # name in the archive
@@ -28,7 +26,7 @@ LENGTH, DIGEST = "program_bytes", "program_digest"  # what is said there of the 
 
 
 class Exported(Model):
-    """A network whose program and weights are in a file; probabilities are computed inside.
+    """A network whose program and weights are in a file.
 
     Attributes:
       metadata: what the file says of itself.
@@ -39,7 +37,7 @@ class Exported(Model):
         size = SimpleNamespace(image_size=metadata["image_size"])
         super().__init__(
             SimpleNamespace(crop=SimpleNamespace(**metadata["crop"]), data=size),
-            classes(metadata),
+            Classes.of_json({key: metadata[key] for key in Classes._fields if key in metadata}),
             temperature=metadata["temperature"],
             flip=metadata["flip"],
             batch=batch,
@@ -53,27 +51,7 @@ class Exported(Model):
         return self.metadata["weights_digest"]
 
     def computed(self, images: jax.Array) -> dict[str, jax.Array]:
-        """What the file returns: probabilities and angles as far as there are heads, 'embedding'."""
         return self._call(images)
-
-    def of_outputs(self, found: dict[str, np.ndarray]) -> Predictions:
-        """Predictions of what `outputs` returned."""
-        expression, pose = (found.get(f"{head}_probability") for head in (EXPRESSION, POSE))
-        return named(self.classes, expression, pose, found["embedding"], self._angles(found))
-
-    def _angles(self, found: dict[str, np.ndarray]) -> np.ndarray | None:
-        """float32 [N, 3], nan for what the head for angles has not learnt; None without one."""
-        if not self.classes.angles_names:
-            return None
-        of_none = np.full(len(found["embedding"]), np.nan, np.float32)
-        return np.stack([found.get(f"head_{name}", of_none) for name in ANGLE_NAMES], 1)
-
-
-def classes(metadata: dict) -> Classes:
-    """The classes of a network by what a file says of itself."""
-    yaw = tuple(float("nan") if angle is None else angle for angle in metadata["pose_yaw"])
-    names = {key: tuple(metadata[key]) for key in ("expression_names", "pose_names", "angles_names")}
-    return Classes(pose_yaw=yaw, **names)
 
 
 def packed(program: bytes, metadata: dict) -> bytes:

@@ -16,10 +16,11 @@ from PIL import Image
 
 from dmljax.inference import faces as finding
 from dmljax.inference.options import BATCH
-from dmljax.inference.predictions import Predictions
+from dmljax.inference.predictions import Predictions, named
+from dmljax.inference.program import ANGLE, EMBEDDING, PROBABILITY
 from dmljax.inference.raw import raw
 from dmljax.runs.record import Classes
-from dmljax.types import AXIS, UserError
+from dmljax.types import ANGLE_NAMES, AXIS, EXPRESSION, POSE, UserError
 
 
 class Model(abc.ABC):
@@ -72,11 +73,7 @@ class Model(abc.ABC):
 
     @abc.abstractmethod
     def computed(self, images: jax.Array) -> dict[str, jax.Array]:
-        """Outputs of the network for one batch, uint8 [batch, size, size, 3]."""
-
-    @abc.abstractmethod
-    def of_outputs(self, found: dict[str, np.ndarray]) -> Predictions:
-        """Predictions of what `outputs` returned."""
+        """Outputs for one batch, uint8 [batch, size, size, 3]; see `program.build`."""
 
     def predict(
         self, images, *, boxes=None, faces: str | None = None, margin: float | None = None
@@ -132,8 +129,20 @@ class Model(abc.ABC):
         none = {key: np.zeros((0, *of.shape[1:]), np.float32) for key, of in shapes.items()}
         return self.of_outputs(none)
 
+    def of_outputs(self, found: dict[str, np.ndarray]) -> Predictions:
+        """Predictions of what `outputs` returned."""
+        expression, pose = (found.get(PROBABILITY.format(head)) for head in (EXPRESSION, POSE))
+        return named(self.classes, expression, pose, found[EMBEDDING], self._angles(found))
+
+    def _angles(self, found: dict[str, np.ndarray]) -> np.ndarray | None:
+        """float32 [N, 3], nan for what the head for angles has not learnt; None without one."""
+        if not self.classes.angles_names:
+            return None
+        of_none = np.full(len(found[EMBEDDING]), np.nan, np.float32)
+        return np.stack([found.get(ANGLE.format(name), of_none) for name in ANGLE_NAMES], 1)
+
     def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """What the network computes, float32 [N, ...]; of faces as `of_pixels` takes them."""
+        """What `computed` returns, float32 [N, ...]; of faces as `of_pixels` takes them."""
         parts: list[dict] = []
         for first in range(0, len(pixels), self.batch):
             part = pixels[first : first + self.batch]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,22 @@ import numpy as np
 
 from dmljax import config as configuration
 from dmljax import run_folder
+from dmljax.inference import program
 from dmljax.inference.model import Model
 from dmljax.inference.options import BATCH
-from dmljax.inference.predictions import Predictions, named, softmax
 from dmljax.runs import assemble, record
 from dmljax.runs import calibrated as calibration
 from dmljax.runs.record import Classes
-from dmljax.runs.trained import EMBEDDING, read_checkpoint, spaces
-from dmljax.training.step import forward
-from dmljax.types import ANGLES, EXPRESSION, MISSING, POSE, UserError
+from dmljax.runs.trained import read_checkpoint
+from dmljax.types import MISSING, UserError
 
 
 class OfRun(Model):
-    """A network with its weights; logits become probabilities outside of the compiled program.
+    """A network with its weights.
 
     Attributes:
       net, variables: the network, and the moving averages of the weights, {'params', 'batch_stats'}.
+      program: (variables, pixels) -> outputs; see `program.build`.
       mirror: pose class after a flip where predictions are means over each image and its mirror image; None
         where they are not.
       The others: see `Model`.
@@ -40,7 +39,14 @@ class OfRun(Model):
         super().__init__(config, classes, flip=mirror is not None, **more)
         self.net, self.mirror = assemble.network(config, classes), mirror
         self.variables = jax.device_put(variables, self._everywhere)
-        self._step = jax.jit(partial(forward, apply=self.net.apply, mirror=mirror))
+        self.program = program.build(
+            self.net.apply,
+            classes,
+            mirror=mirror,
+            temperature=self.temperature,
+            normalise=config.losses.normalise,
+        )
+        self._step = jax.jit(self.program)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -52,19 +58,7 @@ class OfRun(Model):
         return found.hexdigest()[:32]
 
     def computed(self, images: jax.Array) -> dict[str, jax.Array]:
-        """Logits 'expression' and 'pose' as far as there are heads, 'embedding' and 'fused'."""
         return self._step(self.variables, images)
-
-    def of_outputs(self, found: dict[str, np.ndarray]) -> Predictions:
-        """Predictions of what `outputs` returned."""
-        probability = {
-            head: softmax(found[head], self.temperature.get(head, 1.0))
-            for head in (EXPRESSION, POSE)
-            if head in found
-        }
-        embedding = spaces(found, self.config)[EMBEDDING]
-        heads = probability.get(EXPRESSION), probability.get(POSE)
-        return named(self.classes, *heads, embedding, found.get(ANGLES))
 
 
 def read(

@@ -118,13 +118,6 @@ def named(
     )
 
 
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities float32 [N, classes] of logits that are divided by a temperature."""
-    shifted = (logits - logits.max(1, keepdims=True)) / np.float32(temperature)
-    powers = np.exp(shifted)
-    return powers / powers.sum(1, keepdims=True)
-
-
 def _mean_yaw(probability: np.ndarray, yaw: np.ndarray) -> np.ndarray:
     """Over the classes that are yaws."""
     known = ~np.isnan(yaw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmljax.detectors._boxes import overlap
+from dmljax.boxes import overlap
 
 SAME = 0.3  # share that two boxes of one face have in common, intersection over union
 PATIENCE_S = 1.0  # how long a face may be lost and be the same

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax import plugins, run_folder
+from dmljax import run_folder
 from dmljax.metrics.intervals import PEOPLE
 from dmljax.report import audit, page, tables
+from dmljax.report.rendered import is_rendered
 from dmljax.types import UserError
 
 PLOTS = {
@@ -151,7 +152,7 @@ def _what(config: dict | None, decided: dict) -> str:
     triplets += "".join(f", {name} loss" for name in decided.get("others", losses.get("others", ())))
     rendered = (
         " Its faces are rendered."
-        if _is_rendered(config["dataset"]["name"]) and not config["dataset"].get("train")
+        if is_rendered(config["dataset"]["name"]) and not config["dataset"].get("train")
         else ""
     )
     branches = model["branches"]
@@ -169,12 +170,6 @@ def _trunk(backbone: dict) -> str:
     words = lambda value: "-".join(map(str, value)) if isinstance(value, list | tuple) else value
     told = ", ".join(f"{name} {words(value)}" for name, value in sizes.items())
     return f"{backbone['name']} ({told})" if told else backbone["name"]
-
-
-def _is_rendered(dataset: str) -> bool:
-    """Whether a set says of itself that its faces are nobody's."""
-    known = dataset in plugins.names("datasets")
-    return known and getattr(plugins.load("datasets", dataset), "RENDERED", False)
 
 
 def _pace(run: Path) -> str:

@@ -38,6 +38,22 @@ class Classes(NamedTuple):
     pose_yaw: tuple[float, ...]
     angles_names: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, list]:
+        """As JSON can hold it, which knows no nan; without a head for angles as runs always had it."""
+        names = {key: list(names) for key, names in self._asdict().items() if key != "angles_names" or names}
+        return names | {"pose_yaw": [None if angle != angle else angle for angle in self.pose_yaw]}
+
+    @staticmethod
+    def of_json(saved: dict[str, list]) -> Classes:
+        """What `as_json` wrote.
+
+        Raises:
+          TypeError, ValueError, KeyError: it is something else.
+        """
+        found = {name: tuple(values) for name, values in saved.items()}
+        found["pose_yaw"] = tuple(float("nan") if angle is None else angle for angle in found["pose_yaw"])
+        return Classes(**found)
+
 
 def read_classes(run: Path) -> Classes:
     """The classes of a run.
@@ -48,9 +64,7 @@ def read_classes(run: Path) -> Classes:
     path = run / run_folder.CLASSES
     saved = run_folder.read(path)
     try:
-        found = {name: tuple(values) for name, values in saved.items()}
-        found["pose_yaw"] = tuple(float("nan") if angle is None else angle for angle in found["pose_yaw"])
-        return Classes(**found)
+        return Classes.of_json(saved)
     except (TypeError, ValueError, KeyError) as error:
         raise UserError(
             f"'{path}' cannot be read ({error}); it names the classes of a trained run: train once more, or"
@@ -113,13 +127,9 @@ def classes_of(data: Set) -> Classes:
 def _sides(data: Set) -> dict[str, dict]:
     samples = data.samples
     sides = zip(data.split._fields, data.split)
-    yaw = [None if angle != angle else angle for angle in samples.pose_yaw]  # JSON knows no nan
-    names = {"expression_names": samples.expression_names, "pose_names": samples.pose_names}
-    if learnt := classes_of(data).angles_names:  # runs without them keep the files that they had
-        names["angles_names"] = learnt
     return {
         run_folder.SPLIT: {side: [samples.references[i] for i in part] for side, part in sides},
-        run_folder.CLASSES: {**names, "pose_yaw": yaw},
+        run_folder.CLASSES: classes_of(data).as_json(),
     }
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from dmljax import bars, extras, plugins, run_folder, writing
 from dmljax import config as configuration
 from dmljax.report import page, parts
+from dmljax.report.rendered import is_rendered
 from dmljax.studies import members, published, results
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.networks import Request
@@ -252,9 +253,7 @@ def _drawn(show: Callable[[], list[parts.Part]], rows: list[dict]) -> list[parts
 
 def _rendered(sets: dict[str, list[str]]) -> str:
     """What has to be said beside results on faces that nobody has."""
-    drawn = lambda side: all(
-        getattr(plugins.load("datasets", name), "RENDERED", False) for name in sets[side]
-    )
+    drawn = lambda side: all(is_rendered(name) for name in sets[side])
     if not drawn("trained"):
         return ""
     return " (rendered faces)" if drawn("tested") else " (trained on rendered faces)"

@@ -13,7 +13,7 @@ import dmljax
 from dmljax import run_folder, writing
 from dmljax.exports import export as exporting
 from dmljax.exports import place
-from dmljax.inference import exported
+from dmljax.inference import exported, of_run
 from tests.runs.tiny import TINY
 
 SIZE = 24
@@ -59,6 +59,13 @@ def metadata(path):
     if path.is_dir():
         return json.loads((path / "assets.extra" / "dmljax.json").read_text())
     return exported.unpacked(path)[1]
+
+
+def changed(model, classes=None, **how):
+    """The model with other classes or temperatures."""
+    return of_run.OfRun(
+        model.config, classes or model.classes, model.variables, mirror=model.mirror, step=model.step, **how
+    )
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -211,8 +218,7 @@ def test_safetensors_have_the_names_of_torchvision(run, tmp_path):
 
 @pytest.mark.slow
 def test_flipped_and_calibrated_predictions_are_inside(run, tmp_path, pixels):
-    model = dmljax.load(run, flip=True)
-    model.temperature = {"expression": 1.7}
+    model = changed(dmljax.load(run, flip=True), temperature={"expression": 1.7})
     for form in ("onnx", "stablehlo"):
         source = exporting.sources.of(model, run, checkpoint="last", form=form, licence="")
         module, path = exporting.load(form), tmp_path / form
@@ -224,6 +230,6 @@ def test_flipped_and_calibrated_predictions_are_inside(run, tmp_path, pixels):
 
 def test_a_network_without_yaws_has_no_yaw(run):
     model = dmljax.load(run)
-    model.classes = model.classes._replace(pose_yaw=(math.nan,) * len(model.classes.pose_names))
+    model = changed(model, model.classes._replace(pose_yaw=(math.nan,) * len(model.classes.pose_names)))
     source = exporting.sources.of(model, run, checkpoint="last", form="onnx", licence="")
     assert set(source.outputs) == NAMES - {"yaw"}

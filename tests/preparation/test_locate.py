@@ -5,8 +5,9 @@ import pytest
 from dmljax.configs import base
 from PIL import Image
 
+from dmljax import boxes
 from dmljax.datasets import folder
-from dmljax.detectors import _boxes, mtcnn
+from dmljax.detectors import mtcnn
 from dmljax.preparation import crop, locate
 from dmljax.preparation import prepare as preparation
 from dmljax.preparation.box_tables import EDGES
@@ -68,22 +69,22 @@ def test_mistakes(found, spread, told):
 
 
 def test_boxes_agree_by_overlap():
-    assert _boxes.overlap((0, 0, 4, 4), (2, 0, 6, 4)) == pytest.approx(8 / 24)
-    assert _boxes.overlap((0, 0, 4, 4), (5, 5, 6, 6)) == 0
+    assert boxes.overlap((0, 0, 4, 4), (2, 0, 6, 4)) == pytest.approx(8 / 24)
+    assert boxes.overlap((0, 0, 4, 4), (5, 5, 6, 6)) == 0
     # two searches saw the smaller
     three = np.array([(0, 0, 40, 40), (2, 0, 42, 40), (3, 1, 43, 41), (100, 100, 190, 190)], float)
-    assert _boxes.agreed(three).tolist() == [2, 0, 42, 40]
-    assert _boxes.agreed(three[[0, 3]]).tolist() == [100, 100, 190, 190]  # of lone ones the largest
+    assert boxes.agreed(three).tolist() == [2, 0, 42, 40]
+    assert boxes.agreed(three[[0, 3]]).tolist() == [100, 100, 190, 190]  # of lone ones the largest
     assert mtcnn.from_the_brows((10, 20, 50, 80)) == (10, 29, 50, 80)  # 0.15 of 60
 
 
 def test_several_finds_of_one_face_are_one():
     first, inside, beside, apart = (0, 0, 40, 40), (10, 10, 20, 20), (25, 0, 65, 40), (100, 0, 120, 20)
-    assert _boxes.distinct([first, inside, apart]) == [first, apart]
-    assert _boxes.distinct([inside, first]) == [inside]  # the earlier one stays
-    assert _boxes.distinct([first, beside]) == [first]  # 15 of 40 columns are common, more than 0.3
-    assert _boxes.distinct([first, (29, 0, 69, 40)]) == [first, (29, 0, 69, 40)]
-    assert _boxes.distinct([]) == []
+    assert boxes.distinct([first, inside, apart]) == [first, apart]
+    assert boxes.distinct([inside, first]) == [inside]  # the earlier one stays
+    assert boxes.distinct([first, beside]) == [first]  # 15 of 40 columns are common, more than 0.3
+    assert boxes.distinct([first, (29, 0, 69, 40)]) == [first, (29, 0, 69, 40)]
+    assert boxes.distinct([]) == []
 
 
 def rows(path):
