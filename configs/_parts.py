@@ -30,5 +30,6 @@ def with_options(family: str, section: dict) -> dict:
                 f"'{other}' cannot be the name of one of the {family}: it is a field of that section of the"
                 f" configuration; rename the file {module.__file__}"
             )
-        section[other] = fields.of_plugin(f"{family}/{other}", plugins.defaults(family, other))
+        options = plugins.defaults(family, other), plugins.meanings(family, other)
+        section[other] = fields.of_plugin(f"{family}/{other}", *options)
     return section

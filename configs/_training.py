@@ -79,7 +79,9 @@ def _tracking() -> dict:
     meaning = "Where the numbers of train.jsonl go besides, of dmljax/trackers/."
     choices = plugins.names("trackers")
     options = {
-        name: fields.of_plugin(f"trackers/{name}", plugins.defaults("trackers", name))
+        name: fields.of_plugin(
+            f"trackers/{name}", plugins.defaults("trackers", name), plugins.meanings("trackers", name)
+        )
         for name in plugins.usable("trackers")
     }
     return {"trackers": Field(("tensorboard",), meaning, choices=choices)} | options

@@ -16,14 +16,6 @@ from dmljax.changes import changed
 from dmljax.config_sources import DEFAULT_PRESET
 from dmljax.types import UserError
 
-# Fields that name a file or folder, the field that says whether it is read, and its values where it is.
-UNREAD = (
-    ("crop.table", "crop.rule", ("views", "boxes")),
-    ("split.file", "split.kind", ("list",)),
-    ("split.file", "dataset.test", ("",)),
-    ("dataset.root", "dataset.train", ("",)),
-)
-
 # Sections that choose a plug-in -> its family.
 SECTIONS = {
     "dataset": "datasets",
@@ -163,21 +155,6 @@ def check(config) -> None:
     for section, family in SECTIONS.items():
         for name in chosen(config[section]):
             plugins.defaults(family, name)
-
-
-def check_used(config) -> None:
-    """Raises UserError of a field that names a file or folder and would not be read.
-
-    Whoever begins a run with one believes that it counts.
-    """
-    for field, chooser, readers in UNREAD:
-        section, key = field.split(".")
-        by, choice = chooser.split(".")
-        if config[section][key] and config[by][choice] not in readers:
-            otherwise = f", or set {chooser} to {' or '.join(readers)}" if any(readers) else ""
-            raise UserError(
-                f"is not read with {chooser}={config[by][choice]}; leave it empty{otherwise}", parameter=field
-            )
 
 
 def read(run: Path) -> ConfigDict:

@@ -118,7 +118,7 @@ class Field:
 
 
 class Row(NamedTuple):
-    """A field in the table of all, as texts. `meaning`: of a plug-in's option, whose it is."""
+    """A field in the table of all, as texts. `meaning`: of a plug-in's option also whose it is."""
 
     name: str
     default: str
@@ -127,9 +127,14 @@ class Row(NamedTuple):
     meaning: str
 
 
-def of_plugin(plugin: str, defaults: Mapping[str, Any]) -> dict[str, Field]:
-    """The options of the plug-in 'family/name' as fields, from their defaults."""
-    return {option: Field(default, plugin=plugin) for option, default in defaults.items()}
+def of_plugin(
+    plugin: str, defaults: Mapping[str, Any], meanings: Mapping[str, str] | None = None
+) -> dict[str, Field]:
+    """The options of the plug-in 'family/name' as fields, from their defaults and meanings."""
+    known = meanings or {}
+    return {
+        option: Field(default, known.get(option, ""), plugin=plugin) for option, default in defaults.items()
+    }
 
 
 def flatten(tree: Mapping, prefix: str = "") -> dict[str, Any]:
@@ -201,7 +206,7 @@ def rows(declared: Mapping, prefix: str = "") -> list[Row]:
             repr(field.default),
             field.unit,
             field.range,
-            field.meaning or f"Option of {field.plugin}.",
+            f"{field.meaning} Option of {field.plugin}.".strip() if field.plugin else field.meaning,
         )
         for name, field in known.items()
         if name.startswith(prefix)

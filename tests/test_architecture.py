@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "config_sources": {"types", "fields", "plugins", "changes", "config_file", "configs"},
     "config": EVERYONE | {"plugins", "changes", "configs", "fields", "config_file", "config_sources"},
     "config_differences": {"config", "configs", "fields", "run_folder"},
+    "config_unread": {"types", "config", "configs", "plugins"},
     # a declaration takes its choices from where they are known
     "configs": EVERYONE
     | {"config", "data", "durations", "fields", "losses", "models", "plugins", "preparation", "training"}
@@ -56,6 +57,7 @@ MAY_IMPORT = {
     | {
         "config",
         "config_differences",
+        "config_unread",
         "backbones",
         "data",
         "durations",

@@ -1,6 +1,7 @@
 """The declarations of all fields: meanings, ranges, the check of a whole configuration, the table."""
 
 import importlib
+import re
 
 import pytest
 from dmljax.configs import base
@@ -43,8 +44,14 @@ def test_a_field_has_a_meaning_of_one_sentence_and_an_allowed_default(name):
     assert field.allows(field.default)
 
 
-def test_a_plug_in_s_option_names_the_plug_in_alone():
-    assert DECLARED["dataset.kdef.sessions"] == Field("both", plugin="datasets/kdef")
+@pytest.mark.parametrize("name", [name for name, field in DECLARED.items() if field.plugin])
+def test_a_plug_in_s_option_has_the_meaning_that_its_documentation_gives(name):
+    assert re.fullmatch(r"[A-Z`'0-9].*\S\.", DECLARED[name].meaning), DECLARED[name].meaning
+
+
+def test_a_plug_in_s_option_names_the_plug_in():
+    meaning = "Which of the two recordings, 'both', 'A' or 'B'."
+    assert DECLARED["dataset.kdef.sessions"] == Field("both", meaning, plugin="datasets/kdef")
     assert DECLARED["dataset.synthetic.size"].default == 224
     mine = fields.of_plugin("weightings/mine", {"power": 2.0})
     assert mine == {"power": Field(2.0, plugin="weightings/mine")}
@@ -215,7 +222,8 @@ def test_the_table_has_every_field_or_those_of_a_prefix():
     ]
     text = fields.markdown({"a": Field("x|y", "One | two.", choices=("x|y", "z"))})
     assert text.splitlines()[2] == "| `a` | `'x\\|y'` |  | one of x\\|y, z | One \\| two. |"
-    assert "| `dataset.kdef.sessions` | `'both'` |  | a text | Option of datasets/kdef. |" in fields.markdown(
+    kdef = "Which of the two recordings, 'both', 'A' or 'B'. Option of datasets/kdef."
+    assert f"| `dataset.kdef.sessions` | `'both'` |  | a text | {kdef} |" in fields.markdown(
         declared, "dataset"
     )
     with pytest.raises(UserError, match="begins with 'trian'. Did you mean 'train'?"):

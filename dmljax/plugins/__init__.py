@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import inspect
 import os
 import pkgutil
 import re
@@ -21,8 +22,9 @@ from types import ModuleType
 from typing import NamedTuple
 
 from dmljax.plugins import modules
+from dmljax.plugins.meanings import meanings as of_function
 from dmljax.plugins.modules import FAMILIES, defaults_of, load_file, of_tasks, takes
-from dmljax.types import UserError, nearest
+from dmljax.types import ALL_TASKS, UserError, nearest
 
 __all__ = [
     "FAMILIES",
@@ -33,6 +35,7 @@ __all__ = [
     "folders",
     "load",
     "load_file",
+    "meanings",
     "names",
     "of_tasks",
     "takes",
@@ -110,6 +113,17 @@ def usable(family: str) -> dict[str, ModuleType]:
 def defaults(family: str, name: str) -> dict:
     """The fields of a plug-in and their defaults, as its `build` (of a dataset, `samples`) states them."""
     return defaults_of(family, load(family, name))
+
+
+def meanings(family: str, name: str) -> dict[str, str]:
+    """What a plug-in's documentation says of its fields, as far as it does."""
+    module = load(family, name)
+    make = modules.maker(family, module)
+    found = of_function(make) if make else {}
+    if make and family == "weightings" and modules.a_field_a_task(module):
+        of_all = found.pop(str(inspect.getfullargspec(make).varkw), "")
+        found |= dict.fromkeys(ALL_TASKS, of_all)
+    return found
 
 
 def add_folder(folder: str | os.PathLike) -> None:

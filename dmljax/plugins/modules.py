@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -131,8 +131,13 @@ def check_names(family: str, module: ModuleType, where: str) -> None:
         raise UserError(f"{where} lacks {', '.join(lacking)}; every file of {family} has {agreed}")
 
 
+def maker(family: str, plugin: ModuleType) -> Callable | None:
+    """The function whose parameters are the plug-in's fields."""
+    return getattr(plugin, "samples" if family == "datasets" else "build", None)
+
+
 def _parameters(family: str, plugin: ModuleType) -> list[inspect.Parameter]:
-    make = getattr(plugin, "samples" if family == "datasets" else "build", None)
+    make = maker(family, plugin)
     return list(inspect.signature(make).parameters.values()) if make else []
 
 

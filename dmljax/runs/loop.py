@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from dmljax import config as configuration
-from dmljax import run_folder
+from dmljax import config_unread, run_folder
 from dmljax.data import order
 from dmljax.runs import (
     assemble,
@@ -116,6 +116,8 @@ def _in_its_folder(
     main = jax.process_index() == 0
     assemble.check(config)
     tracking.check(config)
+    for line in config_unread.idle(config):
+        say(line)
     profile = profiles.Profile(run, config.train.profile)
     resume.check_start(checkpoints, config)
     data = sets.open_set(

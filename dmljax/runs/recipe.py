@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dmljax import config as configuration
-from dmljax import plugins
+from dmljax import config_unread, plugins
 from dmljax.losses import effective_number, inverse_frequency
 from dmljax.training import augment, schedules
 from dmljax.training import optimizer as optimizers
@@ -28,7 +28,7 @@ def direction(config):
     plugin, options = plugins.load("optimizers", name), configuration.options(config, "optimizer")
     if options.get(WEIGHT_DECAY) is not None and section.weight_decay:
         options[WEIGHT_DECAY] = section.weight_decay
-    given = {key: section[key] for key in ("b1", "b2", "epsilon")} | {"decayed": optimizers.decayed}
+    given = {key: section[key] for key in config_unread.SHARED} | {"decayed": optimizers.decayed}
     taken = plugins.takes("optimizers", plugin)
     try:
         return plugin.build(**options, **{key: value for key, value in given.items() if key in taken})

@@ -10,7 +10,7 @@ import jax
 from ml_collections import ConfigDict
 
 from dmljax import config as configuration
-from dmljax import config_differences, run_folder
+from dmljax import config_differences, config_unread, run_folder
 from dmljax.models import pretrained
 from dmljax.runs import kept_tables, record, sets, together, weights
 from dmljax.training.checkpoint import Checkpoints
@@ -45,7 +45,7 @@ def check_same(run: Path, config) -> ConfigDict:
     """
     run_folder.check_free(run)
     if not (run / run_folder.CONFIG).exists() or run_folder.is_empty(run):
-        configuration.check_used(config)
+        config_unread.check_paths(config)
         return config
     before = configuration.in_full(configuration.read_saved(run))
     different = kept_tables.differences(run, before, configuration.trimmed(config))
