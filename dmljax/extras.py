@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 
 from dmljax.types import UserError
+
+
+def require_programs(*programs: str, purpose: str, parameter: str = "") -> None:
+    """Looks for programs on the PATH, so that a missing one is told before the work begins.
+
+    Raises:
+      UserError: one of them is not there.
+    """
+    if missing := [program for program in programs if shutil.which(program) is None]:
+        raise UserError(
+            f"{' and '.join(missing)}, needed for {purpose}, cannot be found on the PATH; install it",
+            parameter=parameter,
+        )
 
 
 def require(extra: str, *modules: str, purpose: str, instead: str = "", parameter: str = "") -> None:

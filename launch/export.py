@@ -21,7 +21,10 @@ def define(values):
     _define.positional(values, "run")
     flags.DEFINE_enum("format", "stablehlo", names(), "of what is written", flag_values=values)
     flags.DEFINE_string(
-        "out", "", "file, or folder of a savedmodel; default: RUN/exports/RUN.FORMAT", flag_values=values
+        "out",
+        "",
+        "file, or folder of a savedmodel or web; default: RUN/exports/RUN.FORMAT",
+        flag_values=values,
     )
     _define.model(values)
     flags.DEFINE_float(

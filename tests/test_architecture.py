@@ -177,7 +177,12 @@ def test_every_file_says_in_its_first_line_what_it_is_for():
 
 
 # Command lines of other programs, and of a study's members.
-OTHER_PROGRAMS = {"training/devices.py": "xla_", "contracts/check.py": "rootdir", "studies/engines.py": ""}
+OTHER_PROGRAMS = {
+    "training/devices.py": "xla_",
+    "contracts/check.py": "rootdir",
+    "studies/engines.py": "",
+    "exports/npm.py": ("loglevel", "ignore", "prefer"),
+}
 
 
 def test_the_library_knows_no_flags_and_no_launch_programs():

@@ -8,9 +8,7 @@ from dmljax import run_folder
 from dmljax.exports.made import Export
 from dmljax.exports.source import Source
 from dmljax.inference.program import ANGLE, EMBEDDING, PROBABILITY, YAW
-from dmljax.preparation import opening
 from dmljax.report import tables
-from dmljax.report.rendered import is_rendered
 from dmljax.runs import calibrated
 from dmljax.tables import markdown as plain
 from dmljax.types import EXPRESSION, POSE, UserError
@@ -122,10 +120,7 @@ def _file(source: Source, made: Export) -> list[str]:
 
 
 def _data(run: Path, source: Source) -> list[str]:
-    config = source.model.config
-    sets = opening.places(config)
-    named = ", ".join(f"{place.name}{_rendered(place.name)}" for place in sets)
-    lines = [f"Sets: {named}."]
+    lines = [f"Sets: {', '.join(source.metadata['sets'])}."]
     try:
         split = run_folder.read(run / run_folder.SPLIT)
         sides = [f"{len(split[side]):,} to {use}" for side, use in _SIDES if split.get(side)]
@@ -139,10 +134,6 @@ def _data(run: Path, source: Source) -> list[str]:
 
 
 _SIDES = (("train", "train"), ("validation", "validate"), ("test", "test"))
-
-
-def _rendered(name: str) -> str:
-    return " (rendered faces, nobody's)" if is_rendered(name) else ""
 
 
 # by which an evaluation says what it is of

@@ -41,6 +41,7 @@ def load(form: str) -> ModuleType:
     module = importlib.import_module(f"{formats.__name__}.{form}")
     if module.MODULES:
         extras.require(module.EXTRA, *module.MODULES, purpose=f"format={form}", parameter="format")
+    extras.require_programs(*getattr(module, "PROGRAMS", ()), purpose=f"format={form}", parameter="format")
     return module
 
 
@@ -67,10 +68,10 @@ def export(
 
     Args:
       run: the folder of a training.
-      out: the file, or of 'savedmodel' the folder; empty: RUN/exports/RUN with the format's ending. A card in
-        Markdown is written beside it.
-      format: 'stablehlo' (which `load` reads), 'savedmodel', 'tflite', 'onnx', or 'safetensors', parameters
-        alone.
+      out: the file, or of 'savedmodel' and 'web' the folder; empty: RUN/exports/RUN with the format's ending.
+        A card in Markdown is written beside it.
+      format: 'stablehlo' (which `load` reads), 'savedmodel', 'tflite', 'onnx', 'web', a page for a browser,
+        or 'safetensors', parameters alone.
       checkpoint, flip, calibrated: as of `load`.
       limit: what is written is refused where a probability or a number of the embedding differs by more from
         the run's own.
@@ -82,8 +83,8 @@ def export(
       say: is told what is done.
 
     Raises:
-      UserError: no run, no such format, a missing package, a network that the format has no operations for,
-        or a difference above the limit.
+      UserError: no run, no such format, a missing package or program, a network that the format has no
+        operations for, or a difference above the limit.
 
     Example:
       >>> import dmljax

@@ -15,6 +15,8 @@ from dmljax import config_differences
 from dmljax.inference.exported import LAYOUT
 from dmljax.inference.of_run import OfRun
 from dmljax.inference.predictions import Predictions
+from dmljax.preparation import opening
+from dmljax.report.rendered import is_rendered
 from dmljax.runs import record
 
 INPUT = "images"
@@ -55,6 +57,7 @@ def of(model: OfRun, run: Path, *, checkpoint: str, form: str, licence: str) -> 
         "layout": LAYOUT,
         "format": form,
         "run": run.resolve().name,
+        "sets": [f"{place.name}{_rendered(place.name)}" for place in opening.places(model.config)],
         "checkpoint": checkpoint,
         "step": model.step,
         "config_digest": config_differences.digest(model.config),
@@ -70,6 +73,10 @@ def of(model: OfRun, run: Path, *, checkpoint: str, form: str, licence: str) -> 
         "versions": {"dmljax": dmljax.__version__, **record.versions()},
     }
     return Source(model, function, outputs, metadata)
+
+
+def _rendered(name: str) -> str:
+    return " (rendered faces, nobody's)" if is_rendered(name) else ""
 
 
 def of_predictions(predictions: Predictions, names: Iterable[str]) -> dict[str, np.ndarray]:

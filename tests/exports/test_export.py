@@ -14,7 +14,7 @@ from dmljax import run_folder, writing
 from dmljax.exports import export as exporting
 from dmljax.exports import place
 from dmljax.inference import exported, of_run
-from tests.runs.tiny import TINY
+from dmljax.types import UserError
 
 SIZE = 24
 FORMATS = [
@@ -25,14 +25,6 @@ FORMATS = [
     pytest.param("tflite", marks=pytest.mark.slow),
 ]
 NAMES = {"expression_probability", "pose_probability", "yaw", "embedding"}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory, standard_promotion):
-    """A network that was trained for two steps."""
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    dmljax.train(dmljax.get_config("quick", TINY), folder, progress=False, say=lambda line: None)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +225,10 @@ def test_a_network_without_yaws_has_no_yaw(run):
     model = changed(model, model.classes._replace(pose_yaw=(math.nan,) * len(model.classes.pose_names)))
     source = exporting.sources.of(model, run, checkpoint="last", form="onnx", licence="")
     assert set(source.outputs) == NAMES - {"yaw"}
+
+
+def test_a_missing_program_is_told_before_the_work(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="format: node and npm, needed for format=web, cannot be found on"):
+        dmljax.export(run, tmp_path / "page", format="web", say=lambda line: None)
+    assert not list(tmp_path.iterdir())
