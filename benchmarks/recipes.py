@@ -12,6 +12,7 @@ from dmljax.config import changed
 from dmljax.report import differences, statistics
 from dmljax.report.tables import markdown
 from dmljax.studies import measures, members, results, study
+from dmljax.types import UserError
 
 SUMMARY = "Compares recipes, each at the learning rate that its own sweep chose on validation people."
 USAGE = """\
@@ -36,14 +37,14 @@ class Recipe(NamedTuple):
 ONE_CYCLE = {"optimizer.name": "adamw", "optimizer.adamw.weight_decay": 0.05, "schedule.name": "one_cycle"}
 RECIPES = {
     BASE: Recipe({}),
-    "AdamW, one cycle": Recipe(ONE_CYCLE),
-    "SGD, cosine": Recipe(
+    "AdamW with one cycle": Recipe(ONE_CYCLE),
+    "SGD with cosine": Recipe(
         {"optimizer.name": "sgd", "optimizer.sgd.nesterov": True, "schedule.name": "cosine"}, SGD
     ),
     "label smoothing 0.1": Recipe({"losses.expression.smoothing": 0.1}),
     "mix-up 0.3": Recipe({"mix.mixup": 0.3}),
     "RandAugment": Recipe({"augment.chain": ("rand_augment",)}),
-    "AdamW, one cycle, label smoothing 0.1": Recipe(ONE_CYCLE | {"losses.expression.smoothing": 0.1}),
+    "AdamW with one cycle and label smoothing 0.1": Recipe(ONE_CYCLE | {"losses.expression.smoothing": 0.1}),
 }
 
 
@@ -68,11 +69,13 @@ def tuned(name: str, recipe: Recipe, values) -> tuple[dict, float]:
 
 
 def folder(values, name: str) -> Path:
-    return Path(values.run) / name.replace(", ", "_").replace(" ", "_")
+    return Path(values.run) / name.replace(" ", "_")
 
 
 def run(values) -> None:
     names = values.names or list(RECIPES)
+    if unknown := [name for name in names if name not in RECIPES]:
+        raise UserError(f"must be of {', '.join(RECIPES)}; got '{unknown[0]}'", parameter="names")
     length = {"train.duration": values.length} if values.length else {}
     config = changed(values.config, length)
     chosen, planned = {}, []

@@ -17,6 +17,7 @@ from dmljax.types import TOTAL, UserError
 # what the run is
 CONFIG, VERSIONS, SPLIT, CLASSES = "config.json", "versions.json", "split.json", "classes.json"
 DECIDED = "decided.json"  # what the labels of its set decided
+STARTED = "started_from.json"  # the file of weights that it began with, and its digest
 SKIPPED, DUPLICATES, CLASSICAL = "skipped.csv", "near_duplicates.csv", "classical.json"
 # its own copies of the tables that its configuration names, TABLES/<field>/<file>, and their digests
 TABLES, DIGESTS = "tables", "digests.json"
@@ -38,6 +39,7 @@ OWN = (
     SPLIT,
     CLASSES,
     DECIDED,
+    STARTED,
     TABLES,
     SKIPPED,
     DUPLICATES,

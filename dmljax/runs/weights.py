@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from dmljax import plugins
+from dmljax import plugins, run_folder, writing
 from dmljax.models import pretrained, published, weight_files
 from dmljax.models.published import Recognised
 from dmljax.runs import assemble
@@ -55,6 +57,14 @@ def from_file(config, variables, say: Callable[[str], None]):
     if line := _normalisation(config, found):
         say(line)
     return variables
+
+
+def record(config, run: Path) -> None:
+    """Which file a run begins with, and its digest: started_from.json, which stays when the run goes on."""
+    path = weight_files.located(config.init.weights)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    writing.as_json(run / run_folder.STARTED, {"weights": config.init.weights, "sha256": digest})
 
 
 def _read(config) -> tuple[dict[str, np.ndarray], Recognised, dict]:

@@ -1,5 +1,7 @@
 """A run that starts from a file of weights: what is taken, told, and refused before the set is read."""
 
+import hashlib
+import json
 from functools import partial
 
 import jax
@@ -151,8 +153,11 @@ def test_a_training_keeps_the_frozen_stage_of_the_file(rng, tmp_path, standard_p
     np.testing.assert_array_equal(stats["norm_stem"]["mean"], arrays["bn1.running_mean"])
     kernel = arrays["layer1.0.conv1.weight"].transpose(2, 3, 1, 0)
     assert np.abs(params["stage1_block1"]["conv1"]["kernel"] - kernel).max() > 1e-6
+    digest = hashlib.sha256((tmp_path / "weights.npz").read_bytes()).hexdigest()
     (tmp_path / "weights.npz").unlink()
     longer = dmljax.get_config("quick", TINY | BRANCHES | changes | {"train.duration": "3 steps"})
     longer.update({"init": config.init, "model": config.model})
     loop.train(longer, tmp_path / "run", progress=False, say=lines.append)  # the file is not asked for again
     assert Checkpoints(tmp_path / "run").latest() == 3
+    started = json.loads((tmp_path / "run" / "started_from.json").read_text())
+    assert started == {"weights": config.init.weights, "sha256": digest}
