@@ -118,22 +118,19 @@ def _maximum_of_views(x: jax.Array) -> jax.Array:
     return x
 
 
-class Backbone(nn.Module):
-    """The fields and the beginning of every backbone.
+class Convolutional(nn.Module):
+    """The fields of every backbone, and what makes its layers.
 
     Attributes:
-      width: filters of the stem.
       dtype: of the activations; parameters and BatchNorm statistics are float32.
       axis_name: device axis over which BatchNorm is synchronised, or None.
       momentum: of BatchNorm's running statistics.
-      stem: 'standard' (7x7, stride 2, then a 3x3 maximum, stride 2) or 'small' (3x3, stride 2), which keeps
-        the detail of images well below 224 pixels.
+      stem: 'standard', or 'small', which keeps the detail of images well below 224 pixels.
       convolution: how convolutions and the stem's maximum are computed, 'xla', 'matmul', or 'auto': matmul
         where the program is lowered for a CPU; the parameters are the same.
       remat: recompute activations in the backward pass, to save memory.
     """
 
-    width: int = 64
     dtype: Any = jnp.float32
     axis_name: str | None = None
     momentum: float = 0.9
@@ -141,19 +138,36 @@ class Backbone(nn.Module):
     convolution: str = "xla"
     remat: bool = False
 
-    def begin(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, Callable, Callable]:
-        """(the stem's output, what makes a convolution, what makes a BatchNorm); called in a compact
-        method.
-        """
+    def layers(self, *, train: bool, epsilon: float = 1e-5, same: bool = False) -> tuple[Callable, Callable]:
+        """(what makes a convolution, what makes a BatchNorm); called in a compact method."""
         norm = partial(
             nn.BatchNorm,
             use_running_average=not train,
             momentum=self.momentum,
-            epsilon=1e-5,
+            epsilon=epsilon,
             dtype=self.dtype,
             axis_name=None if self.is_initializing() else self.axis_name,
         )
-        conv = partial(Conv, dtype=self.dtype, method=self.convolution)
+        return partial(Conv, dtype=self.dtype, method=self.convolution, same=same), norm
+
+
+class Backbone(Convolutional):
+    """The beginning of ResNet and DenseNet.
+
+    Its stem is 7x7, stride 2, then a 3x3 maximum, stride 2; the small one 3x3, stride 2.
+
+    Attributes:
+      width: filters of the stem.
+      The others: see `Convolutional`.
+    """
+
+    width: int = 64
+
+    def begin(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, Callable, Callable]:
+        """(the stem's output, what makes a convolution, what makes a BatchNorm); called in a compact
+        method.
+        """
+        conv, norm = self.layers(train=train)
         standard = self.stem == "standard"
         x = nn.relu(
             norm(name="norm_stem")(
@@ -162,6 +176,11 @@ class Backbone(nn.Module):
         )
         x = maximum_of_3x3(x, self.convolution) if standard else x
         return x, conv, norm
+
+
+def dropped(rate: float, *, train: bool) -> Callable | None:
+    """What drops the residual of whole images with this probability while training; None for 0."""
+    return partial(nn.Dropout, rate, (1, 2, 3), deterministic=not train) if rate else None
 
 
 def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple[int, ...]]) -> None:

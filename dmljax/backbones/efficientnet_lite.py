@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -65,66 +64,41 @@ class _Block(nn.Module):
         return x + (y if self.drop is None else self.drop()(y))
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(_parts.Convolutional):
     """Images [N, H, W, 3] -> pooled features, float32 [N, F].
 
     Attributes:
       stages: blocks, widths and strides.
       features: F, the width of the last convolution.
-      dtype: of the activations; parameters and BatchNorm statistics are float32.
-      axis_name: device axis over which BatchNorm is synchronised, or None.
-      momentum: of BatchNorm's running statistics.
-      stem: 'standard' (stride 2), or 'small' (stride 1), which keeps the detail of images well below 224
-        pixels; the parameters are the same.
-      convolution: how convolutions are computed, 'xla' or 'matmul'.
-      remat: recompute blocks in the backward pass, to save memory.
       stochastic_depth: probability of dropping the last block's residual of an image while training; it grows
         evenly from 0 with the depth. Draws from the random numbers 'dropout'.
+      The others: see `_parts.Convolutional`; the stem is of stride 2, the small one of stride 1 with the same
+        parameters, and `remat` recomputes blocks.
     """
 
     stages: tuple[Stage, ...] = STAGES
     features: int = 1280
-    dtype: Any = jnp.float32
-    axis_name: str | None = None
-    momentum: float = 0.9
-    stem: str = "standard"
-    convolution: str = "xla"
-    remat: bool = False
     stochastic_depth: float = 0.0
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        norm = partial(
-            nn.BatchNorm,
-            use_running_average=not train,
-            momentum=self.momentum,
-            epsilon=EPSILON,
-            dtype=self.dtype,
-            axis_name=None if self.is_initializing() else self.axis_name,
-        )
-        conv = partial(_parts.Conv, dtype=self.dtype, method=self.convolution, same=True)
+        conv, norm = self.layers(train=train, epsilon=EPSILON, same=True)
         first = conv(STEM, 3, 2 if self.stem == "standard" else 1, name="conv_stem")
         x = nn.relu6(norm(name="norm_stem")(first(x)))
-        block, number = nn.remat(_Block) if self.remat else _Block, 0
-        for s, stage in enumerate(self.stages):
-            for b in range(stage.blocks):
-                x = block(
-                    stage,
-                    stage.stride if b == 0 else 1,
-                    conv,
-                    norm,
-                    self._drop(number, train),
-                    name=f"stage{s + 1}_block{b + 1}",
-                )(x)
-                number += 1
+        block = nn.remat(_Block) if self.remat else _Block
+        names = [(s, b) for s, stage in enumerate(self.stages) for b in range(stage.blocks)]
+        for number, (s, b) in enumerate(names):
+            rate = self.stochastic_depth * number / max(len(names) - 1, 1)
+            x = block(
+                self.stages[s],
+                self.stages[s].stride if b == 0 else 1,
+                conv,
+                norm,
+                _parts.dropped(rate, train=train),
+                name=f"stage{s + 1}_block{b + 1}",
+            )(x)
         x = nn.relu6(norm(name="norm_last")(conv(self.features, 1, 1, name="conv_last")(x)))
         return x.mean(axis=(1, 2), dtype=jnp.float32)
-
-    def _drop(self, block: int, train: bool) -> Callable | None:
-        """What drops the residual of whole images in this block, of 0 to all but one."""
-        last = max(sum(stage.blocks for stage in self.stages) - 1, 1)
-        rate, each_image = self.stochastic_depth * block / last, (1, 2, 3)
-        return partial(nn.Dropout, rate, each_image, deterministic=not train) if rate else None
 
 
 SMALL = tuple(

@@ -7,7 +7,6 @@ Flax's 'SAME' would pad a strided convolution on the other side. He et al., arXi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -88,17 +87,13 @@ class ResNet(_parts.Backbone):
                     conv=conv,
                     norm=norm,
                     zero_init_residual=self.zero_init_residual,
-                    drop=self._drop(sum(self.stages[:s]) + b + 1, train),
+                    drop=_parts.dropped(
+                        self.stochastic_depth * (sum(self.stages[:s]) + b + 1) / sum(self.stages), train=train
+                    ),
                     name=f"stage{s + 1}_block{b + 1}",
                 )(x)
             pooled.append(x.mean(axis=(1, 2), dtype=jnp.float32))
         return jnp.concatenate(pooled, -1) if self.scales == "all" else pooled[-1]
-
-    def _drop(self, block: int, train: bool) -> Callable | None:
-        """What drops the residual of whole images in this block, of 1 to all of them."""
-        rate = self.stochastic_depth * block / sum(self.stages)
-        each_image = (1, 2, 3)
-        return partial(nn.Dropout, rate, each_image, deterministic=not train) if rate else None
 
 
 SMALL = tuple({"depth": 18, "width": 4, "stages": (1, 1), "stem": stem} for stem in _parts.STEMS)
