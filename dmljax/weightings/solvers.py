@@ -1,8 +1,8 @@
-"""Exact solvers for small K on the Gram matrix of the tasks' gradients; no host, no iteration to a tolerance.
+"""Exact solvers on the Gram matrix of the tasks' gradients; no host, no iteration to a tolerance.
 
-All work on any K up to 8 by looking at every subset of tasks (2^K small linear systems, solved at once), or
-by a fixed number of Newton steps. A task whose gradient vanishes beside the others' is left out of the
-problem and gets weight 1.
+Those with inequalities look at every subset of tasks (2^K small linear systems, solved at once), which goes
+up to 8 tasks; the others take any number, by linear algebra or a fixed number of Newton steps. A task whose
+gradient vanishes beside the others' is left out of the problem and gets weight 1.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ import numpy as np
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count
 
-MOST = 8  # tasks; 2^K subsets are looked at
+MOST = 8  # tasks of which all subsets are looked at
 _VANISHING = 1e-12  # of the largest squared norm
 
 
-def strategy(solve: Callable) -> Weighting:
+def strategy(solve: Callable, *, by_subsets: bool = False) -> Weighting:
     """A strategy without memory from `solve(gram [K, K], present bool [K]) -> weights [K]`.
 
     The matrix it is given is divided by its mean squared norm c, symmetric, and has the identity in rows of
     tasks that are not present; it answers for gradients of that scale and may return (weights, p) to have the
-    weights multiplied by c^-p.
+    weights multiplied by c^-p. `by_subsets`: `solve` looks at all subsets of the tasks.
     """
 
     def update(signals, state):
         weights, aux = solved(signals.gram, signals.active & signals.valid, signals.active, solve)
         return weights, state, aux
 
-    return Weighting(check_tasks, update, frozenset({"gram"}))
+    return Weighting(_few if by_subsets else lambda tasks: (), update, frozenset({"gram"}))
 
 
-def check_tasks(tasks):
+def _few(tasks):
     """No state.
 
     Raises:

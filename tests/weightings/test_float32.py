@@ -13,7 +13,7 @@ from dmljax.weightings import Signals
 
 
 def jacobian(rng, ratio, tasks):
-    rows = rng.standard_normal((tasks, 12))
+    rows = rng.standard_normal((tasks, max(12, 3 * tasks)))
     lengths = rng.permutation(ratio ** -np.linspace(0, 1, tasks))
     rows *= (lengths / np.linalg.norm(rows, axis=1))[:, None]
     return rows.astype(np.float32).astype(np.float64)
@@ -25,12 +25,14 @@ def weights(name, jacobian, **options):
     on = jnp.ones(len(jacobian), bool)
     gram = jnp.asarray(jacobian @ jacobian.T, jnp.float32)
     seen = Signals(jnp.ones(len(jacobian), jnp.float32), on, on, jnp.int32(0), gram)
-    found = strategy.update(seen, strategy.init(tuple("abcdefgh"[: len(jacobian)])))[0]
+    found = strategy.update(seen, strategy.init(tuple(map(str, range(len(jacobian))))))[0]
     assert found.dtype == jnp.float32
     return np.asarray(found, np.float64)
 
 
-@pytest.fixture(params=[(1.0, 4), (1e3, 3), (1e5, 4)], ids=lambda given: f"{given[0]:g}")
+@pytest.fixture(
+    params=[(1.0, 4), (1e3, 3), (1e5, 4), (1e2, 20)], ids=lambda given: f"{given[0]:g}-{given[1]}"
+)
 def rows(request, rng):
     return jacobian(rng, *request.param)
 

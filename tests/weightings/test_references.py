@@ -198,16 +198,18 @@ def test_upgrad_and_dualproj_harm_no_task(jacobians):
 
 
 @pytest.mark.parametrize("name", ["pcgrad", "gradvac"])
-def test_projections_against_the_loop_over_gradients(name, losses, jacobians):
-    strategy = build(name)
-    state, usual = strategy.init(TASKS), np.zeros((K, K))
-    for t, jacobian in enumerate(jacobians):
-        key = jax.random.fold_in(jax.random.key(0), t)
-        weights, state, _ = strategy.update(signals(losses[t], t, jacobian @ jacobian.T, key=key), state)
+@pytest.mark.parametrize("tasks", [K, 11])
+def test_projections_against_the_loop_over_gradients(name, tasks, rng):
+    strategy, on = build(name), jnp.ones(tasks, bool)
+    state, usual = strategy.init(tuple(map(str, range(tasks)))), np.zeros((tasks, tasks))
+    for t, jacobian in enumerate(rng.standard_normal((4, tasks, 7))):
+        key, gram = jax.random.fold_in(jax.random.key(0), t), jnp.asarray(jacobian @ jacobian.T)
+        seen = Signals(jnp.ones(tasks, jnp.float64), on, on, jnp.int32(t), gram, rng=key)
+        weights, state, _ = strategy.update(seen, state)
         total = np.zeros(7)
-        for i in range(K):
+        for i in range(tasks):
             p = jacobian[i].copy()
-            for j in np.asarray(jax.random.permutation(jax.random.fold_in(key, i), K)):
+            for j in np.asarray(jax.random.permutation(jax.random.fold_in(key, i), tasks)):
                 g = jacobian[j]
                 if j == i:
                     continue
@@ -227,6 +229,17 @@ def test_projections_against_the_loop_over_gradients(name, losses, jacobians):
                     usual[i, j] = 0.5 * aim + 0.5 * f
             total += p
         np.testing.assert_allclose(np.asarray(weights) @ jacobian, total, rtol=1e-5, atol=1e-7)
+
+
+def test_only_searches_of_all_subsets_take_eight_tasks_at_most():
+    nine, refused = tuple("abcdefghi"), set()
+    for name in plugins.names("weightings"):
+        try:
+            build(name).init(nine, {"g": jax.ShapeDtypeStruct((7,), jnp.float64)})
+        except ValueError as error:
+            assert "takes 8 at most; there are 9" in str(error)
+            refused.add(name)
+    assert refused == {"mgda", "cagrad", "upgrad", "dualproj"}
 
 
 def project(w):

@@ -31,7 +31,7 @@ def build(*, scale: str = "min") -> Weighting:
       scale: the common length, the root of the eigenvalues' 'min' (the paper's), 'median' or mean ('rmse').
 
     Raises:
-      ValueError: an unknown scale; from `init`, more than 8 tasks.
+      ValueError: an unknown scale.
 
     Example:
       >>> import jax.numpy as jnp

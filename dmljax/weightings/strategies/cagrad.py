@@ -71,7 +71,7 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
         weights = jnp.where(cancel, above(gram, share, present), toward)
         return weights / (1 + c**2 if rescale else 1)
 
-    return strategy(solve)
+    return strategy(solve, by_subsets=True)
 
 
 def _worst(gram, present, mean_dot, radius):

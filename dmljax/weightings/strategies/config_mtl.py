@@ -24,9 +24,6 @@ def build() -> Weighting:
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before.
 
-    Raises:
-      ValueError: from `init`, more than 8 tasks.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from dmljax import weightings

@@ -28,7 +28,7 @@ def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
       unit: weights for gradients divided by their mean length, so that they do not shrink as gradients grow.
 
     Raises:
-      ValueError: an alpha out of its range; from `init`, more than 8 tasks.
+      ValueError: an alpha out of its range.
 
     Example:
       >>> import jax.numpy as jnp

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import require
-from dmljax.weightings.solvers import check_tasks, prepared
+from dmljax.weightings.solvers import prepared
 
 TRAITS = frozenset({"signed", "ordered"})
 
@@ -36,7 +36,7 @@ def build(*, beta: float = 0.5) -> Weighting:
       beta: how fast the usual similarities follow, 0 < beta <= 1.
 
     Raises:
-      ValueError: a beta out of its range; from `init`, more than 8 tasks.
+      ValueError: a beta out of its range.
 
     Example:
       >>> import jax
@@ -64,7 +64,6 @@ def build(*, beta: float = 0.5) -> Weighting:
         return jnp.where(signals.active, jnp.where(present, summed, 1.0), 0.0), usual, {"fallback": fallback}
 
     def init(tasks):
-        check_tasks(tasks)
         return jnp.zeros((len(tasks), len(tasks)))
 
     return Weighting(init, update, frozenset({"gram", "rng"}))

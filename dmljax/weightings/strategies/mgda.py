@@ -33,4 +33,4 @@ def build() -> Weighting:
       >>> [round(float(w), 3) for w in weights]
       [0.2, 0.8]
     """
-    return strategy(least_norm)
+    return strategy(least_norm, by_subsets=True)

@@ -26,9 +26,6 @@ def build(*, unit: bool = True) -> Weighting:
       unit: weights for gradients divided by their mean length, so that they do not shrink as gradients grow.
         Without it the equation holds literally, and weights are of the order of 1 over the gradients' length.
 
-    Raises:
-      ValueError: from `init`, more than 8 tasks.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from dmljax import weightings
