@@ -45,6 +45,7 @@ EXTRAS = {
     "beam": ["apache-beam>=2.70,<3"],
     "cluster": ["submitit>=1.5,<2"],
     "sweep": ["optuna>=4.4,<6"],
+    "demo": ["gradio>=6.17,<7"],  # from 6.17 on its page asks no other host for anything
     "docs": [
         "furo>=2024.8",
         "jupytext>=1.16,<2",
@@ -57,6 +58,7 @@ EXTRAS = {
         "hypothesis>=6.100,<7",
         "mypy>=1.15",
         "packaging>=24",
+        "playwright>=1.45,<2",
         "pytest>=8,<10",
         "pytest-xdist>=3.6",
         "ruff>=0.9",
@@ -99,7 +101,12 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["dmljax", "dmljax.*"]), *ELSEWHERE],
     package_dir={"dmljax": "dmljax", **ELSEWHERE},
-    package_data={"dmljax": ["py.typed"], "dmljax.guides": ["*.md"], "dmljax.studies.published": ["*.csv"]},
+    package_data={
+        "dmljax": ["py.typed"],
+        "dmljax.demo": ["page.css"],
+        "dmljax.guides": ["*.md"],
+        "dmljax.studies.published": ["*.csv"],
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["dmljax = dmljax.__main__:main"]},
