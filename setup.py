@@ -45,6 +45,7 @@ EXTRAS = {
     "beam": ["apache-beam>=2.70,<3"],
     "cluster": ["submitit>=1.5,<2"],
     "sweep": ["optuna>=4.4,<6"],
+    "demo": ["gradio>=6.17,<7"],  # from 6.17 on its page asks no other host for anything
     "docs": [
         "furo>=2024.8",
         "jupytext>=1.16,<2",
@@ -102,6 +103,7 @@ setup(
     package_dir={"dmljax": "dmljax", **ELSEWHERE},
     package_data={
         "dmljax": ["py.typed"],
+        "dmljax.demo": ["page.css"],
         "dmljax.exports.page": ["*.html", "*.css", "*.mjs"],
         "dmljax.guides": ["*.md"],
         "dmljax.studies.published": ["*.csv"],

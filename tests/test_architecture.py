@@ -76,6 +76,7 @@ MAY_IMPORT = {
     "exports": EVERYONE
     | {"config_differences", "data", "inference", "models", "plugins", "preparation", "report", "runs"}
     | {"training"},
+    "demo": EVERYONE | {"data", "inference", "plugins", "preparation", "report", "runs"},
     "studies": EVERYONE | {"plugins", "config", "config_differences", "fields", "report", "runs"},
     "experiments": EVERYONE | {"plugins", "report", "studies"},
     "contracts": EVERYONE

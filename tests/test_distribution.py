@@ -169,6 +169,7 @@ NEEDS = {
     "prepare quick --out=prepared": "tensorflow",
     "prepare quick --out=prepared --beam": "beam",
     "check strategy.py": "test",
+    "demo --run=run --port=0": "demo",
 }
 
 
@@ -191,7 +192,7 @@ def test_what_is_inside(built):
         for name in ("py.typed", "configs/quick.py", "launch/cli.py", "guides/weightings.md", "__main__.py")
     }
     assert packed <= inside
-    parts = [p for end in ("py", "csv") for p in (ROOT / "dmljax").rglob(f"*.{end}")]
+    parts = [p for end in ("py", "csv", "css") for p in (ROOT / "dmljax").rglob(f"*.{end}")]
     assert {p.relative_to(ROOT).as_posix() for p in parts} <= inside
     assert any(name.endswith("/LICENSE") for name in inside)
     assert not [name for name in inside if name.startswith(("configs/", "launch/", "tests/"))]

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dmljax import plugins, run_folder
+from dmljax import plugins
 from dmljax.data import images
 from dmljax.inference.of_run import OfRun
 from dmljax.inference.sources import sources
-from dmljax.preparation import crop, opening
-from dmljax.runs.trained import read_configuration
+from dmljax.runs import sides
 from dmljax.types import Samples, UserError
 
 RENDERED = "synthetic"  # the set that needs nothing on the disk
@@ -71,17 +70,10 @@ def choose(
 
 
 def _of_test_side(model: OfRun, run: Path, count: int, root: str) -> Pictures:
-    config = read_configuration(run, root)
-    samples = opening.open_labels(config)
-    test = run_folder.read(run / run_folder.SPLIT).get("test") or []
-    number = {reference: k for k, reference in enumerate(samples.references)}
-    there = [number[name] for name in test if name in number]
-    if not there:
-        raise UserError(f"none of the run's test images is in {samples.name}", parameter="root")
-    chosen = samples.take(np.array(there, np.int32)[_spread(len(there), count)])
-    chosen = crop.apply(chosen, progress=False, **config.crop)
+    there = sides.read(run, root)
+    chosen = there.boxed(there.test[_spread(len(there.test), count)], progress=False)
     pixels = _read(chosen, np.arange(len(chosen)), model.image_size)
-    return Pictures(pixels, f"{len(pixels)} test images of {samples.name}")
+    return Pictures(pixels, f"{len(pixels)} test images of {there.samples.name}")
 
 
 def _spread(total: int, count: int) -> np.ndarray:
