@@ -32,18 +32,13 @@ def check_paths(config) -> None:
 
 
 def idle(config) -> list[str]:
-    """A line for each option that is set and that no chosen plug-in takes.
-
-    Options that the base configuration sets for the plug-in which it chooses are not told: they are nobody's
-    mistake.
-    """
+    """A line for each option that no chosen plug-in takes and that differs from the base configuration."""
     from dmljax.configs import base
 
     before, lines = base.get_config(config.preset), []
     for section, family in configuration.SECTIONS.items():
         used, field = configuration.chosen(config[section]), _chooser(config[section])
-        passed_over = set(used) | set(configuration.chosen(before[section]))
-        others = [name for name in plugins.names(family) if name not in passed_over]
+        others = [name for name in plugins.names(family) if name not in used]
         for name in others if section not in PREPARED else ():
             options = configuration.options_of(config, section, name)
             told = " and ".join(used) or "empty"

@@ -13,6 +13,10 @@ from dmljax import config_sources, config_unread
         ({"optimizer.name": "sgd", "optimizer.sgd.momentum": 0.5, "weighting.dwa.window": 9}, []),
         ({"weighting.name": "famo"}, []),  # what the base sets for DWA is nobody's mistake
         (
+            {"weighting.name": "famo", "weighting.dwa.window": 9},
+            ["weighting.dwa.window=9 has no effect: weighting.name is famo"],
+        ),
+        (
             {"optimizer.sgd.momentum": 0.5},
             ["optimizer.sgd.momentum=0.5 has no effect: optimizer.name is adam"],
         ),

@@ -192,7 +192,7 @@ def test_what_is_inside(built):
         for name in ("py.typed", "configs/quick.py", "launch/cli.py", "guides/weightings.md", "__main__.py")
     }
     assert packed <= inside
-    parts = [p for end in ("py", "csv", "css") for p in (ROOT / "dmljax").rglob(f"*.{end}")]
+    parts = [p for end in ("py", "csv", "css", "html", "mjs") for p in (ROOT / "dmljax").rglob(f"*.{end}")]
     assert {p.relative_to(ROOT).as_posix() for p in parts} <= inside
     assert any(name.endswith("/LICENSE") for name in inside)
     assert not [name for name in inside if name.startswith(("configs/", "launch/", "tests/"))]

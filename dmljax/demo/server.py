@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -53,8 +55,10 @@ def address(port: socket.socket) -> str:
 
 @contextlib.contextmanager
 def kept_here() -> Iterator[None]:
-    """In this block Gradio reports to nobody, and keeps photographs in a folder that goes with the block."""
-    with tempfile.TemporaryDirectory(prefix="dmljax-demo-") as folder:
+    """In this block Gradio reports to nobody, and keeps photographs in a folder that goes with the block,
+    also where the terminal is closed.
+    """
+    with _closed_terminal_ends(), tempfile.TemporaryDirectory(prefix="dmljax-demo-") as folder:
         changed = {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
         before = {name: os.environ.get(name) for name in changed}
         os.environ.update(changed)
@@ -68,6 +72,21 @@ def kept_here() -> Iterator[None]:
                     os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _closed_terminal_ends() -> Iterator[None]:
+    """In this block a closed terminal ends the process by `sys.exit`, unless nohup has it ignored."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGHUP) if main and hasattr(signal, "SIGHUP") else signal.SIG_IGN
+    if before is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGHUP, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def serve(page, port: socket.socket, begun: Callable[[], None]) -> None:
     """Serves a page until it is interrupted.
 
@@ -75,6 +94,9 @@ def serve(page, port: socket.socket, begun: Callable[[], None]) -> None:
       page: gradio.Blocks.
       port: of `bound`.
       begun: called when the page can be opened.
+
+    Raises:
+      UserError: the server does not start, or ends by itself.
     """
     import uvicorn
 
@@ -83,18 +105,19 @@ def serve(page, port: socket.socket, begun: Callable[[], None]) -> None:
     server = uvicorn.Server(how)
     thread = threading.Thread(target=server.run, args=([port],), daemon=True)
     thread.start()
-    told = False
+    told, ended = False, False
     try:
         while thread.is_alive():
             if server.started and not told:
                 told = True
                 begun()
             thread.join(TURN_S)
+        ended = True
     finally:
         server.should_exit = True
         thread.join(2 * END_S)
-    if not told:
-        raise RuntimeError("the server of the page did not start")
+    if ended:
+        raise UserError(f"the page's server {'has ended by itself' if told else 'does not start'}")
 
 
 def _app(page):
@@ -103,6 +126,8 @@ def _app(page):
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    # Only files that were uploaded may be asked about; Gradio looks at that of a page that it launched.
+    page.has_launched = True
     # a page of another host cannot take this one for its own
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     return gradio.mount_gradio_app(

@@ -24,7 +24,7 @@ class TrainingSide(NamedTuple):
       people: whose image each is, int32 [N], below 0 where it is not known.
       names, expressions: the person and the expression of each in words, '' where it is not known.
       shown: each as the network sees it, as a text that a page can show.
-      origin: in words, such as '2,000 of 2,800 training images of 80 people of kdef'.
+      origin: in words, such as '2,000 training images of 80 people of kdef (a random choice of 2,800)'.
     """
 
     embedding: np.ndarray
@@ -50,7 +50,7 @@ def read(model: Model, run: Path, *, most: int, root: str = "", progress: bool =
     Raises:
       UserError: the set is not there or cannot be read, or everybody in it is also tested.
     """
-    there = sides.read(run, root)
+    there = sides.read(run, "train", root)
     train = apart(there.samples, there.train, there.test)
     if not len(train):
         raise UserError(f"all training people of {there.samples.name} are also tested")
@@ -66,7 +66,8 @@ def read(model: Model, run: Path, *, most: int, root: str = "", progress: bool =
         names=_names(samples.identity_names, samples.identity),
         expressions=_names(samples.expression_names, samples.expression),
         shown=[pictures.as_text(picture) for picture in pixels],
-        origin=_origin(samples, len(train)),
+        origin=_origin(samples)
+        + (f" (a random choice of {len(train):,})" if len(chosen) < len(train) else ""),
     )
 
 
@@ -90,8 +91,7 @@ def _names(names: tuple[str, ...], labels: np.ndarray) -> list[str]:
     return [names[label] if label >= 0 else "" for label in labels]
 
 
-def _origin(samples: Samples, of: int) -> str:
-    count = len(samples)
-    images = f"{count:,} training images" if count == of else f"{count:,} of {of:,} training images"
+def _origin(samples: Samples) -> str:
     people = len(np.unique(samples.identity[samples.identity >= 0]))
-    return images + (f" of {people:,} people" if people else "") + f" of {samples.name}"
+    of_people = f" of {people:,} people" if people else ""
+    return f"{len(samples):,} training images{of_people} of {samples.name}"

@@ -74,8 +74,10 @@ def _what(source: Source) -> str:
     heads = [
         f"{name} ({', '.join(map(plain, names))})"
         for name, names in ((EXPRESSION, classes.expression_names), (POSE, classes.pose_names))
-        if f"{name}_probability" in source.outputs
+        if PROBABILITY.format(name) in source.outputs
     ]
+    if source.model.classes.angles_names:
+        heads.append(f"{', '.join(source.model.classes.angles_names)} in degrees")
     return (
         f"DML-Net with {len(model.branches)} {'branch' if len(model.branches) == 1 else 'branches'}"
         f" ({', '.join(model.branches)}) of {plain(config.backbone.name)}, faces of {about['image_size']} x"
@@ -127,6 +129,12 @@ def _data(run: Path, source: Source) -> list[str]:
         lines.append(f"Images: {', '.join(sides)}.")
     except UserError as error:
         lines.append(f"Who trained is not known: {error}.")
+    if (run / run_folder.STARTED).exists():
+        started = run_folder.read(run / run_folder.STARTED)
+        lines.append(
+            f"Training began with the weights of {plain(str(started.get('weights')))}, SHA-256"
+            f" {plain(str(started.get('sha256')))}; their licence may bind this network, too."
+        )
     score = _score(run, source)
     if isinstance(score, dict) and (people := tables.of_people(score)):
         lines.append(f"Tested on {people}.")

@@ -64,7 +64,8 @@ def export(
 
     Everything after the crop is inside: normalisation, regions, branches, fusion, heads, probabilities. In go
     faces, uint8 [N, size, size, 3], for any N; out come 'expression_probability', 'pose_probability', 'yaw'
-    in degrees and 'embedding', as far as the network has them.
+    in degrees, 'embedding' and, of a head for angles, 'head_yaw', 'head_pitch' and 'head_roll', as far as the
+    network has them.
 
     Args:
       run: the folder of a training.

@@ -70,7 +70,7 @@ def choose(
 
 
 def _of_test_side(model: OfRun, run: Path, count: int, root: str) -> Pictures:
-    there = sides.read(run, root)
+    there = sides.read(run, "test", root)
     chosen = there.boxed(there.test[_spread(len(there.test), count)], progress=False)
     pixels = _read(chosen, np.arange(len(chosen)), model.image_size)
     return Pictures(pixels, f"{len(pixels)} test images of {there.samples.name}")

@@ -152,7 +152,7 @@ def _in_its_folder(
     state = _state(config, net, program, arrays, say)
     if main:
         record.write_record(run, config, data, decided.record(found))
-        if config.init.weights and arrays is None:
+        if arrays is None:
             weights.record(config, run)
     log = _log(config, run, times, position, progress=progress and main, say=say)
     try:

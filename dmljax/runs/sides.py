@@ -32,15 +32,16 @@ class Sides(NamedTuple):
         return crop.apply(self.samples.take(chosen), progress=progress, **self.config.crop)
 
 
-def read(run: Path, root: str = "") -> Sides:
+def read(run: Path, needed: str, root: str = "") -> Sides:
     """The sides of a run.
 
     Args:
       run: its folder.
+      needed: 'train' or 'test', of which at least one image has to be in the set.
       root: where its set lies, if not where its configuration says.
 
     Raises:
-      UserError: the set is not there, or has none of the images of one of the two sides.
+      UserError: the set is not there, or has none of the images of the side that is needed.
     """
     config = read_configuration(run, root)
     with errors_of(run, config):
@@ -50,7 +51,7 @@ def read(run: Path, root: str = "") -> Sides:
     found = []
     for side, what in (("train", "training"), ("test", "test")):
         there = [number[name] for name in split.get(side) or [] if name in number]
-        if not there:
+        if side == needed and not there:
             raise UserError(f"none of the run's {what} images is in {samples.name}", parameter="root")
         found.append(np.array(there, np.int32))
     return Sides(config, samples, *found)

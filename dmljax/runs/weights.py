@@ -61,10 +61,13 @@ def from_file(config, variables, say: Callable[[str], None]):
 
 def record(config, run: Path) -> None:
     """Which file a run begins with, and its digest: started_from.json, which stays when the run goes on."""
-    path = weight_files.located(config.init.weights)
-    with path.open("rb") as file:
+    place = run / run_folder.STARTED
+    if not config.init.weights:
+        place.unlink(missing_ok=True)  # of a run that never saved anything
+        return
+    with weight_files.located(config.init.weights).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    writing.as_json(run / run_folder.STARTED, {"weights": config.init.weights, "sha256": digest})
+    writing.as_json(place, {"weights": config.init.weights, "sha256": digest})
 
 
 def _read(config) -> tuple[dict[str, np.ndarray], Recognised, dict]:

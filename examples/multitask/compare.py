@@ -112,6 +112,8 @@ def main():
     parser.add_argument("--epochs", type=int, default=0, help="0: the problem's")
     parser.add_argument("--out", type=Path, help="file for a JSON line a strategy and seed")
     given = parser.parse_args()
+    if given.seeds < 2:
+        parser.error(f"--seeds must be at least 2, for an interval; got {given.seeds}")
     problem, seeds, lines = PROBLEMS[given.problem](), tuple(range(given.seeds)), []
     epochs = given.epochs or problem.epochs
     print(

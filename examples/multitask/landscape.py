@@ -36,6 +36,7 @@ STRATEGIES = {
     "fairgrad": weightings.fairgrad,
     "upgrad": weightings.upgrad,
 }
+KEPT = 500  # places of a path that are drawn
 SIDE = 12.0  # of the plane that is drawn and searched for the Pareto set: -SIDE to SIDE
 
 
@@ -149,12 +150,14 @@ def main():
     parser.add_argument("--steps", type=int, default=50_000, help="of Adam, at 0.001")
     parser.add_argument("--names", nargs="*", default=list(STRATEGIES), choices=list(STRATEGIES))
     given = parser.parse_args()
+    if given.steps < 1 or given.steps % min(KEPT, given.steps):
+        parser.error(f"--steps must be a multiple of {KEPT}, or less than that; got {given.steps}")
     given.out.mkdir(parents=True, exist_ok=True)
     places, front = pareto()
     starts, found, ends = jnp.array(STARTS), {}, {}
     rows = [("strategy", *(f"start {start}" for start in STARTS), "at the front, of 5")]
     for name in given.names:
-        found[name] = np.asarray(paths(STRATEGIES[name](), starts, given.steps, min(500, given.steps)))
+        found[name] = np.asarray(paths(STRATEGIES[name](), starts, given.steps, min(KEPT, given.steps)))
         ends[name] = np.stack(jax.vmap(losses_at)(jnp.asarray(found[name][:, -1])), 1)
         gaps = apart(ends[name], front)
         rows.append((name, *(f"{gap:.3f}" for gap in gaps), int((gaps < 0.01).sum())))

@@ -1,13 +1,18 @@
 """The command: its mistakes in one line, a set that is not there, and the page in a browser."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,6 +128,37 @@ def served(run):
     if process.poll() is None:
         process.kill()
     process.communicate()
+
+
+def asked_about(address, path):
+    """What the page's programming interface says of a file that nobody uploaded."""
+    body = {"data": [{"path": str(path), "meta": {"_type": "gradio.FileData"}}, "whole"], "fn_index": 0}
+    content = json.dumps(body | {"session_hash": "nobody"}).encode()
+    url, kind = f"{address}/gradio_api/queue", {"Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(f"{url}/join", content, kind), timeout=ANSWER_S).close()
+    with urllib.request.urlopen(f"{url}/data?session_hash=nobody", timeout=ANSWER_S) as stream:
+        for line in stream:
+            said = json.loads(line[6:]) if line.startswith(b"data: ") else {}
+            if said.get("msg") == "process_completed":
+                return said
+    raise AssertionError("no answer")
+
+
+@pytest.mark.slow
+def test_other_files_and_other_hosts_are_refused_and_nothing_stays(served, tmp_path, rng):
+    pytest.importorskip("gradio")
+    process, address = served
+    Image.fromarray(rng.integers(0, 256, (60, 50, 3)).astype(np.uint8)).save(tmp_path / "private.png")
+    said = asked_about(address, tmp_path / "private.png")
+    assert said["success"] is False and "data:" not in str(said["output"].get("data"))
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "example.org"}))
+    folder = Path(tempfile.gettempdir())
+    there = set(folder.glob("dmljax-demo-*"))
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=ANSWER_S)
+    assert process.returncode == 128 + signal.SIGHUP
+    assert len(there - set(folder.glob("dmljax-demo-*"))) == 1
 
 
 @pytest.mark.slow

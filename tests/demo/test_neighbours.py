@@ -66,7 +66,10 @@ def test_training_images_and_no_others(run, model, opened):
 
 def test_of_many_images_some_are_taken_the_same_ones_each_time(run, model):
     side, again = (training_side.read(model, run, most=7, progress=False) for _ in range(2))
-    assert side.origin.startswith("7 of 18 training images") and side.shown == again.shown
+    assert (
+        side.origin.endswith("7 training images of 2 people of folder (a random choice of 18)")
+        and side.shown == again.shown
+    )
     every = training_side.read(model, run, most=18, progress=False)
     places = [every.shown.index(text) for text in side.shown]
     np.testing.assert_allclose(side.embedding, every.embedding[places], rtol=1e-5, atol=1e-6)
@@ -90,7 +93,10 @@ def test_images_that_cannot_be_read_are_left_out(run, model, opened, monkeypatch
 
     monkeypatch.setattr(sides.Sides, "boxed", one_broken)
     side = training_side.read(model, run, most=1000, progress=False)
-    assert side.origin.startswith("17 of 18") and len(side.embedding) == len(side.names) == 17
+    assert (
+        side.origin.startswith("17 training images of 2 people of folder")
+        and len(side.embedding) == len(side.names) == 17
+    )
 
 
 def test_a_set_that_is_another_one_is_told(run, model, tmp_path):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -27,9 +25,14 @@ FLOAT32 = True  # other types of activations are not written
 NETWORK = "network.onnx"
 PAGE = ("index.html", "style.css", "page.mjs", "square.mjs", "network.mjs")
 CHECK = "check.mjs"  # what runs a folder's network outside of a browser
+GLUE = "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90"  # SHA-256
+WASM = "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2"
 PACKAGE = npm.Package(
-    "onnxruntime-web", "1.30.0", ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm")
+    "onnxruntime-web",
+    "1.30.0",
+    {"dist/ort.wasm.bundle.min.mjs": GLUE, "dist/ort-wasm-simd-threaded.wasm": WASM},
 )
+LONGEST_S = 600  # that node may take
 
 
 def write(path: Path, source: Source) -> None:
@@ -51,17 +54,17 @@ def runtime(path: Path, source: Source) -> Callable[[np.ndarray], dict[str, np.n
 
     def run(pixels: np.ndarray) -> dict[str, np.ndarray]:
         with resources.as_file(resources.files(files).joinpath(CHECK)) as script:
-            done = subprocess.run(
-                [str(shutil.which("node")), str(script), str(path), str(len(pixels))],
-                input=np.ascontiguousarray(pixels).tobytes(),
-                capture_output=True,
+            done = npm.run(
+                "node",
+                [str(script), str(path), str(len(pixels))],
+                given=np.ascontiguousarray(pixels).tobytes(),
+                longest_s=LONGEST_S,
             )
         if done.returncode:
-            said = " ".join(done.stderr.decode(errors="replace").split())
-            raise UserError(f"node cannot run the page's network: {said[-300:]}", parameter="format")
+            raise UserError(f"node cannot run the page's network: {npm.said(done)}", parameter="format")
         return {
-            name: np.array(values, np.float32).reshape(len(pixels), *source.outputs.get(name, (-1,)))
-            for name, values in json.loads(done.stdout).items()
+            name: np.array(found["data"], np.float32).reshape(found["dims"])
+            for name, found in json.loads(done.stdout).items()
         }
 
     return run

@@ -8,5 +8,5 @@ const [folder, count] = [resolve(process.argv[2]), Number(process.argv[3])];
 const { open, predict } = await import(pathToFileURL(resolve(folder, "network.mjs")));
 const network = await open(async (name) => new Uint8Array(readFileSync(resolve(folder, name))).buffer);
 const found = await predict(network, new Uint8Array(readFileSync(0)), count);
-const plain = Object.entries(found).map(([name, values]) => [name, Array.from(values)]);
+const plain = Object.entries(found).map(([name, { dims, data }]) => [name, { dims, data: Array.from(data) }]);
 process.stdout.write(JSON.stringify(Object.fromEntries(plain)));

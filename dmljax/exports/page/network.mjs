@@ -13,9 +13,8 @@ export async function open(read) {
   return { about, session };
 }
 
-// pixels: Uint8Array [count, size, size, 3], RGB -> { output: Float32Array }, of all images one after another.
+// pixels: Uint8Array [count, size, size, 3], RGB -> { output: its tensor }; .data has all images one after another.
 export async function predict({ about, session }, pixels, count) {
   const size = about.image_size;
-  const found = await session.run({ images: new ort.Tensor("uint8", pixels, [count, size, size, 3]) });
-  return Object.fromEntries(Object.entries(found).map(([name, tensor]) => [name, tensor.data]));
+  return session.run({ images: new ort.Tensor("uint8", pixels, [count, size, size, 3]) });
 }

@@ -13,12 +13,15 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 let network = null;
 let shown = null; // what can be drawn: an ImageBitmap or the camera's video
 let stream = null;
+let starting = false; // the camera was asked for and has not answered
 let busy = false; // the network is being asked
 let stale = false; // the square has moved since
 
 const square = new Square(canvas, () => shown && redraw());
 
 function redraw() {
+  context.fillStyle = "white"; // as in training, under what is transparent
+  context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(shown, 0, 0, canvas.width, canvas.height);
   ask();
   square.draw(context);
@@ -38,6 +41,7 @@ function cut() {
   seen.imageSmoothingQuality = "high";
   const scale = (shown.videoWidth ?? shown.width) / canvas.width;
   const [x, y, side] = [square.x, square.y, square.side].map((value) => value * scale);
+  seen.fillStyle = "white";
   seen.fillRect(0, 0, size, size);
   seen.drawImage(shown, x, y, side, side, 0, 0, size, size);
   const { data } = seen.getImageData(0, 0, size, size);
@@ -56,8 +60,9 @@ async function ask() {
   try {
     do {
       stale = false;
-      answer(await predict(network, cut(), 1));
-    } while (stale);
+      const found = await predict(network, cut(), 1);
+      answer(Object.fromEntries(Object.entries(found).map(([name, tensor]) => [name, tensor.data])));
+    } while (stale && shown);
   } catch (error) {
     tell(`The network cannot be run: ${error.message}`);
   } finally {
@@ -118,14 +123,28 @@ async function choose(file) {
 }
 
 async function startCamera() {
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: true });
-  } catch (error) {
-    tell(`The camera cannot be used: ${error.message}`);
+  if (!navigator.mediaDevices) {
+    tell("The camera needs a page that comes by https, or from this machine (localhost).");
     return;
   }
-  const video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true });
-  await video.play();
+  starting = true;
+  let taken = null;
+  const video = document.createElement("video");
+  try {
+    taken = await navigator.mediaDevices.getUserMedia({ video: true });
+    Object.assign(video, { srcObject: taken, muted: true, playsInline: true });
+    await video.play();
+  } catch (error) {
+    taken?.getTracks().forEach((track) => track.stop());
+    taken = null;
+    tell(`The camera cannot be used: ${error.message}`);
+  }
+  if (taken && !starting) taken.getTracks().forEach((track) => track.stop()); // it is no longer wanted
+  if (!taken || !starting) {
+    starting = false;
+    return;
+  }
+  [stream, starting] = [taken, false];
   show(video, video.videoWidth, video.videoHeight);
   element("camera").textContent = "Stop";
   tell("Camera");
@@ -138,6 +157,7 @@ async function startCamera() {
 }
 
 function stopCamera() {
+  starting = false;
   if (!stream) return;
   stream.getTracks().forEach((track) => track.stop());
   [stream, shown] = [null, null];
@@ -146,8 +166,15 @@ function stopCamera() {
 }
 
 function listen() {
-  element("file").addEventListener("change", (event) => choose(event.target.files[0]));
-  element("camera").addEventListener("click", () => (stream ? stopCamera() : startCamera()));
+  element("file").addEventListener("change", (event) => {
+    choose(event.target.files[0]);
+    event.target.value = ""; // so that the same one can be chosen again
+  });
+  element("camera").addEventListener("click", () => {
+    if (starting) return;
+    if (stream) stopCamera();
+    else startCamera();
+  });
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     event.preventDefault();

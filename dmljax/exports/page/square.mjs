@@ -56,6 +56,7 @@ export class Square {
   }
 
   turn(event) {
+    if (event.ctrlKey || event.metaKey) return; // the browser's own zoom
     event.preventDefault();
     this.grow(event.deltaY < 0 ? 1.08 : 1 / 1.08);
   }
@@ -65,6 +66,7 @@ export class Square {
   }
 
   press(event) {
+    if (event.ctrlKey || event.metaKey) return;
     const step = Math.max(this.side / 20, 1);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (event.key in moves) {
