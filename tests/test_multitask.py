@@ -70,12 +70,11 @@ def test_digits_of_the_test_are_in_no_training_pair():
     assert (
         inputs.shape == (300, 36, 36, 1) and labels.shape == (300, 2) and set(labels[:, 0]) == set(range(10))
     )
-    corners = lambda pictures: {
-        picture[:8, :8].tobytes() + picture[28:, 28:].tobytes() for picture in pictures
-    }
-    assert inputs[:, :8].max() == 1 and len(corners(inputs)) > 1
-    left = {picture[:28, :8].tobytes() for picture in inputs if picture[:28, :8].any()}
-    assert not left & {picture[:28, :8].tobytes() for picture in problem.test[0]}
+    for edge in (np.s_[:28, :8], np.s_[8:, 28:]):  # where the left digit, and the right one, stands alone
+        of = lambda pictures, edge=edge: {
+            picture[edge].tobytes() for picture in pictures if picture[edge].any()
+        }
+        assert len(of(inputs)) > 20 and not of(inputs) & of(problem.test[0])
 
 
 @pytest.mark.slow
@@ -91,4 +90,5 @@ def test_a_short_comparison(tmp_path, problem, package):
         (name, k) for name in fits for k in (0, 1)
     ]
     assert ("takes 8 at most" in said) == (problem == "yeast")
-    assert all(0 <= value <= 1 for line in lines for key, value in line.items() if key.startswith("class"))
+    scores = [value for line in lines for key, value in line.items() if isinstance(value, float)]
+    assert len(scores) == len(lines) * (14 if problem == "yeast" else 2) and 0 < min(scores) < max(scores) < 1
