@@ -46,6 +46,7 @@ EXTRAS = {
     "cluster": ["submitit>=1.5,<2"],
     "sweep": ["optuna>=4.4,<6"],
     "demo": ["gradio>=6.17,<7"],  # from 6.17 on its page asks no other host for anything
+    "examples": ["mlxtend>=0.23,<1", "river>=0.21,<1"],
     "docs": [
         "furo>=2024.8",
         "jupytext>=1.16,<2",
