@@ -108,8 +108,13 @@ BROWSER = (
 @pytest.fixture
 def served(run):
     """(process, address) of `dmljax demo`."""
+    # whoever runs the tests may have SIGHUP ignored, as nohup does
+    program = (
+        "import signal, runpy; signal.signal(signal.SIGHUP, signal.SIG_DFL);"
+        " runpy.run_module('dmljax', run_name='__main__')"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "dmljax", "demo", f"--run={run}", "--port=0", "--noprogress"],
+        [sys.executable, "-c", program, "demo", f"--run={run}", "--port=0", "--noprogress"],
         cwd=ROOT,
         text=True,
         stdout=subprocess.PIPE,
