@@ -42,6 +42,7 @@ def page():
     api = pytest.importorskip("playwright.sync_api")
     quiet = ("networking", "timer-throttling")
     arguments = ["--no-sandbox", "--disable-gpu", *(f"--disable-background-{what}" for what in quiet)]
+    arguments += [f"--use-fake-{what}-for-media-stream" for what in ("ui", "device")]
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         page = browser.new_page(viewport={"width": 1000, "height": 800})
@@ -114,6 +115,43 @@ def test_the_square_is_moved_and_what_is_no_picture_is_told(run, address, page, 
     says(wide[:, 2 * SIZE :])
     page.set_input_files("#file", tmp_path / "notes.txt")
     page.locator("#state", has_text="notes.txt cannot be read as a picture").wait_for()
+
+
+SLOW_PERMISSION = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.taken = [];
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  await new Promise((done) => setTimeout(done, 500));
+  window.taken.push(await real(wanted));
+  return window.taken.at(-1);
+};
+"""
+
+
+@needs_node
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
+def test_no_camera_stays_on(address, page, tmp_path, rng):
+    """Clicked twice before it is allowed, and given up for a picture meanwhile."""
+    Image.fromarray(rng.integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)).save(tmp_path / "face.png")
+    page = page.context.browser.new_context(bypass_csp=True).new_page()  # so that the test may look inside
+    page.add_init_script(SLOW_PERMISSION)
+    page.goto(f"{address}/index.html")
+    page.locator("#state", has_text="Choose a picture").wait_for()
+    tracks = lambda: page.evaluate("window.taken.map((one) => one.getTracks()[0].readyState)")
+    page.click("#camera")
+    page.click("#camera")
+    page.locator("#camera", has_text="Stop").wait_for()
+    assert tracks() == ["live"]
+    page.click("#camera")
+    page.locator("#state", has_text="The camera is off.").wait_for()
+    assert tracks() == ["ended"]
+    page.click("#camera")
+    page.set_input_files("#file", tmp_path / "face.png")
+    page.wait_for_function(
+        "window.taken.length === 2 && window.taken[1].getTracks()[0].readyState === 'ended'"
+    )
+    assert page.inner_text("#state") == "face.png" and page.inner_text("#camera") == "Camera"
 
 
 @needs_node
