@@ -271,6 +271,18 @@ class Outputs(NamedTuple):
         return {head: values for head, values in found.items() if values is not None}
 
 
+class Filled(NamedTuple):
+    """An array that a file of weights does not have: one number in the shape of another array.
+
+    Attributes:
+      like: place of that other array.
+      value: the number.
+    """
+
+    like: tuple[str, ...]
+    value: float
+
+
 class Published(NamedTuple):
     """What weights of another library are to a backbone that knows their names.
 
@@ -280,8 +292,12 @@ class Published(NamedTuple):
         Kernels lie as PyTorch has them, [out, in, H, W]; they are turned to [H, W, in, out].
       pixels: (mean, deviation) of the channels, as shares of 255, by which their training normalised images;
         () where it is not known.
+      filled: place -> what fills it, of the places that the file has no tensor for.
+      blue_first: places of the kernels whose input channels are blue, green, red there.
     """
 
     options: dict[str, Any]
     paths: dict[str, tuple[str, ...]]
     pixels: tuple[tuple[float, ...], ...] = ()
+    filled: dict[tuple[str, ...], Filled] = {}
+    blue_first: tuple[tuple[str, ...], ...] = ()

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "backbones": EVERYONE,
     "optimizers": EVERYONE,
     "augmentations": EVERYONE,
-    "models": {"types"},
+    "models": {"types", "extras"},
     "faces": EVERYONE,
     "datasets": EVERYONE | {"faces"},
     "detectors": EVERYONE,

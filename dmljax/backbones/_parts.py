@@ -93,25 +93,25 @@ def _product(x: jax.Array, kernel: jax.Array, *, stride: int, pads, depthwise: b
     return (flat @ kernel.reshape(-1, features)).reshape(-1, height, width, features)
 
 
-def maximum_of_3x3(x: jax.Array, method: str) -> jax.Array:
-    """The largest of each 3x3 window, stride 2, padded by 1: float [N, H, W, C] -> [N, (H + 1) // 2, (W + 1)
-    // 2, C].
+def maximum_of_3x3(x: jax.Array, method: str, *, before: int = 1) -> jax.Array:
+    """The largest of each 3x3 window, stride 2: float [N, H, W, C] -> [N, (H + b) // 2, (W + b) // 2, C],
+    padded by b = `before`, 0 or 1, at the beginning of each side and by 1 at its end.
 
     On a CPU, the gradient of XLA's pooling is slow. As `matmul` the maximum is taken down the rows, then
     along the columns, over shifted views; values that are equally large share the gradient there, where XLA
     gives it to the first.
     """
-    return _chosen(method, _maximum_of_views, _pooled, x)
+    return _chosen(method, partial(_maximum_of_views, before=before), partial(_pooled, before=before), x)
 
 
-def _pooled(x: jax.Array) -> jax.Array:
-    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+def _pooled(x: jax.Array, *, before: int) -> jax.Array:
+    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((before, 1), (before, 1)))
 
 
-def _maximum_of_views(x: jax.Array) -> jax.Array:
+def _maximum_of_views(x: jax.Array, *, before: int) -> jax.Array:
     for axis in (1, 2):
-        half = (x.shape[axis] + 1) // 2
-        ends = [(1, 1) if a == axis else (0, 0) for a in range(x.ndim)]
+        half = (x.shape[axis] + before) // 2
+        ends = [(before, 1) if a == axis else (0, 0) for a in range(x.ndim)]
         x = jnp.pad(x, ends, constant_values=-jnp.inf)
         one, two, three = (jax.lax.slice_in_dim(x, k, k + 2 * half - 1, 2, axis) for k in range(3))
         x = jnp.maximum(jnp.maximum(one, two), three)
@@ -163,18 +163,24 @@ class Backbone(Convolutional):
 
     width: int = 64
 
-    def begin(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, Callable, Callable]:
+    def begin(
+        self, x: jax.Array, *, train: bool, filters: int = 0, before: int = 1
+    ) -> tuple[jax.Array, Callable, Callable]:
         """(the stem's output, what makes a convolution, what makes a BatchNorm); called in a compact
         method.
+
+        Args:
+          filters: of the stem; 0: `width`.
+          before: see `maximum_of_3x3`.
         """
         conv, norm = self.layers(train=train)
         standard = self.stem == "standard"
         x = nn.relu(
             norm(name="norm_stem")(
-                conv(self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))
+                conv(filters or self.width, 7 if standard else 3, 2, name="conv_stem")(x.astype(self.dtype))
             )
         )
-        x = maximum_of_3x3(x, self.convolution) if standard else x
+        x = maximum_of_3x3(x, self.convolution, before=before) if standard else x
         return x, conv, norm
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dmljax.types import UserError
+from dmljax.types import Filled, UserError
 
 PARAMS, STATISTICS = "params", "batch_stats"
 
@@ -21,6 +21,31 @@ def norm(there: str, *here: str) -> dict[str, tuple[str, ...]]:
         f"{there}.bias": (PARAMS, *here, "bias"),
         f"{there}.running_mean": (STATISTICS, *here, "mean"),
         f"{there}.running_var": (STATISTICS, *here, "var"),
+    }
+
+
+def folded(there: str, *here: str) -> dict[str, tuple[str, ...]]:
+    """A convolution into which the BatchNorm behind it was folded: kernel `conv...` and offset `norm...` of a
+    block, named by the convolution's place.
+    """
+    *block, conv = here
+    return {
+        f"{there}.weight": (PARAMS, *here, "kernel"),
+        f"{there}.bias": (PARAMS, *block, conv.replace("conv", "norm", 1), "bias"),
+    }
+
+
+def unfolded(paths: Mapping[str, tuple[str, ...]], epsilon: float) -> dict[tuple[str, ...], Filled]:
+    """What makes a BatchNorm, by its running statistics, add its offset and do nothing else."""
+    norms = [path[1:-1] for path in paths.values() if path[-1] == "bias"]
+    return {
+        place: Filled((PARAMS, *norm, "bias"), value)
+        for norm in norms
+        for place, value in (
+            ((PARAMS, *norm, "scale"), 1.0),
+            ((STATISTICS, *norm, "mean"), 0.0),
+            ((STATISTICS, *norm, "var"), 1.0 - epsilon),
+        )
     }
 
 

@@ -1,7 +1,9 @@
-"""ResNet 18/34/50/101, version 1.5 (the stride of a bottleneck is in its 3x3 convolution), in Flax linen.
+"""ResNet 18/34/50/101 in Flax linen; of version 1.5 unless asked for 1.
 
-Padding is explicit (3 in the stem, 1 elsewhere) and BatchNorm's epsilon is 1e-5, as in the published weights;
-Flax's 'SAME' would pad a strided convolution on the other side. He et al., arXiv:1512.03385.
+The two differ in where a bottleneck has its stride, in its 3x3 or, as first published, in its first 1x1; and
+in where the stem's first maximum begins, one pixel outside of the image or inside. Padding is explicit (3 in
+the stem, 1 elsewhere) and BatchNorm's epsilon is 1e-5, as in the published weights; Flax's 'SAME' would pad a
+strided convolution on the other side. He et al., arXiv:1512.03385.
 """
 
 from __future__ import annotations
@@ -11,19 +13,21 @@ from collections.abc import Callable, Mapping
 import flax.linen as nn
 import jax.numpy as jnp
 
-from dmljax.backbones import _parts, _published
+from dmljax.backbones import _open_nsfw, _parts, _published
 from dmljax.types import IMAGENET, Published, UserError
 
 SCALES = ("last", "all")
+VERSIONS = ("1.5", "1")
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
 class _Block(nn.Module):
-    """A residual block: `kernels` are its convolutions' sizes, the stride is in the first 3x3."""
+    """A residual block: `kernels` are its convolutions' sizes, the stride is in number `strided`."""
 
     filters: tuple[int, ...]
     kernels: tuple[int, ...]
     stride: int
+    strided: int
     conv: Callable
     norm: Callable
     zero_init_residual: bool
@@ -31,11 +35,10 @@ class _Block(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        strided = self.kernels.index(3)
         y = x
         for k, (features, size) in enumerate(zip(self.filters, self.kernels)):
             last = k == len(self.kernels) - 1
-            y = self.conv(features, size, self.stride if k == strided else 1, name=f"conv{k + 1}")(y)
+            y = self.conv(features, size, self.stride if k == self.strided else 1, name=f"conv{k + 1}")(y)
             zero = last and self.zero_init_residual
             y = self.norm(
                 name=f"norm{k + 1}", scale_init=nn.initializers.zeros if zero else nn.initializers.ones
@@ -55,7 +58,9 @@ class ResNet(_parts.Backbone):
 
     Attributes:
       stages: residual blocks per stage; the width doubles and the resolution halves from stage to stage.
-      width: filters of the stem and of the first stage.
+      width: filters of the first stage.
+      stem_width: filters of the stem; 0: the first stage's.
+      version: '1.5' or '1', see above.
       bottleneck: 1x1, 3x3, 1x1 blocks (50, 101) instead of 3x3, 3x3 (18, 34).
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
       scales: what is pooled: the 'last' stage, or 'all' of them side by side, so that fusion sees fine and
@@ -68,13 +73,16 @@ class ResNet(_parts.Backbone):
 
     stages: tuple[int, ...] = STAGES[50]
     bottleneck: bool = True
+    stem_width: int = 0
+    version: str = "1.5"
     zero_init_residual: bool = True
     scales: str = "last"
     stochastic_depth: float = 0.0
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        x, conv, norm = self.begin(x, train=train)
+        first = self.version == "1"
+        x, conv, norm = self.begin(x, train=train, filters=self.stem_width, before=0 if first else 1)
         pooled = []
         block = nn.remat(_Block) if self.remat else _Block
         for s, count in enumerate(self.stages):
@@ -84,6 +92,7 @@ class ResNet(_parts.Backbone):
                     filters=(filters, filters, 4 * filters) if self.bottleneck else (filters, filters),
                     kernels=(1, 3, 1) if self.bottleneck else (3, 3),
                     stride=2 if b == 0 and s > 0 else 1,
+                    strided=1 if self.bottleneck and not first else 0,
                     conv=conv,
                     norm=norm,
                     zero_init_residual=self.zero_init_residual,
@@ -96,7 +105,10 @@ class ResNet(_parts.Backbone):
         return jnp.concatenate(pooled, -1) if self.scales == "all" else pooled[-1]
 
 
-SMALL = tuple({"depth": 18, "width": 4, "stages": (1, 1), "stem": stem} for stem in _parts.STEMS)
+SMALL = (
+    *({"depth": 18, "width": 4, "stages": (1, 1), "stem": stem} for stem in _parts.STEMS),
+    {"depth": 50, "width": 2, "stages": (1, 1), "stem_width": 4, "version": "1"},
+)
 
 
 def build(
@@ -105,6 +117,8 @@ def build(
     width: int = 64,
     stages: tuple[int, ...] = (),
     stem: str = "standard",
+    stem_width: int = 0,
+    version: str = "1.5",
     convolution: str = "auto",
     momentum: float = 0.9,
     zero_init_residual: bool = True,
@@ -122,6 +136,9 @@ def build(
       width: filters of the first stage, at least 1.
       stages: blocks of each stage; empty: the depth's.
       stem: 'standard', or 'small' for small images.
+      stem_width: filters of the stem; 0: the first stage's.
+      version: '1.5', or '1' for weights that were made before it: in a bottleneck the stride is in the first
+        1x1 convolution, and the stem's maximum is padded at the end alone.
       convolution: how it is computed, 'xla', 'matmul', or 'auto': matmul on a CPU.
       momentum: of BatchNorm's running statistics, 0 to 1.
       zero_init_residual: the last BatchNorm of a block starts at 0, and so a block as the identity.
@@ -134,8 +151,8 @@ def build(
       name: of the module.
 
     Raises:
-      UserError: an unknown depth, stem, convolution or scales, a width or stage below one, or a probability
-        out of its range.
+      UserError: an unknown depth, stem, version, convolution or scales, a width or stage below one, or a
+        probability out of its range.
     """
     if not 0 <= stochastic_depth < 1:
         raise UserError(
@@ -146,10 +163,11 @@ def build(
         allowed={
             "depth": (depth, tuple(STAGES)),
             "stem": (stem, _parts.STEMS),
+            "version": (version, VERSIONS),
             "convolution": (convolution, _parts.CONVOLUTIONS),
             "scales": (scales, SCALES),
         },
-        positive={"width": (width,), "stages": tuple(stages)},
+        positive={"width": (width,), "stages": tuple(stages), "stem_width": (stem_width or width,)},
     )
     return ResNet(
         stages=tuple(stages) or STAGES[depth],
@@ -159,6 +177,8 @@ def build(
         axis_name=axis_name,
         momentum=momentum,
         stem=stem,
+        stem_width=stem_width,
+        version=version,
         convolution=convolution,
         remat=remat,
         zero_init_residual=zero_init_residual,
@@ -197,7 +217,7 @@ def _names(counts: tuple[int, ...], bottleneck: bool) -> dict[str, tuple[str, ..
 
 
 def published(shapes: Mapping[str, tuple[int, ...]]) -> Published | None:
-    """Weights under the names of torchvision and timm; see `names`.
+    """Weights under the names of torchvision and timm, see `names`; or of OpenNSFW, see `_open_nsfw`.
 
     Args:
       shapes: of all tensors of a file by name.
@@ -205,6 +225,8 @@ def published(shapes: Mapping[str, tuple[int, ...]]) -> Published | None:
     Returns:
       None where these are not a ResNet's.
     """
+    if _open_nsfw.FIRST in shapes:
+        return _open_nsfw.published(shapes)
     if not {"conv1.weight", "bn1.running_mean", "layer1.0.conv1.weight"} <= shapes.keys():
         return None
     _published.check_stem(shapes["conv1.weight"], 7)
@@ -217,5 +239,7 @@ def published(shapes: Mapping[str, tuple[int, ...]]) -> Published | None:
         "stages": () if depths else counts,
         "width": shapes["conv1.weight"][0],
         "stem": "standard",
+        "stem_width": 0,
+        "version": "1.5",
     }
     return Published(options, _names(counts, bottleneck), IMAGENET)

@@ -68,7 +68,7 @@ def recognise(arrays: Mapping[str, np.ndarray], readers: Mapping[str, Reader]) -
 
 
 def converted(arrays: Mapping[str, np.ndarray], found: Recognised) -> dict[tuple[str, ...], np.ndarray]:
-    """A branch's variables, float32 by path; what the file lacks is left out.
+    """A branch's variables, float32 by path; what the file lacks is left out, unless it is filled.
 
     Raises:
       UserError: a variance below 0; the text does not name the file.
@@ -81,6 +81,11 @@ def converted(arrays: Mapping[str, np.ndarray], found: Recognised) -> dict[tuple
         if path[-1] == "var" and array.size and array.min() < 0:
             raise UserError(f"is damaged: the variance '{found.prefix + name}' is below 0")
         made[path] = np.asarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array, np.float32)
+    for path in found.published.blue_first:
+        made[path] = made[path][:, :, ::-1]
+    for path, (like, value) in found.published.filled.items():
+        if like in made:
+            made[path] = np.full(made[like].shape, value, np.float32)
     return made
 
 

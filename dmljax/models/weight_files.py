@@ -1,4 +1,4 @@
-"""Weights in a file of another library: PyTorch's, safetensors or NumPy's, read as arrays by name."""
+"""Weights in a file of another library: PyTorch's, safetensors, NumPy's or ONNX, read as arrays by name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from dmljax.models import torch_files
+from dmljax.models import onnx_files, torch_files
 from dmljax.types import UserError, nearest
 
 PACKAGE = "package:"  # what the name of an installed package that ships weights begins with
-FORMS = (".pth", ".pt", ".bin", ".safetensors", ".npz")  # endings of files of weights in such a package
+FORMS = (
+    ".pth",
+    ".pt",
+    ".bin",
+    ".safetensors",
+    ".npz",
+    ".onnx",
+)  # endings of files of weights in such a package
 MOST_HEADER = 100 * 2**20  # bytes of a safetensors header, the limit of its own library
 
 _TYPES = {
@@ -42,8 +49,8 @@ def located(name: str) -> Path:
         path = Path(name).expanduser()
         if not path.is_file():
             raise UserError(
-                f"'{name}' is no file; give a .pth, .safetensors or .npz file, or {PACKAGE}NAME of an"
-                " installed package that has one"
+                f"'{name}' is no file; give a .pth, .safetensors, .npz or .onnx file, or {PACKAGE}NAME of"
+                " an installed package that has one"
             )
         return path
     package, _, inner = name.removeprefix(PACKAGE).partition("/")
@@ -96,9 +103,11 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         return _safetensors(path, header)
     if zipfile.is_zipfile(path):
         return _npz(path)
+    if start.startswith(onnx_files.MAGIC) and onnx_files.is_model(path):
+        return onnx_files.read(path)
     raise UserError(
-        "is no file of weights, or is cut short: known are .pth of PyTorch 0.1.10 and later, .safetensors and"
-        " .npz"
+        "is no file of weights, or is cut short: known are .pth of PyTorch 0.1.10 and later, .safetensors,"
+        " .npz and .onnx"
     )
 
 

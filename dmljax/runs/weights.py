@@ -16,9 +16,14 @@ from dmljax import plugins, run_folder, writing
 from dmljax.models import pretrained, published, weight_files
 from dmljax.models.published import Recognised
 from dmljax.runs import assemble
+from dmljax.training import finetune
 from dmljax.types import IMAGENET, UserError
 
 FIELD = "init.weights"
+FOLDED = (
+    "BatchNorm was folded into the convolutions of these weights: normalised by a batch's statistics, the"
+    " network is not the one that was trained; finetune.batch_norm=statistics keeps it what it was"
+)
 
 
 def check(config) -> None:
@@ -56,6 +61,8 @@ def from_file(config, variables, say: Callable[[str], None]):
     say("\n  ".join([f"starting from '{config.init.weights}', weights of {found.backbone}{inside}", *lines]))
     if line := _normalisation(config, found):
         say(line)
+    if found.published.filled and config.finetune.batch_norm == finetune.TRAINED:
+        say(FOLDED)
     return variables
 
 
@@ -113,9 +120,9 @@ def _same(here: Any, there: Any) -> bool:
 def _normalisation(config, found: Recognised) -> str:
     """What is told where images are normalised otherwise than those that the weights were made with."""
     there, here = found.published.pixels, assemble.pixels(config.model)
-    if not there or (here and np.allclose(here, there, atol=1e-3)):
+    if not there or (here and np.allclose(here, there, rtol=2e-3)):
         return ""
-    values = [tuple(round(value, 4) for value in row) for row in there]
+    values = [tuple(float(f"{value:.4g}") for value in row) for row in there]
     change = (
         "model.normalisation=imagenet"
         if there == IMAGENET

@@ -105,22 +105,25 @@ def test_the_platform_decides_how_a_convolution_is_computed(rng):
 
 
 @pytest.mark.parametrize("method", _parts.CONVOLUTIONS)
-@pytest.mark.parametrize(("height", "width"), [(7, 4), (6, 5), (1, 2)])
-def test_the_stems_maximum_and_its_gradient_are_those_of_a_loop(rng, method, height, width):
+@pytest.mark.parametrize(
+    ("height", "width", "before"), [(7, 4, 1), (6, 5, 1), (1, 2, 1), (7, 4, 0), (6, 5, 0)]
+)
+def test_the_stems_maximum_and_its_gradient_are_those_of_a_loop(rng, method, height, width, before):
     x, weights = (
         rng.normal(size=(2, height, width, 3)),
-        rng.normal(size=(2, (height + 1) // 2, (width + 1) // 2, 3)),
+        rng.normal(size=(2, (height + before) // 2, (width + before) // 2, 3)),
     )
     largest, gradient = np.empty_like(weights), np.zeros_like(x)
     for at in np.ndindex(*weights.shape):
         n, row, column, c = at
         rows, columns = (
-            range(max(0, 2 * k - 1), min(size, 2 * k + 2)) for k, size in ((row, height), (column, width))
+            range(max(0, 2 * k - before), min(size, 2 * k - before + 3))
+            for k, size in ((row, height), (column, width))
         )
         best = max(((r, s) for r in rows for s in columns), key=lambda p: x[n, p[0], p[1], c])
         largest[at] = x[n, best[0], best[1], c]
         gradient[n, best[0], best[1], c] += weights[at]
-    found, pull = jax.vjp(lambda x: _parts.maximum_of_3x3(x, method), jnp.float32(x))
+    found, pull = jax.vjp(lambda x: _parts.maximum_of_3x3(x, method, before=before), jnp.float32(x))
     np.testing.assert_allclose(found, largest, rtol=1e-6)
     np.testing.assert_allclose(pull(jnp.float32(weights))[0], gradient, rtol=1e-5, atol=1e-6)
 

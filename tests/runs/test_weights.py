@@ -14,6 +14,7 @@ from dmljax.runs import assemble, fine_tuning, loop, sets, timetable, weights
 from dmljax.runs.record import Classes
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
+from tests.models import onnx_writer
 from tests.runs.tiny import TINY
 
 CLASSES = Classes(("calm", "glad"), ("left", "right"), (-45.0, 45.0))
@@ -75,12 +76,32 @@ def test_all_branches_start_with_the_files_weights(rng, tmp_path):
     assert len(lines) == 1
 
 
+def test_folded_batch_norm_is_told(rng, tmp_path):
+    path = onnx_writer.saved(onnx_writer.open_nsfw(rng, stages=(1,), width=2, stem_width=4), tmp_path)
+    width = {"depth": 50, "stages": (1,), "width": 2, "stem_width": 4, "version": "1"}
+    changes = {f"backbone.resnet.{option}": value for option, value in width.items()}
+    config, lines = config_of(str(path), changes), []
+    weights.check(config)
+    before = jax.jit(partial(assemble.network(config, CLASSES).init, train=False))(
+        jax.random.key(0), jnp.zeros((1, 24, 24, 3))
+    )
+    after = weights.from_file(config, before, lines.append)
+    assert [line for line in lines if "finetune.batch_norm=statistics keeps it" in line] == [lines[-1]]
+    norm = after["batch_stats"]["trunk"]["mouth"]["norm_stem"]
+    np.testing.assert_allclose(norm["var"], np.full(4, 1 - 1e-5))
+    assert "deviation (0.003922, 0.003922, 0.003922)" in lines[1]
+    kept = config_of(str(path), changes | {"finetune.batch_norm": "statistics"})
+    lines.clear()
+    weights.from_file(kept, before, lines.append)
+    assert len(lines) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         (
             {"backbone.resnet.width": 8},
-            "depth=18, stages=.1,., width=4, stem=standard; set backbone.resnet.width=4$",
+            "stages=.1,., width=4, stem=standard, stem_width=0, version=1.5; set backbone.resnet.width=4$",
         ),
         (
             {"backbone.resnet.depth": 50, "backbone.resnet.stem": "small"},

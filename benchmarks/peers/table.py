@@ -1,0 +1,176 @@
+"""Programs that are not ours beside our runs, on the same faces: accuracies with intervals over people."""
+
+import csv
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from absl import flags
+from dmljax.launch import cli
+
+from dmljax.data.labels import expression as common
+from dmljax.metrics.intervals import over_people
+from dmljax.report import differences, statistics
+from dmljax.report.tables import markdown
+from dmljax.types import UserError
+
+SUMMARY = "A table of programs and runs on the faces that crops.py wrote."
+USAGE = """\
+    python benchmarks/peers/table.py --crops=crops --answers=fer=fer.csv --answers=human=human.csv \\
+      --run="DML-Net=runs/cmu0/evaluation/predictions.csv,runs/cmu1/evaluation/predictions.csv"
+
+--answers is what answers.py and answers.mjs wrote; --run names the predictions of one or more seeds. The
+first --run is what all others are compared with. A face that a program does not find is wrong.
+"""
+HEAD = ("program", "faces found", "expression, %", "95 %", "of the found, %", *statistics.COMPARED)
+
+
+class Face(NamedTuple):
+    """What is known of a crop."""
+
+    reference: str
+    person: str
+    expression: str
+    pose: str
+
+
+class Program(NamedTuple):
+    """Hits of a program: a list of seeds, each reference -> 0..1; faces that it did not find are absent."""
+
+    name: str
+    hits: list[dict[str, float]]
+
+
+def define(values) -> None:
+    flags.DEFINE_string("crops", "crops", "what crops.py wrote", flag_values=values)
+    flags.DEFINE_multi_string("answers", [], "NAME=FILE of a program", flag_values=values)
+    flags.DEFINE_multi_string("run", [], "NAME=FILE[,FILE ...] of a run", flag_values=values)
+    flags.DEFINE_string("out", "", "file for a JSON line a row", flag_values=values)
+
+
+def table_of(path: str | Path) -> list[dict[str, str]]:
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except OSError as error:
+        raise UserError(f"cannot read '{path}' ({error.strerror})") from None
+
+
+def faces_of(folder: str) -> dict[str, Face]:
+    """File -> face, of those whose expression is known."""
+    rows = table_of(Path(folder) / "crops.csv")
+    return {
+        row["file"]: Face(row["reference"], row["identity"], common(row["expression"]), row["pose"])
+        for row in rows
+        if row["expression"]
+    }
+
+
+def answered(path: str, faces: dict[str, Face]) -> dict[str, float]:
+    """Hits of a program, asked for the expressions of the set alone; answers that tie share a hit."""
+    known = {face.expression for face in faces.values()}
+    hits = {}
+    for row in table_of(path):
+        if row["file"] not in faces:
+            continue
+        face = faces[row["file"]]
+        given = {common(name): float(row[name]) for name in row if common(name) in known}
+        best = [name for name, one in given.items() if one == max(given.values())]
+        hits[face.reference] = (face.expression in best) / len(best)
+    return hits
+
+
+def predicted(path: str, faces: dict[str, Face]) -> dict[str, float]:
+    """Hits of a run."""
+    asked = {face.reference for face in faces.values()}
+    return {
+        row["reference"]: float(row["expression"] == row["expression_predicted"])
+        for row in table_of(path)
+        if row["reference"] in asked
+    }
+
+
+def per_person(hits: dict[str, float], faces: dict[str, Face]) -> dict[str, tuple[int, float]]:
+    """Person -> (faces, hits); a face without an answer is no hit."""
+    counts, right = Counter(), defaultdict(float)
+    for face in faces.values():
+        counts[face.person] += 1
+        right[face.person] += hits.get(face.reference, 0.0)
+    return {person: (count, right[person]) for person, count in counts.items()}
+
+
+def against(program: Program, first: Program, faces: dict[str, Face]) -> differences.Difference | None:
+    """The program less the first, over people and the seeds of both; a program without seeds is the same in
+    all."""
+    seeds = max(len(program.hits), len(first.hits))
+    rows = []
+    for one in (program, first):
+        for seed in range(seeds):
+            people = per_person(one.hits[seed % len(one.hits)], faces)
+            share = sum(h for _, h in people.values()) / sum(n for n, _ in people.values())
+            rows.append(
+                {"label": one.name, "seed": seed, "fold": 0, "tested": "all", "share": share}
+                | {"people": {"share": people}}
+            )
+    return differences.difference(differences.pairs(rows, program.name, first.name, "share"))
+
+
+def line(program: Program, faces: dict[str, Face]) -> dict:
+    """What a row says of a program alone."""
+    people = [per_person(hits, faces) for hits in program.hits]
+    counts = np.array([count for count, _ in people[0].values()])
+    right = np.mean([[hits for _, hits in one.values()] for one in people], 0)
+    found = np.mean([len(hits) for hits in program.hits])
+    return {
+        "program": program.name,
+        "seeds": len(program.hits),
+        "faces": len(faces),
+        "people": len(counts),
+        "found": float(found),
+        "expression accuracy": float(right.sum() / counts.sum()),
+        "interval": list(over_people(right, counts)),
+        "of the found": float(right.sum() / found) if found else None,
+    }
+
+
+def run(values) -> None:
+    faces = faces_of(values.crops)
+    if not faces:
+        raise UserError(f"'{values.crops}' has no face with an expression", parameter="crops")
+    named = lambda text: text.split("=", 1) if "=" in text else _unnamed(text)
+    programs = [
+        Program(name, [predicted(path, faces) for path in paths.split(",")])
+        for name, paths in map(named, values.run)
+    ] + [Program(name, [answered(path, faces)]) for name, path in map(named, values.answers)]
+    if not programs:
+        raise UserError("names nothing to compare; give at least one --run or --answers", parameter="answers")
+    lines = [line(program, faces) for program in programs]
+    found = differences.adjusted([against(program, programs[0], faces) for program in programs[1:]])
+    rows = [list(HEAD)]
+    for each, other in zip(lines, [None, *found]):
+        low, high = each["interval"]
+        of_found = "-" if each["of the found"] is None else f"{100 * each['of the found']:.1f}"
+        rows.append(
+            [
+                each["program"],
+                f"{each['found']:.0f} of {each['faces']}",
+                f"{100 * each['expression accuracy']:.1f}",
+                f"{100 * low:.1f} to {100 * high:.1f}",
+                of_found,
+                *statistics.compared(other),
+            ]
+        )
+    print(f"{len(faces)} faces of {lines[0]['people']} people")
+    print(markdown(rows))
+    if values.out:
+        Path(values.out).write_text("".join(json.dumps(each) + "\n" for each in lines))
+
+
+def _unnamed(text: str):
+    raise UserError(f"'{text}' has no name; write NAME=FILE")
+
+
+if __name__ == "__main__":
+    cli.run("benchmarks/peers/table.py", SUMMARY, USAGE, define, run)

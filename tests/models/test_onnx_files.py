@@ -1,0 +1,72 @@
+"""Weights in ONNX: arrays by the outputs of layers, and OpenNSFW's network against ONNX's own arithmetic."""
+
+import jax
+import numpy as np
+import onnx
+import pytest
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from dmljax.backbones import _open_nsfw, resnet
+from dmljax.models import published, weight_files
+from dmljax.types import UserError
+from tests.models.onnx_writer import Program, open_nsfw, saved
+
+MEANS = np.float32([104, 117, 123])  # of blue, green and red
+
+
+def test_a_convolution_has_the_name_of_its_output(rng, tmp_path):
+    program = Program(rng)
+    program.conv("one", "x", 3, 2, 3)
+    program.constants["other"] = np.arange(3)
+    arrays = weight_files.read(saved(program.model("one"), tmp_path))
+    assert arrays.keys() == {"one.weight", "one.bias", "other"}
+    np.testing.assert_array_equal(arrays["one.weight"], program.constants["Conv__0_weights"])
+    np.testing.assert_array_equal(arrays["one.bias"], program.constants["Conv__0_bias"])
+
+
+def test_open_nsfw_is_what_onnx_computes(rng, tmp_path):
+    """Strides in the first 1x1, one-sided padding of the maximum, folded BatchNorm, blue first."""
+    from onnx.reference import ReferenceEvaluator
+
+    model = open_nsfw(rng, stages=(2, 1), width=3, stem_width=5)
+    arrays = weight_files.read(saved(model, tmp_path))
+    found = published.recognise(arrays, {"resnet": resnet.published})
+    assert found.published.options == {
+        **{"depth": 50, "stages": (2, 1), "width": 3, "stem_width": 5, "version": "1", "stem": "standard"}
+    }
+    made, net = published.converted(arrays, found), resnet.build(**found.published.options)
+    images = np.float32(rng.integers(0, 256, (2, 36, 44, 3)))  # red, green, blue
+    shapes = jax.eval_shape(lambda key: net.init(key, images, train=False), jax.random.key(0))
+    own = {path: array.shape for path, array in flatten_dict(shapes).items()}
+    assert published.difference(own, made, found) == ""
+    mean, deviation = map(np.float32, found.published.pixels)
+    features = net.apply(unflatten_dict(made), (images / 255 - mean) / deviation, train=False)
+    blue_first = (images[..., ::-1] - MEANS).transpose(0, 3, 1, 2)
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": blue_first})
+    np.testing.assert_allclose(features, expected[..., 0, 0], rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert [module.name for module in published.left(arrays, found)] == ["fc_nsfw"]
+
+
+def test_the_whole_network_is_half_a_resnet_50():
+    shapes = {_open_nsfw.FIRST: (64, 3, 7, 7)}
+    for s, count in enumerate((3, 4, 6, 3)):
+        for b in range(count):
+            shapes[f"bn_stage{s}_block{b}_branch2c/FusedBatchNormV3:0.weight"] = (128 << s, 32 << s, 1, 1)
+    options = resnet.published(shapes).options
+    assert options["stages"] == () and options["width"] == 32 and options["stem_width"] == 64
+
+
+def test_damaged_models(rng, tmp_path):
+    program = Program(rng)
+    program.conv(_open_nsfw.FIRST.removesuffix(".weight"), "x", 3, 2, 7)
+    model = program.model("bn_1/FusedBatchNormV3:0")
+    with pytest.raises(UserError, match="no 'bn_stage0_block0_branch2c/.*'; it is damaged"):
+        published.recognise(weight_files.read(saved(model, tmp_path)), {"resnet": resnet.published})
+    onnx.external_data_helper.set_external_data(model.graph.initializer[0], "elsewhere.bin")
+    (tmp_path / "b.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(UserError, match="b.onnx' keeps 'Conv__0_weights' in another file"):
+        weight_files.read(tmp_path / "b.onnx")
+    whole = open_nsfw(rng, stages=(1,), width=2, stem_width=2).SerializeToString()
+    (tmp_path / "c.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="c.onnx' is no file of weights, or is cut short"):
+        weight_files.read(tmp_path / "c.onnx")
