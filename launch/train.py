@@ -6,6 +6,10 @@ import os
 from absl import flags
 from dmljax.launch import _define, cli
 
+from dmljax.types import UserError
+
+AUTO = "auto"
+
 SUMMARY = "Trains DML-Net, or continues a run that was stopped."
 USAGE = """\
     dmljax train --config=quick --run=runs/quick
@@ -15,7 +19,8 @@ USAGE = """\
 
 The same command continues a run. With --config.split.fold=-1 every fold is trained, in RUN/fold_0,
 RUN/fold_1, ...
-Several machines: start the same command on each with --coordinator, --processes and --process.
+Several processes or machines: srun, mpirun, TPU pods and Kubernetes are recognised; elsewhere start the
+same command on each with --coordinator, --processes and --process.
 """
 
 
@@ -32,7 +37,12 @@ def define(values):
     for name in ("train", "test"):
         _define.gives(values, name, f"dataset.{name}")
     flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, for several machines", flag_values=values)
-    flags.DEFINE_integer("processes", 1, "how many processes there are", lower_bound=1, flag_values=values)
+    flags.DEFINE_string(
+        "processes",
+        AUTO,
+        "how many processes there are; auto: as many as a cluster's launcher started, or this one alone",
+        flag_values=values,
+    )
     flags.DEFINE_integer("process", 0, "number of this process", lower_bound=0, flag_values=values)
     flags.DEFINE_integer(
         "start_limit", 300, "seconds to wait for the other processes", lower_bound=1, flag_values=values
@@ -40,23 +50,34 @@ def define(values):
 
 
 def main(values):
-    from dmljax.runs import loop, together
+    from dmljax.runs import cluster, loop, together
 
     values.config.dataset.train = values.train or values.config.dataset.train
     values.config.dataset.test = values.test or values.config.dataset.test
-    where = values.coordinator, values.processes, values.process
+    where = _place(values, cluster)
     try:
         with together.connected(*where, limit_s=values.start_limit):
             done = loop.train(values.config, values.run, progress=values.progress)
     except ValueError:
-        if values.processes > 1:  # JAX would wait at its exit for the others, who end too
+        if where.processes > 1:  # JAX would wait at its exit for the others, who end too
             atexit.register(os._exit, cli.MISTAKE)
         raise
     if done.signal:
         return 128 + done.signal
-    if values.process == 0:
+    if where.process == 0:
         print(f"trained: {values.run}/  (evaluate it with: dmljax evaluate --run={values.run})")
     return 0
+
+
+def _place(values, cluster):
+    """Where this process stands, as the flags or a launcher say."""
+    given = values.coordinator or values["process"].present
+    if values.processes == AUTO and not given:
+        return cluster.place(limit_s=values.start_limit)
+    count = "1" if values.processes == AUTO else values.processes
+    if not (count.isascii() and count.isdecimal() and int(count) >= 1):
+        raise UserError(f"must be a whole number above 0, or {AUTO}; got '{count}'", parameter="processes")
+    return cluster.Place(values.coordinator, int(count), values.process)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,14 @@ USAGE = """\
     python benchmarks/peers/table.py --crops=crops --answers=fer=fer.csv --answers=human=human.csv \\
       --run="DML-Net=runs/cmu0/evaluation/predictions.csv,runs/cmu1/evaluation/predictions.csv"
 
---answers is what answers.py and answers.mjs wrote; --run names the predictions of one or more seeds. The
-first --run is what all others are compared with. A face that a program does not find is wrong.
+--answers is what answers.py, answers.mjs and `dmljax predict CROPS --faces=whole` wrote; --run names the
+predictions of one or more seeds. The first --run, or else the first --answers, is what all others are
+compared with. A face that a program does not find is wrong. --head=pose compares poses: a program that gives
+yaw and pitch has the class whose mean over the other people is nearest.
 """
-HEAD = ("program", "faces found", "expression, %", "95 %", "of the found, %", *statistics.COMPARED)
+HEADS = ("expression", "pose")
+ANGLES = ("yaw", "pitch")
+PREDICTED = "expression_"  # before the class in a table of `dmljax predict`
 
 
 class Face(NamedTuple):
@@ -45,8 +49,11 @@ class Program(NamedTuple):
 
 def define(values) -> None:
     flags.DEFINE_string("crops", "crops", "what crops.py wrote", flag_values=values)
-    flags.DEFINE_multi_string("answers", [], "NAME=FILE of a program", flag_values=values)
+    flags.DEFINE_multi_string(
+        "answers", [], "NAME=FILE[,FILE ...] of a program, or of dmljax predict", flag_values=values
+    )
     flags.DEFINE_multi_string("run", [], "NAME=FILE[,FILE ...] of a run", flag_values=values)
+    flags.DEFINE_enum("head", "expression", HEADS, "what is compared", flag_values=values)
     flags.DEFINE_string("out", "", "file for a JSON line a row", flag_values=values)
 
 
@@ -58,35 +65,59 @@ def table_of(path: str | Path) -> list[dict[str, str]]:
         raise UserError(f"cannot read '{path}' ({error.strerror})") from None
 
 
-def faces_of(folder: str) -> dict[str, Face]:
-    """File -> face, of those whose expression is known."""
+def faces_of(folder: str, head: str) -> dict[str, Face]:
+    """File -> face, of those whose expression, or pose, is known."""
     rows = table_of(Path(folder) / "crops.csv")
     return {
         row["file"]: Face(row["reference"], row["identity"], common(row["expression"]), row["pose"])
         for row in rows
-        if row["expression"]
+        if row[head]
     }
 
 
 def answered(path: str, faces: dict[str, Face]) -> dict[str, float]:
     """Hits of a program, asked for the expressions of the set alone; answers that tie share a hit."""
     known = {face.expression for face in faces.values()}
-    hits = {}
-    for row in table_of(path):
-        if row["file"] not in faces:
+    rows, hits = table_of(path), {}
+    columns = {name: common(name.removeprefix(PREDICTED)) for name in (rows[0] if rows else ())}
+    for row in rows:
+        face = faces.get(Path(row["file"]).name)
+        if face is None:
             continue
-        face = faces[row["file"]]
-        given = {common(name): float(row[name]) for name in row if common(name) in known}
+        given = {
+            name: float(row[column]) for column, name in columns.items() if name in known and row[column]
+        }
+        if not given:
+            continue
         best = [name for name, one in given.items() if one == max(given.values())]
         hits[face.reference] = (face.expression in best) / len(best)
     return hits
 
 
-def predicted(path: str, faces: dict[str, Face]) -> dict[str, float]:
+def posed(path: str, faces: dict[str, Face]) -> dict[str, float]:
+    """Hits of a program that gives angles: the pose whose mean yaw and pitch over the other people is
+    nearest.
+    """
+    found = {
+        row["file"]: np.array([float(row[name]) for name in ANGLES])
+        for row in table_of(path)
+        if row["file"] in faces and all(row.get(name) for name in ANGLES)
+    }
+    poses = sorted({faces[file].pose for file in found})
+
+    def nearest(file: str) -> str:
+        others = [other for other in found if faces[other].person != faces[file].person]
+        mean = lambda pose: np.mean([found[other] for other in others if faces[other].pose == pose], 0)
+        return min(poses, key=lambda pose: float(np.linalg.norm(found[file] - mean(pose))))
+
+    return {faces[file].reference: float(nearest(file) == faces[file].pose) for file in found}
+
+
+def predicted(path: str, faces: dict[str, Face], head: str) -> dict[str, float]:
     """Hits of a run."""
     asked = {face.reference for face in faces.values()}
     return {
-        row["reference"]: float(row["expression"] == row["expression_predicted"])
+        row["reference"]: float(row[head] == row[f"{head}_predicted"])
         for row in table_of(path)
         if row["reference"] in asked
     }
@@ -117,7 +148,7 @@ def against(program: Program, first: Program, faces: dict[str, Face]) -> differe
     return differences.difference(differences.pairs(rows, program.name, first.name, "share"))
 
 
-def line(program: Program, faces: dict[str, Face]) -> dict:
+def line(program: Program, faces: dict[str, Face], head: str) -> dict:
     """What a row says of a program alone."""
     people = [per_person(hits, faces) for hits in program.hits]
     counts = np.array([count for count, _ in people[0].values()])
@@ -129,26 +160,33 @@ def line(program: Program, faces: dict[str, Face]) -> dict:
         "faces": len(faces),
         "people": len(counts),
         "found": float(found),
-        "expression accuracy": float(right.sum() / counts.sum()),
+        "head": head,
+        "accuracy": float(right.sum() / counts.sum()),
         "interval": list(over_people(right, counts)),
         "of the found": float(right.sum() / found) if found else None,
     }
 
 
 def run(values) -> None:
-    faces = faces_of(values.crops)
+    faces = faces_of(values.crops, values.head)
     if not faces:
-        raise UserError(f"'{values.crops}' has no face with an expression", parameter="crops")
+        raise UserError(f"'{values.crops}' has no face with a known {values.head}", parameter="crops")
+    asked = answered if values.head == "expression" else posed
     named = lambda text: text.split("=", 1) if "=" in text else _unnamed(text)
     programs = [
-        Program(name, [predicted(path, faces) for path in paths.split(",")])
+        Program(name, [predicted(path, faces, values.head) for path in paths.split(",")])
         for name, paths in map(named, values.run)
-    ] + [Program(name, [answered(path, faces)]) for name, path in map(named, values.answers)]
+    ] + [
+        Program(name, [asked(path, faces) for path in paths.split(",")])
+        for name, paths in map(named, values.answers)
+    ]
     if not programs:
         raise UserError("names nothing to compare; give at least one --run or --answers", parameter="answers")
-    lines = [line(program, faces) for program in programs]
+    lines = [line(program, faces, values.head) for program in programs]
     found = differences.adjusted([against(program, programs[0], faces) for program in programs[1:]])
-    rows = [list(HEAD)]
+    rows = [
+        ["program", "faces found", f"{values.head}, %", "95 %", "of the found, %", *statistics.COMPARED],
+    ]
     for each, other in zip(lines, [None, *found]):
         low, high = each["interval"]
         of_found = "-" if each["of the found"] is None else f"{100 * each['of the found']:.1f}"
@@ -156,7 +194,7 @@ def run(values) -> None:
             [
                 each["program"],
                 f"{each['found']:.0f} of {each['faces']}",
-                f"{100 * each['expression accuracy']:.1f}",
+                f"{100 * each['accuracy']:.1f}",
                 f"{100 * low:.1f} to {100 * high:.1f}",
                 of_found,
                 *statistics.compared(other),
