@@ -2,13 +2,14 @@
 ends.
 """
 
+import shutil
 import socket
 import time
 
 import numpy as np
 import pytest
 
-from tests.runs.test_resume import finish, parameters, start, steps_logged, wait_for
+from tests.runs.test_resume import finish, lines, parameters, start, steps_logged, wait_for
 
 
 def free_port():
@@ -68,3 +69,50 @@ def test_a_kill_of_one_ends_the_other_in_one_line_and_both_go_on(tmp_path, kille
     outs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
     assert "continuing at step" in outs[0] and steps_logged(run)[-1] == 40
+
+
+def host(count):
+    return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"}
+
+
+def alike(one, other):
+    """Whether two runs have logged the same, and end with the same parameters, to rounding."""
+    logs = [lines(run) for run in (one, other)]
+    assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]]
+    for a, b in zip(*logs):
+        assert a.keys() == b.keys()
+        for name in a:
+            assert a[name] == pytest.approx(b[name], rel=1e-3, abs=1e-5), (a["step"], name)
+    (step, first), (same, second) = (parameters(run) for run in (one, other))
+    assert step == same and first.keys() == second.keys()
+    for key in first:
+        if first[key] != second[key] and "params" in key:
+            a, b = (np.frombuffer(side[key], np.float32) for side in (first, second))
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_goes_on_with_another_number_of_devices_and_processes(tmp_path):
+    """The same samples in the same order: one device, four, two processes and two devices after each other
+    give what one device gives.
+    """
+    flags = ["--config.optimizer.epsilon=0.1", "--config.data.tuples_per_step=4"]
+    until = lambda step: [*flags, f"--config.train.duration={step} steps"]
+    one, many = tmp_path / "one", tmp_path / "many"
+    ended = [finish(one, *until(4), **host(1))]
+    shutil.copytree(one, many)
+    ended += [finish(one, *until(16), **host(1)), finish(many, *until(8), **host(4))]
+    both = pair(many, *until(12))
+    outs = [process.communicate(timeout=300)[0] for process in both]
+    ended += [(process.returncode, out) for process, out in zip(both, outs)]
+    ended += [finish(many, *until(16), **host(2))]
+    assert [code for code, _ in ended] == [0] * len(ended), ended
+    assert "continuing at step 12" in ended[-1][1]
+    alike(one, many)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_devices_that_do_not_divide_the_batch_are_refused_with_the_numbers(tmp_path):
+    code, out = finish(tmp_path / "run", "--config.data.tuples_per_step=4", **host(3))
+    assert code == 2 and "3 devices" in out, out

@@ -20,7 +20,12 @@ LOGGED = (
 
 
 def test_the_first_steps_of_a_training(tmp_path):
-    fields = {"train.duration": "3 steps", "train.log_every": "1 step", "augment.flip": 0.5}
+    fields = {
+        "train.duration": "3 steps",
+        "train.log_every": "1 step",
+        "augment.flip": 0.5,
+        "optimizer.learning_rate": 2e-3,
+    }
     dmljax.train(dmljax.get_config("quick", TINY | fields), tmp_path / "run", progress=False)
     lines = [json.loads(line) for line in (tmp_path / "run" / "train.jsonl").read_text().splitlines()]
     names = ("loss/expression", "loss/pose", "loss/triplet", "gradient/norm")
