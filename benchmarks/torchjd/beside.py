@@ -1,0 +1,266 @@
+"""Strategies beside TorchJD's aggregators: the same network, start, data and order; results and costs."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl import flags
+from dmljax.launch import cli
+from flax.traverse_util import flatten_dict
+from scipy import stats
+
+from dmljax import weightings
+from dmljax.report.tables import markdown
+from dmljax.types import UserError
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent.parent / "examples" / "multitask"))
+
+from compare import RATE, orders  # noqa: E402
+from problems import PROBLEMS, Problem, initial  # noqa: E402
+
+SUMMARY = "Strategies beside TorchJD: what they reach, and what a step of them costs."
+USAGE = """\
+    python -m venv torch && torch/bin/pip install torch==2.13.0 torchjd==0.18.0
+    python benchmarks/torchjd/beside.py --torch=torch/bin/python --out=benchmarks/torchjd/beside.jsonl
+
+Both sides get the same numbers to begin with and the same batches; heads learn by their own losses, as by
+TorchJD's mtl_backward. A step is timed in turns, ours compiled, theirs as PyTorch runs it.
+"""
+
+
+class Pair(NamedTuple):
+    """A strategy and what it is there.
+
+    Attributes:
+      ours: the strategy.
+      aggregator, arguments: TorchJD's class, and what it is made with.
+      drawn: whether it draws random numbers, so that the sides part.
+    """
+
+    ours: weightings.Weighting
+    aggregator: str
+    arguments: dict = {}
+    drawn: bool = False
+
+
+PAIRS = {
+    "equal": Pair(weightings.equal(), "Mean"),
+    "upgrad": Pair(weightings.upgrad(), "UPGrad"),
+    "dualproj": Pair(weightings.dualproj(), "DualProj"),
+    "mgda": Pair(weightings.mgda(), "MGDA"),
+    "cagrad": Pair(weightings.cagrad(c=0.5), "CAGrad", {"c": 0.5}),
+    "imtl_g": Pair(weightings.imtl_g(), "IMTLG"),
+    "aligned_mtl": Pair(weightings.aligned_mtl(), "AlignedMTL"),
+    "config_mtl": Pair(weightings.config_mtl(), "ConFIG"),
+    "fairgrad": Pair(weightings.fairgrad(alpha=2.0), "FairGrad", {"alpha": 2.0}),
+    "pcgrad": Pair(weightings.pcgrad(), "PCGrad", drawn=True),
+    "gradvac": Pair(weightings.gradvac(), "GradVac", drawn=True),
+    "rlw": Pair(weightings.rlw(), "Random", drawn=True),
+}
+
+
+class Theirs:
+    """The other side's process."""
+
+    def __init__(self, python: str, folder: Path):
+        try:
+            self._process = subprocess.Popen(
+                [python, HERE / "theirs.py", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            raise UserError(f"'{python}' cannot be run ({error.strerror})", parameter="torch") from None
+        self.versions = self._answer()
+
+    def ask(self, **question) -> dict:
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict:
+        line = self._process.stdout.readline()
+        if not line:
+            raise UserError("its program has ended, see above; it needs torch and torchjd", parameter="torch")
+        return json.loads(line)
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+
+class Ours:
+    """A network, its optimizer and its strategy: step(number, state) -> state."""
+
+    def __init__(self, problem: Problem, strategy):
+        inputs, labels = (jnp.asarray(array) for array in problem.train)
+
+        def losses_fn(params, rows):
+            return problem.losses(problem.net.apply({"params": params}, inputs[rows]), labels[rows])
+
+        self.value_and_grad = weightings.value_and_grad(losses_fn, strategy, shared="trunk", heads="unit")
+        self.optimizer, self.strategy, self.problem = optax.adam(RATE), strategy, problem
+        self.step = jax.jit(self._step)
+        self.predict = jax.jit(lambda params: problem.net.apply({"params": params}, problem.test[0]))
+
+    def begin(self, params):
+        state = self.strategy.init(self.problem.tasks, self.value_and_grad.shared(params))
+        return params, state, self.optimizer.init(params)
+
+    def _step(self, number, rows, held):
+        params, weighting, moments = held
+        rng = jax.random.fold_in(jax.random.key(0), number)
+        _, gradients, weighting = self.value_and_grad(params, weighting, rows, step=number, rng=rng)
+        updates, moments = self.optimizer.update(gradients, moments, params)
+        return optax.apply_updates(params, updates), weighting, moments
+
+    def trained(self, params, order: np.ndarray) -> np.ndarray:
+        """Outputs on the test examples after a step for each row of `order`."""
+        held = self.begin(params)
+        for number, rows in enumerate(order):
+            held = self.step(number, rows, held)
+        return np.asarray(self.predict(held[0]))
+
+    def timed(self, params, order: np.ndarray, steps: int) -> float:
+        """Seconds a step."""
+        held = self.begin(params)
+        start = time.perf_counter()
+        for number in range(steps):
+            held = self.step(number, order[number % len(order)], held)
+        jax.block_until_ready(held)
+        return (time.perf_counter() - start) / steps
+
+
+def define(values) -> None:
+    flags.DEFINE_string("torch", "python", "a Python with torch and torchjd", flag_values=values)
+    flags.DEFINE_list("problems", list(PROBLEMS), "problems", flag_values=values)
+    flags.DEFINE_list("names", list(PAIRS), "strategies", flag_values=values)
+    flags.DEFINE_integer("seeds", 5, "trainings of a strategy", lower_bound=2, flag_values=values)
+    flags.DEFINE_integer("epochs", 0, "length; 0: the problem's", lower_bound=0, flag_values=values)
+    flags.DEFINE_integer("early", 10, "steps after which outputs are compared", flag_values=values)
+    flags.DEFINE_integer("turns", 7, "times that a step is timed", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("steps", 100, "steps of a turn", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("out", "", "file for a JSON line a strategy", flag_values=values)
+
+
+def prepare(folder: Path, problem: Problem, epochs: int, seeds: int) -> tuple[list, np.ndarray]:
+    """(initial parameters, order int32 [seeds, steps, batch]), which lie in the folder for the other side."""
+    (inputs, labels), (tested, _) = problem.train, problem.test
+    np.savez(folder / "data.npz", inputs=inputs, labels=labels, tested=tested)
+    order, starts = orders(problem, epochs or problem.epochs, range(seeds)), []
+    for seed in range(seeds):
+        starts.append(initial(problem, seed))
+        arrays = {name: np.asarray(array) for name, array in flatten_dict(starts[seed], sep="/").items()}
+        np.savez(folder / f"start_{seed}.npz", **arrays)
+        np.save(folder / f"order_{seed}.npy", order[seed])
+    return starts, order
+
+
+def compared(problem: Problem, pair: Pair, theirs: Theirs, folder: Path, starts, order, values) -> dict:
+    """What both sides reach, how far apart they are early, and their times."""
+    ours, scores, apart = Ours(problem, pair.ours), [], []
+    for seed, params in enumerate(starts):
+        ask = partial(
+            theirs.ask,
+            aggregator=pair.aggregator,
+            arguments=pair.arguments,
+            start=f"start_{seed}.npz",
+            order=f"order_{seed}.npy",
+        )
+
+        def outputs(steps: int, seed=seed, params=params, ask=ask) -> list[np.ndarray]:
+            answer = ask(do="train", steps=steps)
+            return [ours.trained(params, order[seed][:steps]), np.load(folder / answer["outputs"])]
+
+        one, other = outputs(values.early)
+        apart.append(float(np.abs(one - other).max() / np.abs(other).max()))
+        both = outputs(len(order[seed]))
+        scores.append([100 * float(np.mean(problem.scores(side, problem.test[1]))) for side in both])
+    times = np.array(
+        [
+            [
+                ours.timed(starts[0], order[0], values.steps),
+                ask(do="time", steps=values.steps)["step_s"],
+            ]
+            for _ in range(values.turns)
+        ]
+    )
+    return {
+        "seeds": len(starts),
+        "ours": [one for one, _ in scores],
+        "theirs": [other for _, other in scores],
+        "early_steps": values.early,
+        "early_difference": None if pair.drawn else max(apart),
+        "ours_ms": 1000 * float(np.median(times[:, 0])),
+        "theirs_ms": 1000 * float(np.median(times[:, 1])),
+        "time_ratio": float(np.median(times[:, 0] / times[:, 1])),
+    }
+
+
+def row(line: dict) -> list[str]:
+    gain = np.array(line["ours"]) - line["theirs"]
+    half = stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / len(gain) ** 0.5
+    early = line["early_difference"]
+    return [
+        line["problem"],
+        line["strategy"],
+        f"{np.mean(line['ours']):.2f}",
+        f"{np.mean(line['theirs']):.2f}",
+        f"{gain.mean():+.2f} ± {half:.2f}",
+        "drawn" if early is None else f"{early:.0e}",
+        f"{line['ours_ms']:.2f}",
+        f"{line['theirs_ms']:.2f}",
+        f"{line['time_ratio']:.2f}",
+    ]
+
+
+HEAD = [
+    "problem",
+    "strategy",
+    "ours, %",
+    "TorchJD, %",
+    "difference",
+    "early",
+    "ours, ms",
+    "TorchJD, ms",
+    "ratio",
+]
+
+
+def run(values) -> None:
+    for flag, known in (("problems", PROBLEMS), ("names", PAIRS)):
+        if unknown := [name for name in values[flag].value if name not in known]:
+            raise UserError(f"must be of {', '.join(known)}; got '{unknown[0]}'", parameter=flag)
+    lines = []
+    for name in values.problems:
+        with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+            folder, problem = Path(place), PROBLEMS[name]()
+            starts, order = prepare(folder, problem, values.epochs, values.seeds)
+            theirs = Theirs(values.torch, folder)
+            stack.callback(theirs.close)
+            made = {"jax": version("jax")} | theirs.versions
+            for strategy in values.names:
+                try:
+                    found = compared(problem, PAIRS[strategy], theirs, folder, starts, order, values)
+                except ValueError as error:  # a strategy that searches all subsets of the tasks
+                    print(f"{name}, {strategy}: {error}", flush=True)
+                    continue
+                lines.append({"problem": name, "strategy": strategy} | found | made)
+                print(" | ".join(row(lines[-1])), flush=True)
+    print(markdown([HEAD, *map(row, lines)]))
+    if values.out:
+        Path(values.out).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+if __name__ == "__main__":
+    cli.run("benchmarks/torchjd/beside.py", SUMMARY, USAGE, define, run)
