@@ -294,6 +294,7 @@ class Published(NamedTuple):
         () where it is not known.
       filled: place -> what fills it, of the places that the file has no tensor for.
       blue_first: places of the kernels whose input channels are blue, green, red there.
+      unseen: options that the weights need and no array's shape shows.
     """
 
     options: dict[str, Any]
@@ -301,3 +302,4 @@ class Published(NamedTuple):
     pixels: tuple[tuple[float, ...], ...] = ()
     filled: dict[tuple[str, ...], Filled] = {}
     blue_first: tuple[tuple[str, ...], ...] = ()
+    unseen: tuple[str, ...] = ()

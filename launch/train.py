@@ -55,8 +55,9 @@ def main(values):
     values.config.dataset.train = values.train or values.config.dataset.train
     values.config.dataset.test = values.test or values.config.dataset.test
     where = _place(values, cluster)
+    one = where.coordinator, where.processes, where.process
     try:
-        with together.connected(*where, limit_s=values.start_limit):
+        with together.connected(*one, launched=where.launched, limit_s=values.start_limit):
             done = loop.train(values.config, values.run, progress=values.progress)
     except ValueError:
         if where.processes > 1:  # JAX would wait at its exit for the others, who end too
@@ -71,12 +72,16 @@ def main(values):
 
 def _place(values, cluster):
     """Where this process stands, as the flags or a launcher say."""
-    given = values.coordinator or values["process"].present
-    if values.processes == AUTO and not given:
-        return cluster.place(limit_s=values.start_limit)
-    count = "1" if values.processes == AUTO else values.processes
-    if not (count.isascii() and count.isdecimal() and int(count) >= 1):
+    count, numbered = values.processes, bool(values["process"].present)
+    if not (count == AUTO or (count.isascii() and count.isdecimal() and int(count) >= 1)):
         raise UserError(f"must be a whole number above 0, or {AUTO}; got '{count}'", parameter="processes")
+    if count == AUTO and not values.coordinator and not numbered:
+        return cluster.place(limit_s=values.start_limit)
+    if count == AUTO or (int(count) > 1 and not (values.coordinator and numbered)):
+        raise UserError(
+            "--coordinator, --processes and --process go together, or none of them where a cluster's launcher"
+            " says it all"
+        )
     return cluster.Place(values.coordinator, int(count), values.process)
 
 

@@ -57,17 +57,22 @@ def define(values) -> None:
     flags.DEFINE_string("out", "", "file for a JSON line a row", flag_values=values)
 
 
-def table_of(path: str | Path) -> list[dict[str, str]]:
+def table_of(path: str | Path, *columns: str) -> list[dict[str, str]]:
+    """The rows of a table that has these columns."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except OSError as error:
         raise UserError(f"cannot read '{path}' ({error.strerror})") from None
+    missing = [name for name in columns if rows and name not in rows[0]]
+    if missing:
+        raise UserError(f"'{path}' has no column {missing[0]}; it has {', '.join(rows[0])}")
+    return rows
 
 
 def faces_of(folder: str, head: str) -> dict[str, Face]:
     """File -> face, of those whose expression, or pose, is known."""
-    rows = table_of(Path(folder) / "crops.csv")
+    rows = table_of(Path(folder) / "crops.csv", *Face._fields[:1], "file", "identity", *HEADS)
     return {
         row["file"]: Face(row["reference"], row["identity"], common(row["expression"]), row["pose"])
         for row in rows
@@ -78,7 +83,7 @@ def faces_of(folder: str, head: str) -> dict[str, Face]:
 def answered(path: str, faces: dict[str, Face]) -> dict[str, float]:
     """Hits of a program, asked for the expressions of the set alone; answers that tie share a hit."""
     known = {face.expression for face in faces.values()}
-    rows, hits = table_of(path), {}
+    rows, hits = table_of(path, "file"), {}
     columns = {name: common(name.removeprefix(PREDICTED)) for name in (rows[0] if rows else ())}
     for row in rows:
         face = faces.get(Path(row["file"]).name)
@@ -98,29 +103,36 @@ def posed(path: str, faces: dict[str, Face]) -> dict[str, float]:
     """Hits of a program that gives angles: the pose whose mean yaw and pitch over the other people is
     nearest.
     """
+    rows = {Path(row["file"]).name: row for row in table_of(path, "file", *ANGLES)}
     found = {
-        row["file"]: np.array([float(row[name]) for name in ANGLES])
-        for row in table_of(path)
-        if row["file"] in faces and all(row.get(name) for name in ANGLES)
+        file: np.array([float(rows[file][name]) for name in ANGLES])
+        for file in rows.keys() & faces.keys()
+        if all(rows[file][name] for name in ANGLES)
     }
-    poses = sorted({faces[file].pose for file in found})
 
     def nearest(file: str) -> str:
         others = [other for other in found if faces[other].person != faces[file].person]
+        poses = sorted({faces[other].pose for other in others})
         mean = lambda pose: np.mean([found[other] for other in others if faces[other].pose == pose], 0)
-        return min(poses, key=lambda pose: float(np.linalg.norm(found[file] - mean(pose))))
+        return min(poses, key=lambda pose: float(np.linalg.norm(found[file] - mean(pose))), default="")
 
     return {faces[file].reference: float(nearest(file) == faces[file].pose) for file in found}
 
 
 def predicted(path: str, faces: dict[str, Face], head: str) -> dict[str, float]:
-    """Hits of a run."""
+    """Hits of a run, which has to have tested every face."""
     asked = {face.reference for face in faces.values()}
-    return {
+    hits = {
         row["reference"]: float(row[head] == row[f"{head}_predicted"])
-        for row in table_of(path)
+        for row in table_of(path, "reference", head, f"{head}_predicted")
         if row["reference"] in asked
     }
+    if missing := len(asked) - len(hits):
+        raise UserError(
+            f"'{path}' says nothing of {missing} of {len(asked)} faces; give the predictions of all folds",
+            parameter="run",
+        )
+    return hits
 
 
 def per_person(hits: dict[str, float], faces: dict[str, Face]) -> dict[str, tuple[int, float]]:
@@ -180,6 +192,8 @@ def run(values) -> None:
         Program(name, [asked(path, faces) for path in paths.split(",")])
         for name, paths in map(named, values.answers)
     ]
+    if repeated := [name for name, count in Counter(one.name for one in programs).items() if count > 1]:
+        raise UserError(f"'{repeated[0]}' names two programs; give each a name of its own")
     if not programs:
         raise UserError("names nothing to compare; give at least one --run or --answers", parameter="answers")
     lines = [line(program, faces, values.head) for program in programs]

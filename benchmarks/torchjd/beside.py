@@ -18,7 +18,6 @@ import optax
 from absl import flags
 from dmljax.launch import cli
 from flax.traverse_util import flatten_dict
-from scipy import stats
 
 from dmljax import weightings
 from dmljax.report.tables import markdown
@@ -27,7 +26,7 @@ from dmljax.types import UserError
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent / "examples" / "multitask"))
 
-from compare import RATE, orders  # noqa: E402
+from compare import RATE, interval, orders  # noqa: E402
 from problems import PROBLEMS, Problem, initial  # noqa: E402
 
 SUMMARY = "Strategies beside TorchJD: what they reach, and what a step of them costs."
@@ -84,8 +83,9 @@ class Theirs:
         self.versions = self._answer()
 
     def ask(self, **question) -> dict:
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # of a program that has ended, which its answer says
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
         return self._answer()
 
     def _answer(self) -> dict:
@@ -95,7 +95,8 @@ class Theirs:
         return json.loads(line)
 
     def close(self) -> None:
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
 
 
@@ -147,7 +148,9 @@ def define(values) -> None:
     flags.DEFINE_list("names", list(PAIRS), "strategies", flag_values=values)
     flags.DEFINE_integer("seeds", 5, "trainings of a strategy", lower_bound=2, flag_values=values)
     flags.DEFINE_integer("epochs", 0, "length; 0: the problem's", lower_bound=0, flag_values=values)
-    flags.DEFINE_integer("early", 10, "steps after which outputs are compared", flag_values=values)
+    flags.DEFINE_integer(
+        "early", 10, "steps after which outputs are compared", lower_bound=1, flag_values=values
+    )
     flags.DEFINE_integer("turns", 7, "times that a step is timed", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("steps", 100, "steps of a turn", lower_bound=1, flag_values=values)
     flags.DEFINE_string("out", "", "file for a JSON line a strategy", flag_values=values)
@@ -176,24 +179,20 @@ def compared(problem: Problem, pair: Pair, theirs: Theirs, folder: Path, starts,
             arguments=pair.arguments,
             start=f"start_{seed}.npz",
             order=f"order_{seed}.npy",
+            rate=RATE,
         )
 
         def outputs(steps: int, seed=seed, params=params, ask=ask) -> list[np.ndarray]:
             answer = ask(do="train", steps=steps)
             return [ours.trained(params, order[seed][:steps]), np.load(folder / answer["outputs"])]
 
-        one, other = outputs(values.early)
+        one, other = outputs(min(values.early, len(order[seed])))
         apart.append(float(np.abs(one - other).max() / np.abs(other).max()))
         both = outputs(len(order[seed]))
         scores.append([100 * float(np.mean(problem.scores(side, problem.test[1]))) for side in both])
+    theirs_s = lambda: ask(do="time", steps=values.steps)["step_s"]  # of the last seed, as ours
     times = np.array(
-        [
-            [
-                ours.timed(starts[0], order[0], values.steps),
-                ask(do="time", steps=values.steps)["step_s"],
-            ]
-            for _ in range(values.turns)
-        ]
+        [[ours.timed(starts[-1], order[-1], values.steps), theirs_s()] for _ in range(values.turns)]
     )
     return {
         "seeds": len(starts),
@@ -209,14 +208,13 @@ def compared(problem: Problem, pair: Pair, theirs: Theirs, folder: Path, starts,
 
 def row(line: dict) -> list[str]:
     gain = np.array(line["ours"]) - line["theirs"]
-    half = stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / len(gain) ** 0.5
     early = line["early_difference"]
     return [
         line["problem"],
         line["strategy"],
         f"{np.mean(line['ours']):.2f}",
         f"{np.mean(line['theirs']):.2f}",
-        f"{gain.mean():+.2f} ± {half:.2f}",
+        f"{gain.mean():+.2f} ± {interval(gain):.2f}",
         "drawn" if early is None else f"{early:.0e}",
         f"{line['ours_ms']:.2f}",
         f"{line['theirs_ms']:.2f}",
@@ -252,6 +250,8 @@ def run(values) -> None:
             for strategy in values.names:
                 try:
                     found = compared(problem, PAIRS[strategy], theirs, folder, starts, order, values)
+                except UserError:
+                    raise
                 except ValueError as error:  # a strategy that searches all subsets of the tasks
                     print(f"{name}, {strategy}: {error}", flush=True)
                     continue

@@ -1,7 +1,7 @@
 """TorchJD's side: the network of a problem in PyTorch, trained or timed as asked on standard input.
 
-A line of JSON is a question, {"do": "train" or "time", "aggregator", "arguments", "start", "order", "steps"},
-and a line of JSON answers it. Runs in an environment with torch and torchjd, and without dmljax.
+A line of JSON is a question, {"do": "train" or "time", "aggregator", "arguments", "start", "order", "rate",
+"steps"}, and a line of JSON answers it. Runs in an environment with torch and torchjd, and without dmljax.
 """
 
 import json
@@ -16,7 +16,7 @@ import torchjd.aggregation
 from torch import nn
 from torchjd.autojac import jac_to_grad, mtl_backward
 
-RATE = 1e-3  # of Adam
+WARM = 10  # steps before those that are timed
 
 
 class Trunk(nn.Module):
@@ -65,7 +65,7 @@ class Training:
         )
         self.aggregator = getattr(torchjd.aggregation, question["aggregator"])(**question["arguments"])
         self.parameters = [*self.trunk.parameters(), *self.heads.parameters()]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=RATE)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=question["rate"])
         self.order = torch.tensor(np.load(folder / question["order"]).astype(np.int64))
 
     def losses(self, shared: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
@@ -107,19 +107,16 @@ def timed(training: Training, steps: int) -> float:
 
 
 def main(folder: Path) -> None:
-    kept: dict[str, Training] = {}
-    print(json.dumps({"torch": version("torch"), "torchjd": version("torchjd")}), flush=True)
+    made = {"torch": version("torch"), "torchjd": version("torchjd"), "threads": torch.get_num_threads()}
+    print(json.dumps(made), flush=True)
     for line in sys.stdin:
         question = json.loads(line)
         torch.manual_seed(0)
         if question["do"] == "train":
             answer = train(folder, question)
         else:
-            if question["aggregator"] not in kept:
-                kept.clear()
-                kept[question["aggregator"]] = Training(folder, question)
-                timed(kept[question["aggregator"]], question["steps"])
-            answer = {"step_s": timed(kept[question["aggregator"]], question["steps"])}
+            timed(Training(folder, question), WARM)
+            answer = {"step_s": timed(Training(folder, question), question["steps"])}
         print(json.dumps(answer), flush=True)
 
 

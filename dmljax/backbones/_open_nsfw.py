@@ -27,23 +27,26 @@ def published(shapes: Mapping[str, tuple[int, ...]]) -> Published:
     name = "bn_stage{}_block{}_{}/FusedBatchNormV3:0"
     last = "branch2c"
     _published.check_stem(shapes[FIRST], 7)
+    narrow = f"{name.format(0, 0, last)}.weight"
+    if len(shapes.get(narrow, ())) != 4:
+        raise UserError(f"has '{FIRST}' and no kernel '{narrow}'; it is damaged")
     paths = _published.folded(FIRST.removesuffix(".weight"), "conv_stem")
     counts: list[int] = []
     while count := _published.counted(shapes, name.format(len(counts), "{}", last) + ".weight"):
         for block in range(count):
-            for there, here in BRANCHES.items():
-                layer = name.format(len(counts), block, there)
+            for branch, convolution in BRANCHES.items():
+                layer = name.format(len(counts), block, branch)
                 if f"{layer}.weight" in shapes:
-                    paths |= _published.folded(layer, f"stage{len(counts) + 1}_block{block + 1}", here)
+                    place = f"stage{len(counts) + 1}_block{block + 1}", convolution
+                    paths |= _published.folded(layer, *place)
         counts.append(count)
-    if not counts:
-        raise UserError(f"has '{FIRST}' and no '{name.format(0, 0, last)}.weight'; it is damaged")
     options = {
         "depth": 50,
         "stages": () if counts == [3, 4, 6, 3] else tuple(counts),
-        "width": shapes[f"{name.format(0, 0, last)}.weight"][0] // 4,
+        "width": shapes[narrow][0] // 4,
         "stem": "standard",
         "stem_width": shapes[FIRST][0],
+        "stem_pool": "end",
         "version": "1",
     }
     return Published(
@@ -52,4 +55,5 @@ def published(shapes: Mapping[str, tuple[int, ...]]) -> Published:
         PIXELS,
         _published.unfolded(paths, EPSILON),
         blue_first=(paths[FIRST],),
+        unseen=("stem_pool", "version"),
     )

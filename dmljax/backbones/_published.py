@@ -24,14 +24,14 @@ def norm(there: str, *here: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def folded(there: str, *here: str) -> dict[str, tuple[str, ...]]:
+def folded(layer: str, *place: str) -> dict[str, tuple[str, ...]]:
     """A convolution into which the BatchNorm behind it was folded: kernel `conv...` and offset `norm...` of a
     block, named by the convolution's place.
     """
-    *block, conv = here
+    *block, conv = place
     return {
-        f"{there}.weight": (PARAMS, *here, "kernel"),
-        f"{there}.bias": (PARAMS, *block, conv.replace("conv", "norm", 1), "bias"),
+        f"{layer}.weight": (PARAMS, *place, "kernel"),
+        f"{layer}.bias": (PARAMS, *block, conv.replace("conv", "norm", 1), "bias"),
     }
 
 

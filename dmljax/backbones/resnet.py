@@ -1,9 +1,8 @@
 """ResNet 18/34/50/101 in Flax linen; of version 1.5 unless asked for 1.
 
-The two differ in where a bottleneck has its stride, in its 3x3 or, as first published, in its first 1x1; and
-in where the stem's first maximum begins, one pixel outside of the image or inside. Padding is explicit (3 in
-the stem, 1 elsewhere) and BatchNorm's epsilon is 1e-5, as in the published weights; Flax's 'SAME' would pad a
-strided convolution on the other side. He et al., arXiv:1512.03385.
+The two differ in where a bottleneck has its stride, in its 3x3 or, as first published, in its first 1x1.
+Padding is explicit (3 in the stem, 1 elsewhere) and BatchNorm's epsilon is 1e-5, as in the published weights;
+Flax's 'SAME' would pad a strided convolution on the other side. He et al., arXiv:1512.03385.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from dmljax.types import IMAGENET, Published, UserError
 
 SCALES = ("last", "all")
 VERSIONS = ("1.5", "1")
+POOLS = ("both", "end")
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
@@ -60,6 +60,8 @@ class ResNet(_parts.Backbone):
       stages: residual blocks per stage; the width doubles and the resolution halves from stage to stage.
       width: filters of the first stage.
       stem_width: filters of the stem; 0: the first stage's.
+      stem_pool: where the stem's maximum is padded, on 'both' sides or, as by Caffe and TensorFlow, at the
+        'end'.
       version: '1.5' or '1', see above.
       bottleneck: 1x1, 3x3, 1x1 blocks (50, 101) instead of 3x3, 3x3 (18, 34).
       zero_init_residual: start every block as the identity (its last BatchNorm scale is zero).
@@ -74,6 +76,7 @@ class ResNet(_parts.Backbone):
     stages: tuple[int, ...] = STAGES[50]
     bottleneck: bool = True
     stem_width: int = 0
+    stem_pool: str = "both"
     version: str = "1.5"
     zero_init_residual: bool = True
     scales: str = "last"
@@ -81,8 +84,9 @@ class ResNet(_parts.Backbone):
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        first = self.version == "1"
-        x, conv, norm = self.begin(x, train=train, filters=self.stem_width, before=0 if first else 1)
+        before = 1 if self.stem_pool == "both" else 0
+        x, conv, norm = self.begin(x, train=train, filters=self.stem_width, before=before)
+        strided = 1 if self.bottleneck and self.version == "1.5" else 0
         pooled = []
         block = nn.remat(_Block) if self.remat else _Block
         for s, count in enumerate(self.stages):
@@ -92,7 +96,7 @@ class ResNet(_parts.Backbone):
                     filters=(filters, filters, 4 * filters) if self.bottleneck else (filters, filters),
                     kernels=(1, 3, 1) if self.bottleneck else (3, 3),
                     stride=2 if b == 0 and s > 0 else 1,
-                    strided=1 if self.bottleneck and not first else 0,
+                    strided=strided,
                     conv=conv,
                     norm=norm,
                     zero_init_residual=self.zero_init_residual,
@@ -107,7 +111,7 @@ class ResNet(_parts.Backbone):
 
 SMALL = (
     *({"depth": 18, "width": 4, "stages": (1, 1), "stem": stem} for stem in _parts.STEMS),
-    {"depth": 50, "width": 2, "stages": (1, 1), "stem_width": 4, "version": "1"},
+    {"depth": 50, "width": 2, "stages": (1, 1), "stem_width": 4, "stem_pool": "end", "version": "1"},
 )
 
 
@@ -118,6 +122,7 @@ def build(
     stages: tuple[int, ...] = (),
     stem: str = "standard",
     stem_width: int = 0,
+    stem_pool: str = "both",
     version: str = "1.5",
     convolution: str = "auto",
     momentum: float = 0.9,
@@ -137,8 +142,10 @@ def build(
       stages: blocks of each stage; empty: the depth's.
       stem: 'standard', or 'small' for small images.
       stem_width: filters of the stem; 0: the first stage's.
-      version: '1.5', or '1' for weights that were made before it: in a bottleneck the stride is in the first
-        1x1 convolution, and the stem's maximum is padded at the end alone.
+      stem_pool: where the standard stem's maximum is padded, on 'both' sides or, as by Caffe and TensorFlow,
+        at the 'end' alone.
+      version: where a bottleneck has its stride: '1.5', in its 3x3 convolution, or '1', in its first 1x1, for
+        weights that were made so.
       convolution: how it is computed, 'xla', 'matmul', or 'auto': matmul on a CPU.
       momentum: of BatchNorm's running statistics, 0 to 1.
       zero_init_residual: the last BatchNorm of a block starts at 0, and so a block as the identity.
@@ -151,8 +158,8 @@ def build(
       name: of the module.
 
     Raises:
-      UserError: an unknown depth, stem, version, convolution or scales, a width or stage below one, or a
-        probability out of its range.
+      UserError: an unknown depth, stem, stem_pool, version, convolution or scales, a width or stage below one,
+        or a probability out of its range.
     """
     if not 0 <= stochastic_depth < 1:
         raise UserError(
@@ -163,6 +170,7 @@ def build(
         allowed={
             "depth": (depth, tuple(STAGES)),
             "stem": (stem, _parts.STEMS),
+            "stem_pool": (stem_pool, POOLS),
             "version": (version, VERSIONS),
             "convolution": (convolution, _parts.CONVOLUTIONS),
             "scales": (scales, SCALES),
@@ -178,6 +186,7 @@ def build(
         momentum=momentum,
         stem=stem,
         stem_width=stem_width,
+        stem_pool=stem_pool,
         version=version,
         convolution=convolution,
         remat=remat,
@@ -240,6 +249,7 @@ def published(shapes: Mapping[str, tuple[int, ...]]) -> Published | None:
         "width": shapes["conv1.weight"][0],
         "stem": "standard",
         "stem_width": 0,
+        "stem_pool": "both",
         "version": "1.5",
     }
     return Published(options, _names(counts, bottleneck), IMAGENET)

@@ -103,8 +103,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         return _safetensors(path, header)
     if zipfile.is_zipfile(path):
         return _npz(path)
-    if start.startswith(onnx_files.MAGIC) and onnx_files.is_model(path):
-        return onnx_files.read(path)
+    if start.startswith(onnx_files.MAGIC) and (arrays := onnx_files.read(path)) is not None:
+        return arrays
     raise UserError(
         "is no file of weights, or is cut short: known are .pth of PyTorch 0.1.10 and later, .safetensors,"
         " .npz and .onnx"

@@ -20,6 +20,7 @@ def connected(
     processes: int,
     process: int,
     *,
+    launched: bool = False,
     limit_s: float = 300,
     say: Callable[[str], None] = print,
 ) -> Iterator[None]:
@@ -27,6 +28,7 @@ def connected(
 
     Args:
       coordinator: HOST:PORT of process 0.
+      launched: a launcher may say which of its machine's devices a process has; else it has all of them.
       limit_s: how long to wait for the others.
       say: is told of a wait that takes long.
 
@@ -44,7 +46,13 @@ def connected(
         )
     with rendezvous.meeting(coordinator, processes, process, limit_s=limit_s, say=say):
         try:
-            jax.distributed.initialize(coordinator, processes, process, initialization_timeout=int(limit_s))
+            jax.distributed.initialize(
+                coordinator,
+                processes,
+                process,
+                cluster_detection_method=None if launched else "deactivate",
+                initialization_timeout=int(limit_s),
+            )
         except (RuntimeError, ValueError) as error:
             raise UserError(
                 f"process {process} cannot join {processes} processes at {coordinator}:"

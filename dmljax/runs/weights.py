@@ -46,7 +46,9 @@ def check(config) -> None:
     variables = jax.eval_shape(lambda key: net.init(key, images, train=False), jax.random.key(0))
     own = {path: array.shape for path, array in flatten_dict(variables).items()}
     differs = published.difference(own, made, found)
-    if found.backbone != config.backbone.name or differs:
+    section = config.backbone[found.backbone]
+    unseen = [name for name in found.published.unseen if section[name] != found.published.options[name]]
+    if found.backbone != config.backbone.name or differs or unseen:
         raise UserError(_misfit(config, found, differs), parameter=FIELD)
 
 
@@ -61,9 +63,15 @@ def from_file(config, variables, say: Callable[[str], None]):
     say("\n  ".join([f"starting from '{config.init.weights}', weights of {found.backbone}{inside}", *lines]))
     if line := _normalisation(config, found):
         say(line)
-    if found.published.filled and config.finetune.batch_norm == finetune.TRAINED:
+    normalises = config.finetune.batch_norm == finetune.TRAINED and not _all_frozen(config.finetune)
+    if found.published.filled and normalises:
         say(FOLDED)
     return variables
+
+
+def _all_frozen(fine_tuning) -> bool:
+    """Whether branches are frozen to the end, and so normalise by running statistics."""
+    return finetune.BRANCHES in fine_tuning.frozen and fine_tuning.until == "0 steps"
 
 
 def record(config, run: Path) -> None:

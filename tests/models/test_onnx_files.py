@@ -1,5 +1,7 @@
 """Weights in ONNX: arrays by the outputs of layers, and OpenNSFW's network against ONNX's own arithmetic."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import onnx
@@ -24,6 +26,27 @@ def test_a_convolution_has_the_name_of_its_output(rng, tmp_path):
     np.testing.assert_array_equal(arrays["one.bias"], program.constants["Conv__0_bias"])
 
 
+def test_names_that_a_layer_has_stay_and_shared_kernels_have_two(rng, tmp_path):
+    """Also of constants that are nodes, and of one that something else takes, too."""
+    program = Program(rng)
+    program.conv("out", "x", 3, 2, 3)
+    node = program.nodes.pop()
+    node.input[1], node.input[2] = "conv1.weight", "shared"
+    add = onnx.helper.make_node("Add", ["out", "shared"], ["sum"])
+    kernel = onnx.numpy_helper.from_array(np.ones((2, 3, 3, 3), np.float32), "k")
+    constant = onnx.helper.make_node("Constant", [], ["conv1.weight"], value=kernel)
+    other = onnx.helper.make_node("Conv", ["x", "Conv__0_weights", "shared"], ["other"])
+    third = onnx.helper.make_node("Conv", ["x", "Conv__0_weights"], ["third"])
+    program.constants["shared"] = np.float32([1, 2])
+    program.nodes += [constant, node, add, other, third]
+    arrays = weight_files.read(saved(program.model("sum"), tmp_path))
+    assert arrays.keys() == {
+        *("conv1.weight", "out.bias", "other.weight", "other.bias", "third.weight", "shared", "Conv__0_bias")
+    }
+    np.testing.assert_array_equal(arrays["other.weight"], arrays["third.weight"])
+    np.testing.assert_array_equal(arrays["conv1.weight"], np.ones((2, 3, 3, 3)))
+
+
 def test_open_nsfw_is_what_onnx_computes(rng, tmp_path):
     """Strides in the first 1x1, one-sided padding of the maximum, folded BatchNorm, blue first."""
     from onnx.reference import ReferenceEvaluator
@@ -31,16 +54,16 @@ def test_open_nsfw_is_what_onnx_computes(rng, tmp_path):
     model = open_nsfw(rng, stages=(2, 1), width=3, stem_width=5)
     arrays = weight_files.read(saved(model, tmp_path))
     found = published.recognise(arrays, {"resnet": resnet.published})
-    assert found.published.options == {
-        **{"depth": 50, "stages": (2, 1), "width": 3, "stem_width": 5, "version": "1", "stem": "standard"}
-    }
+    options = {"depth": 50, "stages": (2, 1), "width": 3, "stem": "standard", "stem_width": 5}
+    assert found.published.options == options | {"stem_pool": "end", "version": "1"}
     made, net = published.converted(arrays, found), resnet.build(**found.published.options)
     images = np.float32(rng.integers(0, 256, (2, 36, 44, 3)))  # red, green, blue
     shapes = jax.eval_shape(lambda key: net.init(key, images, train=False), jax.random.key(0))
     own = {path: array.shape for path, array in flatten_dict(shapes).items()}
     assert published.difference(own, made, found) == ""
     mean, deviation = map(np.float32, found.published.pixels)
-    features = net.apply(unflatten_dict(made), (images / 255 - mean) / deviation, train=False)
+    apply = jax.jit(partial(net.apply, train=False))
+    features = apply(unflatten_dict(made), (images / 255 - mean) / deviation)
     blue_first = (images[..., ::-1] - MEANS).transpose(0, 3, 1, 2)
     (expected,) = ReferenceEvaluator(model).run(None, {"x": blue_first})
     np.testing.assert_allclose(features, expected[..., 0, 0], rtol=1e-4, atol=1e-4 * np.abs(expected).max())
@@ -60,7 +83,7 @@ def test_damaged_models(rng, tmp_path):
     program = Program(rng)
     program.conv(_open_nsfw.FIRST.removesuffix(".weight"), "x", 3, 2, 7)
     model = program.model("bn_1/FusedBatchNormV3:0")
-    with pytest.raises(UserError, match="no 'bn_stage0_block0_branch2c/.*'; it is damaged"):
+    with pytest.raises(UserError, match="no kernel 'bn_stage0_block0_branch2c/.*'; it is damaged"):
         published.recognise(weight_files.read(saved(model, tmp_path)), {"resnet": resnet.published})
     onnx.external_data_helper.set_external_data(model.graph.initializer[0], "elsewhere.bin")
     (tmp_path / "b.onnx").write_bytes(model.SerializeToString())

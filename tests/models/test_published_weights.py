@@ -168,13 +168,9 @@ def shapes_of_resnet(counts, bottleneck):
 def test_the_depth_is_told_by_the_blocks():
     for depth, counts in resnet.STAGES.items():
         found = resnet.published(shapes_of_resnet(counts, depth >= 50))
-        assert found.options == {
-            "depth": depth,
-            "stages": (),
-            "width": 64,
-            "stem_width": 0,
-            "version": "1.5",
-        } | {"stem": "standard"}
+        assert found.options == {"depth": depth, "stages": (), "width": 64, "stem": "standard"} | {
+            **{"stem_width": 0, "stem_pool": "both", "version": "1.5"}
+        }
     other = resnet.published(shapes_of_resnet((3, 8, 36, 3), True))
     assert other.options["depth"] == 50 and other.options["stages"] == (3, 8, 36, 3)
 

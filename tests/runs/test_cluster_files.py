@@ -15,7 +15,6 @@ from tests.runs.test_resume import ROOT, SMALL, parameters, steps_logged
 FOLDER = ROOT / "examples" / "clusters"
 # Starts as many processes as SRUN_TASKS says, each with the variables that srun sets, and ends as the worst.
 SRUN = """#!/usr/bin/env bash
-shift # --kill-on-bad-exit=1
 export SLURM_JOB_ID=$JOB SLURM_STEP_NODELIST=localhost SLURM_NTASKS=$SRUN_TASKS
 for k in $(seq 0 $((SRUN_TASKS - 1))); do
   SLURM_PROCID=$k SLURM_LOCALID=$k "$@" &
@@ -79,7 +78,7 @@ def test_a_job_that_was_stopped_by_its_signal_comes_back(on_path):
     on_path("srun", SAYS)
     on_path("scontrol", SAYS)
     done = sbatch("--run=runs/a", SLURM_JOB_ID="17")
-    assert done.returncode == 0 and "srun --kill-on-bad-exit=1 dmljax train --run=runs/a\n" in done.stdout
+    assert done.returncode == 0 and "srun dmljax train --run=runs/a\n" in done.stdout
     assert "scontrol" not in done.stdout
     on_path("srun", SAYS.replace("${CODE:-0}", "140"))  # 128 + SIGUSR2
     done = sbatch("--run=runs/a", SLURM_JOB_ID="17")

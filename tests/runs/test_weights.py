@@ -78,7 +78,7 @@ def test_all_branches_start_with_the_files_weights(rng, tmp_path):
 
 def test_folded_batch_norm_is_told(rng, tmp_path):
     path = onnx_writer.saved(onnx_writer.open_nsfw(rng, stages=(1,), width=2, stem_width=4), tmp_path)
-    width = {"depth": 50, "stages": (1,), "width": 2, "stem_width": 4, "version": "1"}
+    width = {"depth": 50, "stages": (1,), "width": 2, "stem_width": 4, "stem_pool": "end", "version": "1"}
     changes = {f"backbone.resnet.{option}": value for option, value in width.items()}
     config, lines = config_of(str(path), changes), []
     weights.check(config)
@@ -90,10 +90,14 @@ def test_folded_batch_norm_is_told(rng, tmp_path):
     norm = after["batch_stats"]["trunk"]["mouth"]["norm_stem"]
     np.testing.assert_allclose(norm["var"], np.full(4, 1 - 1e-5))
     assert "deviation (0.003922, 0.003922, 0.003922)" in lines[1]
-    kept = config_of(str(path), changes | {"finetune.batch_norm": "statistics"})
-    lines.clear()
-    weights.from_file(kept, before, lines.append)
-    assert len(lines) == 2
+    for kept in ({"finetune.batch_norm": "statistics"}, {"finetune.frozen": ("branches",)}):
+        lines.clear()
+        weights.from_file(config_of(str(path), changes | kept), before, lines.append)
+        assert len(lines) == 2
+    # the same shapes, and another function
+    other = changes | {"backbone.resnet.version": "1.5", "backbone.resnet.stem_pool": "both"}
+    with pytest.raises(UserError, match="set backbone.resnet.stem_pool=end, backbone.resnet.version=1$"):
+        weights.check(config_of(str(path), other))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def test_folded_batch_norm_is_told(rng, tmp_path):
     [
         (
             {"backbone.resnet.width": 8},
-            "stages=.1,., width=4, stem=standard, stem_width=0, version=1.5; set backbone.resnet.width=4$",
+            "stages=.1,., width=4, stem=standard, .*, version=1.5; set backbone.resnet.width=4$",
         ),
         (
             {"backbone.resnet.depth": 50, "backbone.resnet.stem": "small"},
