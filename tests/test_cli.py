@@ -169,7 +169,7 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--run"], "--run needs a value: --run=VALUE"),
         (["--config"], "--config needs a value: --config=NAME"),
         (["--noprogress=3"], "--noprogress takes no value; write --noprogress or --progress=False"),
-        (["--processes=two"], "--processes must be a whole number of at least 1, got 'two'"),
+        (["--processes=two"], "--processes: must be a whole number above 0, or auto; got 'two'"),
         (["--config.optimizer=3"], "optimizer is a section, not a field; change its fields adafactor, adam"),
         (["--config.train.duration=soon"], "train.duration must be a duration such as"),
         (["--config.weighting.name=dva"], "Did you mean 'dwa'?"),

@@ -71,12 +71,12 @@ def place(*, limit_s: float, say: Callable[[str], None] = print) -> Place:
     except Exception as error:  # of a launcher's service, or of variables that are not what they were
         raise UserError(
             f"this process was started by {_name(launcher)}, which does not say which of how many it is"
-            f" ({' '.join(str(error).split())}); give --coordinator, --processes and --process, or"
-            " --processes=1 to train alone",
+            f" ({' '.join(str(error).split())}); give coordinator, processes and process, or"
+            " processes=1 to train alone",
             parameter="processes",
         ) from None
     say(
-        f"process {number} of {count} by {_name(launcher)}, which meet at {coordinator}; --processes=1 trains"
+        f"process {number} of {count} by {_name(launcher)}, which meet at {coordinator}; processes=1 trains"
         " alone"
     )
     return Place(coordinator, count, number, launched=True)
@@ -108,8 +108,8 @@ def _without_launcher() -> Place:
         return Place()
     raise UserError(
         f"Open MPI started {count} processes, and JAX does not know this version of it; give"
-        f" --coordinator=HOST:PORT of process 0, --processes={count} and --process=${RANK_OF_MPI} (here"
-        f" {number}), or --processes=1 to train alone",
+        f" coordinator=HOST:PORT of process 0, processes={count} and process=${RANK_OF_MPI} (here {number}), or"
+        " processes=1 to train alone",
         parameter="processes",
     )
 

@@ -50,7 +50,7 @@ def test_a_process_without_a_launcher_is_alone(monkeypatch):
 def test_slurm(monkeypatch):
     found, (line,) = placed(monkeypatch, SLURM)
     assert found == cluster.Place("node007:61441", 4, 2, launched=True)  # 65535 - 4095 + 4097 % 4096
-    assert line.startswith("process 2 of 4 by SLURM, which meet at node007:61441; --processes=1 ")
+    assert line.startswith("process 2 of 4 by SLURM, which meet at node007:61441; processes=1 ")
 
 
 def test_slurm_with_a_port_of_ones_own(monkeypatch):
@@ -70,14 +70,14 @@ def test_open_mpi(monkeypatch):
 
 
 def test_a_launcher_that_cannot_be_understood(monkeypatch):
-    with pytest.raises(UserError, match="started by SLURM, which does not say .*give --coordinator"):
+    with pytest.raises(UserError, match="started by SLURM, which does not say .*give coordinator"):
         placed(monkeypatch, SLURM | {"SLURM_PROCID": "two"})
 
 
 def test_an_open_mpi_that_jax_does_not_know_asks_for_the_flags(monkeypatch):
     """Version 5 sets no address of mpirun; eight trainings for one folder would be the worst answer."""
     newer = {name: value for name, value in OPEN_MPI.items() if "hnp_uri" not in name}
-    with pytest.raises(UserError, match="Open MPI started 3 processes.*--processes=3 and --process=.*here 1"):
+    with pytest.raises(UserError, match="Open MPI started 3 processes.*processes=3 and process=.*here 1"):
         placed(monkeypatch, newer)
     assert placed(monkeypatch, newer | {"OMPI_COMM_WORLD_SIZE": "1"})[0] == cluster.Place()
 
@@ -106,7 +106,7 @@ def test_a_pod_that_is_none_of_several_is_alone(monkeypatch):
 
 def test_what_kubernetes_refuses_is_told_in_one_line(monkeypatch):
     kubernetes(monkeypatch, 0)
-    with pytest.raises(UserError, match="started by .*(no token of the service account).*give --coordinator"):
+    with pytest.raises(UserError, match="started by .*(no token of the service account).*give coordinator"):
         placed(monkeypatch, {cluster.NUMBER_OF_POD: "1"})
 
 
