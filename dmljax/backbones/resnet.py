@@ -158,8 +158,8 @@ def build(
       name: of the module.
 
     Raises:
-      UserError: an unknown depth, stem, stem_pool, version, convolution or scales, a width or stage below one,
-        or a probability out of its range.
+      UserError: an unknown depth, stem, stem_pool, version, convolution or scales, a width or stage below
+        one, or a probability out of its range.
     """
     if not 0 <= stochastic_depth < 1:
         raise UserError(

@@ -108,8 +108,8 @@ def _without_launcher() -> Place:
         return Place()
     raise UserError(
         f"Open MPI started {count} processes, and JAX does not know this version of it; give"
-        f" coordinator=HOST:PORT of process 0, processes={count} and process=${RANK_OF_MPI} (here {number}), or"
-        " processes=1 to train alone",
+        f" coordinator=HOST:PORT of process 0, processes={count} and process=${RANK_OF_MPI} (here {number}),"
+        " or processes=1 to train alone",
         parameter="processes",
     )
 
