@@ -98,6 +98,7 @@ def test_a_run_goes_on_with_another_number_of_devices_and_processes(tmp_path):
     give what one device gives.
     """
     flags = ["--config.optimizer.epsilon=0.1", "--config.data.tuples_per_step=4"]
+    flags += ["--config.train.log_every=1 step"]  # a line is of one step, wherever a run was cut
     until = lambda step: [*flags, f"--config.train.duration={step} steps"]
     one, many = tmp_path / "one", tmp_path / "many"
     ended = [finish(one, *until(4), **host(1))]
