@@ -271,18 +271,6 @@ class Outputs(NamedTuple):
         return {head: values for head, values in found.items() if values is not None}
 
 
-class Filled(NamedTuple):
-    """An array that a file of weights does not have: one number in the shape of another array.
-
-    Attributes:
-      like: place of that other array.
-      value: the number.
-    """
-
-    like: tuple[str, ...]
-    value: float
-
-
 class Published(NamedTuple):
     """What weights of another library are to a backbone that knows their names.
 
@@ -292,7 +280,8 @@ class Published(NamedTuple):
         Kernels lie as PyTorch has them, [out, in, H, W]; they are turned to [H, W, in, out].
       pixels: (mean, deviation) of the channels, as shares of 255, by which their training normalised images;
         () where it is not known.
-      filled: place -> what fills it, of the places that the file has no tensor for.
+      folded: epsilon of the BatchNorms that were folded into the convolutions before them, so that the file
+        has their offsets alone; 0: none were.
       blue_first: places of the kernels whose input channels are blue, green, red there.
       unseen: options that the weights need and no array's shape shows.
     """
@@ -300,6 +289,6 @@ class Published(NamedTuple):
     options: dict[str, Any]
     paths: dict[str, tuple[str, ...]]
     pixels: tuple[tuple[float, ...], ...] = ()
-    filled: dict[tuple[str, ...], Filled] = {}
+    folded: float = 0.0
     blue_first: tuple[tuple[str, ...], ...] = ()
     unseen: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ def table_of(path: str | Path, *columns: str) -> list[dict[str, str]]:
 
 def faces_of(folder: str, head: str) -> dict[str, Face]:
     """File -> face, of those whose expression, or pose, is known."""
-    rows = table_of(Path(folder) / "crops.csv", *Face._fields[:1], "file", "identity", *HEADS)
+    rows = table_of(Path(folder) / "crops.csv", "file", "reference", "identity", *HEADS)
     return {
         row["file"]: Face(row["reference"], row["identity"], common(row["expression"]), row["pose"])
         for row in rows

@@ -2,29 +2,23 @@
 
 import contextlib
 import json
-import subprocess
 import sys
 import tempfile
-import time
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from absl import flags
 from dmljax.launch import cli
 from flax.traverse_util import flatten_dict
+from sides import Ours, Theirs
 
 from dmljax import weightings
 from dmljax.report.tables import markdown
 from dmljax.types import UserError
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent.parent / "examples" / "multitask"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "multitask"))
 
 from compare import RATE, interval, orders  # noqa: E402
 from problems import PROBLEMS, Problem, initial  # noqa: E402
@@ -70,78 +64,6 @@ PAIRS = {
 }
 
 
-class Theirs:
-    """The other side's process."""
-
-    def __init__(self, python: str, folder: Path):
-        try:
-            self._process = subprocess.Popen(
-                [python, HERE / "theirs.py", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-        except OSError as error:
-            raise UserError(f"'{python}' cannot be run ({error.strerror})", parameter="torch") from None
-        self.versions = self._answer()
-
-    def ask(self, **question) -> dict:
-        with contextlib.suppress(BrokenPipeError):  # of a program that has ended, which its answer says
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict:
-        line = self._process.stdout.readline()
-        if not line:
-            raise UserError("its program has ended, see above; it needs torch and torchjd", parameter="torch")
-        return json.loads(line)
-
-    def close(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait()
-
-
-class Ours:
-    """A network, its optimizer and its strategy: step(number, state) -> state."""
-
-    def __init__(self, problem: Problem, strategy):
-        inputs, labels = (jnp.asarray(array) for array in problem.train)
-
-        def losses_fn(params, rows):
-            return problem.losses(problem.net.apply({"params": params}, inputs[rows]), labels[rows])
-
-        self.value_and_grad = weightings.value_and_grad(losses_fn, strategy, shared="trunk", heads="unit")
-        self.optimizer, self.strategy, self.problem = optax.adam(RATE), strategy, problem
-        self.step = jax.jit(self._step)
-        self.predict = jax.jit(lambda params: problem.net.apply({"params": params}, problem.test[0]))
-
-    def begin(self, params):
-        state = self.strategy.init(self.problem.tasks, self.value_and_grad.shared(params))
-        return params, state, self.optimizer.init(params)
-
-    def _step(self, number, rows, held):
-        params, weighting, moments = held
-        rng = jax.random.fold_in(jax.random.key(0), number)
-        _, gradients, weighting = self.value_and_grad(params, weighting, rows, step=number, rng=rng)
-        updates, moments = self.optimizer.update(gradients, moments, params)
-        return optax.apply_updates(params, updates), weighting, moments
-
-    def trained(self, params, order: np.ndarray) -> np.ndarray:
-        """Outputs on the test examples after a step for each row of `order`."""
-        held = self.begin(params)
-        for number, rows in enumerate(order):
-            held = self.step(number, rows, held)
-        return np.asarray(self.predict(held[0]))
-
-    def timed(self, params, order: np.ndarray, steps: int) -> float:
-        """Seconds a step."""
-        held = self.begin(params)
-        start = time.perf_counter()
-        for number in range(steps):
-            held = self.step(number, order[number % len(order)], held)
-        jax.block_until_ready(held)
-        return (time.perf_counter() - start) / steps
-
-
 def define(values) -> None:
     flags.DEFINE_string("torch", "python", "a Python with torch and torchjd", flag_values=values)
     flags.DEFINE_list("problems", list(PROBLEMS), "problems", flag_values=values)
@@ -171,34 +93,34 @@ def prepare(folder: Path, problem: Problem, epochs: int, seeds: int) -> tuple[li
 
 def compared(problem: Problem, pair: Pair, theirs: Theirs, folder: Path, starts, order, values) -> dict:
     """What both sides reach, how far apart they are early, and their times."""
-    ours, scores, apart = Ours(problem, pair.ours), [], []
-    for seed, params in enumerate(starts):
-        ask = partial(
-            theirs.ask,
-            aggregator=pair.aggregator,
-            arguments=pair.arguments,
-            start=f"start_{seed}.npz",
-            order=f"order_{seed}.npy",
-            rate=RATE,
-        )
+    ours, scores, apart = Ours(problem, pair.ours, RATE), [], []
 
-        def outputs(steps: int, seed=seed, params=params, ask=ask) -> list[np.ndarray]:
-            answer = ask(do="train", steps=steps)
-            return [ours.trained(params, order[seed][:steps]), np.load(folder / answer["outputs"])]
+    def ask(seed: int, **question) -> dict:
+        begin = {"start": f"start_{seed}.npz", "order": f"order_{seed}.npy", "rate": RATE}
+        return theirs.ask(aggregator=pair.aggregator, arguments=pair.arguments, **begin, **question)
 
-        one, other = outputs(min(values.early, len(order[seed])))
+    def outputs(seed: int, steps: int) -> list[np.ndarray]:
+        answer = ask(seed, do="train", steps=steps)
+        return [ours.trained(starts[seed], order[seed][:steps]), np.load(folder / answer["outputs"])]
+
+    early, whole = min(values.early, len(order[0])), len(order[0])
+    for seed in range(len(starts)):
+        one, other = outputs(seed, early)
         apart.append(float(np.abs(one - other).max() / np.abs(other).max()))
-        both = outputs(len(order[seed]))
-        scores.append([100 * float(np.mean(problem.scores(side, problem.test[1]))) for side in both])
-    theirs_s = lambda: ask(do="time", steps=values.steps)["step_s"]  # of the last seed, as ours
+        scores.append(
+            [100 * float(np.mean(problem.scores(side, problem.test[1]))) for side in outputs(seed, whole)]
+        )
     times = np.array(
-        [[ours.timed(starts[-1], order[-1], values.steps), theirs_s()] for _ in range(values.turns)]
+        [
+            [ours.timed(starts[0], order[0], values.steps), ask(0, do="time", steps=values.steps)["step_s"]]
+            for _ in range(values.turns)
+        ]
     )
     return {
         "seeds": len(starts),
         "ours": [one for one, _ in scores],
         "theirs": [other for _, other in scores],
-        "early_steps": values.early,
+        "early_steps": early,
         "early_difference": None if pair.drawn else max(apart),
         "ours_ms": 1000 * float(np.median(times[:, 0])),
         "theirs_ms": 1000 * float(np.median(times[:, 1])),

@@ -53,7 +53,7 @@ def published(shapes: Mapping[str, tuple[int, ...]]) -> Published:
         options,
         paths,
         PIXELS,
-        _published.unfolded(paths, EPSILON),
+        folded=EPSILON,
         blue_first=(paths[FIRST],),
         unseen=("stem_pool", "version"),
     )

@@ -157,7 +157,7 @@ class Backbone(Convolutional):
     Its stem is 7x7, stride 2, then a 3x3 maximum, stride 2; the small one 3x3, stride 2.
 
     Attributes:
-      width: filters of the stem.
+      width: filters of the stem, where a backbone gives it no width of its own.
       The others: see `Convolutional`.
     """
 

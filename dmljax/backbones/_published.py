@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dmljax.types import Filled, UserError
+from dmljax.types import UserError
 
 PARAMS, STATISTICS = "params", "batch_stats"
 
@@ -32,20 +32,6 @@ def folded(layer: str, *place: str) -> dict[str, tuple[str, ...]]:
     return {
         f"{layer}.weight": (PARAMS, *place, "kernel"),
         f"{layer}.bias": (PARAMS, *block, conv.replace("conv", "norm", 1), "bias"),
-    }
-
-
-def unfolded(paths: Mapping[str, tuple[str, ...]], epsilon: float) -> dict[tuple[str, ...], Filled]:
-    """What makes a BatchNorm, by its running statistics, add its offset and do nothing else."""
-    norms = [path[1:-1] for path in paths.values() if path[-1] == "bias"]
-    return {
-        place: Filled((PARAMS, *norm, "bias"), value)
-        for norm in norms
-        for place, value in (
-            ((PARAMS, *norm, "scale"), 1.0),
-            ((STATISTICS, *norm, "mean"), 0.0),
-            ((STATISTICS, *norm, "var"), 1.0 - epsilon),
-        )
     }
 
 

@@ -68,7 +68,8 @@ def recognise(arrays: Mapping[str, np.ndarray], readers: Mapping[str, Reader]) -
 
 
 def converted(arrays: Mapping[str, np.ndarray], found: Recognised) -> dict[tuple[str, ...], np.ndarray]:
-    """A branch's variables, float32 by path; what the file lacks is left out, unless it is filled.
+    """A branch's variables, float32 by path; what the file lacks is left out. A folded BatchNorm, by its
+    running statistics, adds its offset and does nothing else.
 
     Raises:
       UserError: a variance below 0; the text does not name the file.
@@ -83,9 +84,11 @@ def converted(arrays: Mapping[str, np.ndarray], found: Recognised) -> dict[tuple
         made[path] = np.asarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array, np.float32)
     for path in found.published.blue_first:
         made[path] = made[path][:, :, ::-1]
-    for path, (like, value) in found.published.filled.items():
-        if like in made:
-            made[path] = np.full(made[like].shape, value, np.float32)
+    if epsilon := found.published.folded:
+        whole = {("params", "scale"): 1.0, ("batch_stats", "mean"): 0.0, ("batch_stats", "var"): 1 - epsilon}
+        for (_, *norm, leaf), offset in [*made.items()]:
+            if leaf == "bias":
+                made |= {(c, *norm, name): np.full_like(offset, v) for (c, name), v in whole.items()}
     return made
 
 

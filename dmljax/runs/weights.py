@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from dmljax import plugins, run_folder, writing
+from dmljax import durations, plugins, run_folder, writing
 from dmljax.models import pretrained, published, weight_files
 from dmljax.models.published import Recognised
 from dmljax.runs import assemble
@@ -63,15 +63,16 @@ def from_file(config, variables, say: Callable[[str], None]):
     say("\n  ".join([f"starting from '{config.init.weights}', weights of {found.backbone}{inside}", *lines]))
     if line := _normalisation(config, found):
         say(line)
-    normalises = config.finetune.batch_norm == finetune.TRAINED and not _all_frozen(config.finetune)
-    if found.published.filled and normalises:
+    if found.published.folded and _normalises_by_batch(config.finetune):
         say(FOLDED)
     return variables
 
 
-def _all_frozen(fine_tuning) -> bool:
-    """Whether branches are frozen to the end, and so normalise by running statistics."""
-    return finetune.BRANCHES in fine_tuning.frozen and fine_tuning.until == "0 steps"
+def _normalises_by_batch(section) -> bool:
+    """Whether branches ever do; what is frozen for good does not."""
+    thaws = durations.parse(section.until, durations.RELATIVE)
+    frozen = finetune.BRANCHES in section.frozen and thaws is not None and not thaws[0]
+    return section.batch_norm == finetune.TRAINED and not frozen
 
 
 def record(config, run: Path) -> None:

@@ -18,6 +18,21 @@ def free_port():
         return s.getsockname()[1]
 
 
+def host(count):
+    return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"}
+
+
+def same_parameters(one, other):
+    """The step at which two runs have ended, with the same parameters to rounding."""
+    (step, first), (same, second) = (parameters(run) for run in (one, other))
+    assert step == same and first.keys() == second.keys()
+    for key in first:
+        if first[key] != second[key] and "params" in key:
+            a, b = (np.frombuffer(side[key], np.float32) for side in (first, second))
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=key)
+    return step
+
+
 def pair(run, *flags):
     """Two processes of one run."""
     port = free_port()
@@ -28,7 +43,7 @@ def pair(run, *flags):
             f"--coordinator=127.0.0.1:{port}",
             "--processes=2",
             f"--process={k}",
-            XLA_FLAGS="--xla_force_host_platform_device_count=1",
+            **host(1),
         )
         for k in range(2)
     ]
@@ -38,17 +53,12 @@ def pair(run, *flags):
 @pytest.mark.filterwarnings("ignore")
 def test_two_processes_give_what_one_gives(tmp_path):
     flags = ["--config.train.duration=9 steps", "--config.optimizer.epsilon=0.1"]
-    code, out = finish(tmp_path / "one", *flags, XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    code, out = finish(tmp_path / "one", *flags, **host(2))
     assert code == 0, out
     both = pair(tmp_path / "two", *flags)
     outs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
-    (step, one), (other, two) = (parameters(tmp_path / name) for name in ("one", "two"))
-    assert step == other == 9 and one.keys() == two.keys()
-    for key in one:
-        if one[key] != two[key] and "params" in key:
-            a, b = (np.frombuffer(side[key], np.float32) for side in (one, two))
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=key)
+    assert same_parameters(tmp_path / "one", tmp_path / "two") == 9
 
 
 @pytest.mark.slow
@@ -71,24 +81,14 @@ def test_a_kill_of_one_ends_the_other_in_one_line_and_both_go_on(tmp_path, kille
     assert "continuing at step" in outs[0] and steps_logged(run)[-1] == 40
 
 
-def host(count):
-    return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"}
-
-
-def alike(one, other):
-    """Whether two runs have logged the same, and end with the same parameters, to rounding."""
+def same_log(one, other):
+    """Whether two runs have logged the same to rounding."""
     logs = [lines(run) for run in (one, other)]
     assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]]
     for a, b in zip(*logs):
         assert a.keys() == b.keys()
         for name in a:
             assert a[name] == pytest.approx(b[name], rel=1e-3, abs=1e-5), (a["step"], name)
-    (step, first), (same, second) = (parameters(run) for run in (one, other))
-    assert step == same and first.keys() == second.keys()
-    for key in first:
-        if first[key] != second[key] and "params" in key:
-            a, b = (np.frombuffer(side[key], np.float32) for side in (first, second))
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=key)
 
 
 @pytest.mark.slow
@@ -110,7 +110,8 @@ def test_a_run_goes_on_with_another_number_of_devices_and_processes(tmp_path):
     ended += [finish(many, *until(16), **host(2))]
     assert [code for code, _ in ended] == [0] * len(ended), ended
     assert "continuing at step 12" in ended[-1][1]
-    alike(one, many)
+    same_log(one, many)
+    assert same_parameters(one, many) == 16
 
 
 @pytest.mark.filterwarnings("ignore")
