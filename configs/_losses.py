@@ -137,5 +137,6 @@ def _wrap() -> dict:
         ),
         "low": Field(default["low"], "Least weight of an active task.", least=0),
         "high": Field(default["high"], "Largest weight of an active task; 0: no bound.", least=0),
+        "shuffle": Field(default["shuffle"], "The weights are dealt to the tasks at random: a control."),
         "rescale": Field(default["rescale"], rescale, choices=(NONE, *RESCALE)),
     }

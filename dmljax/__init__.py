@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dmljax.studies.reproduce import reproduce as reproduce
     from dmljax.studies.study import StudyOptions as StudyOptions
     from dmljax.studies.sweep import sweep as sweep
+    from dmljax.studies.tuning import Tuning as Tuning
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Model": "inference.model",
     "StudyOptions": "studies.study",
+    "Tuning": "studies.tuning",
     "compare": "studies.compare",
     "evaluate": "runs.evaluate",
     "export": "exports.export",
@@ -59,6 +61,7 @@ _HOMES = {
 __all__ = [
     "Model",
     "StudyOptions",
+    "Tuning",
     "compare",
     "evaluate",
     "export",

@@ -7,12 +7,16 @@ SUMMARY = "Compares weighting strategies over seeds and folds: table, plots and 
 USAGE = """\
     dmljax compare --config=quick --strategies=dwa,uncertainty,famo --seeds=0,1,2 --run=runs/compare
     dmljax compare --config=cmu_faces --config.dataset.root=FOLDER --strategies=dwa --folds=0,1,2,3,4 --jobs=2
+    dmljax compare --strategies=dwa,dwa+shuffle,mgda+normalise=unit --seeds=0,1,2,3,4
     dmljax compare --strategies=dwa,famo --over optimizer.learning_rate=1e-3..2e-2:log --trials=8
+    dmljax compare --strategies=dwa,cagrad --over weighting.cagrad.c=0.2,0.5,0.8 --trials=8 --tune=once \
+        --trial_duration="10 epochs"
     dmljax compare --config=quick --strategies=dwa --run=runs/compare --jobs=50 --cluster=slurm \\
         --cluster_options=slurm_partition=gpu,gpus_per_node=1,timeout_min=60
 
-Equal weights, random weights and single-task runs are always among them. The same command goes on where it
-was stopped.
+Equal weights, random weights and single-task runs are always among them. NAME+WRAPPER[=VALUE] is a strategy
+in wrappers, the fields of weighting.wrap. A strategy's own constants are tuned for that strategy alone. The
+same command goes on where it was stopped.
 """
 
 
@@ -20,20 +24,31 @@ def define(values):
     _define.config(values, "quick")
     flags.DEFINE_list("strategies", ["dwa"], "weightings to compare", flag_values=values)
     flags.DEFINE_multi_string(
-        "over", [], "fields that each run's own sweep tunes first, as of dmljax sweep", flag_values=values
+        "over", [], "fields that sweeps tune first, as of dmljax sweep", flag_values=values
     )
     _define.several(values, "over")
     flags.DEFINE_integer("trials", 10, "trials of each such sweep", flag_values=values)
+    flags.DEFINE_enum(
+        "tune",
+        "each",
+        ["each", "once"],
+        "a sweep for each run, or one for each strategy, with the first seed and fold",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "trial_duration", "", "length of a trial's training; empty: that of a run", flag_values=values
+    )
+    _define.gives(values, "trial_duration", "duration")
     _studies.define(values, run="runs/compare", seeds="0,1,2")
 
 
 def main(values):
     from dmljax.report.parts import Table
     from dmljax.studies import compare as comparing
+    from dmljax.studies.tuning import Tuning
 
-    outcome = comparing.compare(
-        values.config, values.strategies, _studies.options(values), over=values.over, trials=values.trials
-    )
+    tune = Tuning(values.over, values.trials, values.tune == "once", values.trial_duration)
+    outcome = comparing.compare(values.config, values.strategies, _studies.options(values), tune)
     return _studies.show(outcome, [part for part in outcome.parts if isinstance(part, Table)])
 
 

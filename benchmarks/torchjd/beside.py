@@ -25,7 +25,7 @@ from problems import PROBLEMS, Problem, initial  # noqa: E402
 
 SUMMARY = "Strategies beside TorchJD: what they reach, and what a step of them costs."
 USAGE = """\
-    python -m venv torch && torch/bin/pip install torch==2.13.0 torchjd==0.18.0
+    python -m venv torch && torch/bin/pip install torch==2.13.0 'torchjd[full]==0.18.0'
     python benchmarks/torchjd/beside.py --torch=torch/bin/python --out=benchmarks/torchjd/beside.jsonl
 
 Both sides get the same numbers to begin with and the same batches; heads learn by their own losses, as by
@@ -161,7 +161,9 @@ def run(values) -> None:
     for flag, known in (("problems", PROBLEMS), ("names", PAIRS)):
         if unknown := [name for name in values[flag].value if name not in known]:
             raise UserError(f"must be of {', '.join(known)}; got '{unknown[0]}'", parameter=flag)
-    lines = []
+    lines, out = [], Path(values.out) if values.out else None
+    if out:
+        out.write_text("")
     for name in values.problems:
         with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
             folder, problem = Path(place), PROBLEMS[name]()
@@ -179,9 +181,10 @@ def run(values) -> None:
                     continue
                 lines.append({"problem": name, "strategy": strategy} | found | made)
                 print(" | ".join(row(lines[-1])), flush=True)
+                if out:
+                    with out.open("a") as file:
+                        file.write(json.dumps(lines[-1]) + "\n")
     print(markdown([HEAD, *map(row, lines)]))
-    if values.out:
-        Path(values.out).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 if __name__ == "__main__":

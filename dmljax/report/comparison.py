@@ -22,7 +22,13 @@ NOTE = (
     " accuracy where no expression is known); p is two-sided. Step time and peak memory are ratios to equal"
     " weights, medians over the runs."
 )
-TUNED = "Tuned on each run's own validation people, the same number of trials each"
+TUNED = "What was tuned, on validation people, with the same number of trials each"
+QUALITY = {"R-precision": "R-precision %", "ECE": "calibration error %"}
+QUALITY_NOTE = (
+    "R-precision: of the R nearest of a test image in the embedding, where R others have its expression,"
+    " those that have it. Calibration error: expected, of the expression's probabilities, no temperature"
+    " fitted (15 bins)."
+)
 COLUMNS = (
     "strategy",
     "runs",
@@ -122,6 +128,7 @@ def write(
         parts.Table(table(entries)),
         parts.Text(NOTE),
         *([parts.Text(counted)] if counted else []),
+        *_quality(rows, entries),
         *([parts.Table(tuned, title=TUNED)] if tuned else []),
         *(parts.Text(line, lost=True) for line in problems),
         *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries)),
@@ -129,6 +136,19 @@ def write(
     parts.write_csv(shown, folder / "comparison.csv")
     writing.text(folder / "comparison.md", f"# {title}\n\n{parts.markdown(shown, folder)}\n")
     return shown, page.write(folder / "comparison.html", title, *parts.html(shown))
+
+
+def _quality(rows: list[dict], entries: list[dict]) -> list[parts.Part]:
+    """What the embedding and the probabilities are worth, in the order of the first table."""
+    known = {key: head for key, head in QUALITY.items() if any(key in row for row in rows)}
+    if not known:
+        return []
+    lines = [["strategy", *(text for head in known.values() for text in (head, "95 %"))]]
+    for label in [entry["label"] for entry in entries]:
+        own = [row for row in rows if row["label"] == label]
+        values = [statistics.interval([row[key] for row in own if key in row]) for key in known]
+        lines.append([label, *(text for value in values for text in statistics.cell(value, 100))])
+    return [parts.Table(lines, title="Embedding and probabilities"), parts.Text(QUALITY_NOTE)]
 
 
 def _plots(folder: Path, rows: list[dict], entries: list[dict]) -> list[Path]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from dmljax import run_folder
-from dmljax.report import differences, statistics
+from dmljax.metrics import calibration
+from dmljax.report import differences, probes, statistics
 from dmljax.report.differences import Difference
 from dmljax.report.parts import Text
-from dmljax.types import LABELS, UserError
+from dmljax.types import EXPRESSION, LABELS, UserError
 
 ACCURACY = "expression accuracy"
 
@@ -91,6 +93,23 @@ def pooled(rows: list[dict]) -> dict | None:
         "confusion": {head: summed("confusion", head) for head in scores[0]["confusion"]},
         "cells": {key: summed("cells", key) for key in ("hits", "counts")},
     }
+
+
+def quality(row: dict) -> dict[str, float]:
+    """What a run's test images tell beside its scores: 'ECE' of the expression's probabilities as they are,
+    'R-precision' of the embedding by expression, both 0..1; what cannot be read or is not known is left out.
+    """
+    found = {}
+    bins = run_folder.metrics(Path(row["folder"])).get("calibration", {}).get(EXPRESSION)
+    if bins and not np.isnan(error := calibration.error(bins["bins"])):
+        found["ECE"] = error
+    with contextlib.suppress(UserError):
+        embedding, labels, _ = features(row)
+        known = labels[EXPRESSION] >= 0
+        of_known = labels[EXPRESSION][known]
+        if np.bincount(of_known, minlength=1).max() > 1:
+            found["R-precision"] = probes.retrieval(embedding[known], of_known)["R-precision"]
+    return found
 
 
 def features(row: dict) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, tuple[str, ...]]]:

@@ -12,8 +12,10 @@ from ml_collections import ConfigDict
 
 from dmljax import config as configuration
 from dmljax import config_differences, plugins
+from dmljax.fields import flatten
 from dmljax.runs import decided, kept_tables
-from dmljax.types import UserError
+from dmljax.studies import space
+from dmljax.types import UserError, nearest
 
 ALWAYS = ("equal", "rlw")  # without equal, random and single-task weights a gain means nothing
 SINGLE = "single"  # the weighting that trains one task alone
@@ -70,17 +72,19 @@ def of_strategies(config, strategies, seeds, folds, folder: Path, heads=None) ->
 
     Args:
       config: tells which heads there are.
-      strategies: names of weightings; `equal`, `rlw` and a single-task run per classification head are added.
+      strategies: names of weightings, each alone or in wrappers, see `_changes`; `equal`, `rlw` and a
+        single-task run per classification head are added.
       folds: numbers of the test folds.
       folder: of the study.
       heads: those that the labels of the set allow; None: all that are configured.
 
     Raises:
-      UserError: an unknown strategy or one that is named twice, or a fold or seed that is no number in range.
+      UserError: an unknown strategy or wrapper, one that is named twice, or a fold or seed that is no number
+        in range.
     """
     strategies = tuple(strategies)
-    for name in strategies:
-        plugins.load("weightings", name)
+    asked = {name: _changes(config, name) for name in strategies}
+    for name in asked:
         if strategies.count(name) > 1:
             raise UserError(f"'{name}' is named twice", parameter="strategies")
     tasks = heads or decided.wanted_heads(config)
@@ -88,7 +92,7 @@ def of_strategies(config, strategies, seeds, folds, folder: Path, heads=None) ->
     changes |= {
         f"{SINGLE}_{task}": {"weighting.name": SINGLE, f"weighting.{SINGLE}.task": task} for task in tasks
     }
-    changes |= {name: {"weighting.name": name} for name in strategies if name != SINGLE}
+    changes |= {name: change for name, change in asked.items() if name != SINGLE}
     check_numbers(config, seeds, folds)
     return [
         Member(label, seed, fold, folder / label / run_name(seed, fold), change)
@@ -96,6 +100,29 @@ def of_strategies(config, strategies, seeds, folds, folder: Path, heads=None) ->
         for fold in folds
         for label, change in changes.items()
     ]
+
+
+def _changes(config, said: str) -> dict[str, Any]:
+    """What a strategy's name means: 'dwa', or 'dwa+shuffle+ema=0.9' with fields of `weighting.wrap`.
+
+    Raises:
+      UserError: an unknown strategy or wrapper, or a value that it may not have.
+    """
+    name, *wrapped = said.split("+")
+    plugins.load("weightings", name)
+    changes, known = {"weighting.name": name}, flatten(config.weighting.wrap.to_dict())
+    for text in wrapped:
+        field, equals, value = text.partition("=")
+        if field not in known:
+            raise UserError(
+                f"'{said}': unknown wrapper '{field}'; there are {', '.join(known)}.{nearest(field, known)}",
+                parameter="strategies",
+            )
+        if not equals and known[field] is not False:
+            raise UserError(f"'{said}': {field} needs a value, {field}=...", parameter="strategies")
+        dotted = f"weighting.wrap.{field}"
+        changes[dotted] = space.read(dotted, value, known[field]) if equals else True
+    return changes
 
 
 def run_name(seed: int, fold: int) -> str:

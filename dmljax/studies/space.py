@@ -77,7 +77,22 @@ def value_of(axis: Axis, value: Any, config: ConfigDict):
     present = fields.flatten(config.to_dict())[axis.field]
     if not axis.choices:
         return int(value) if axis.whole else float(value)
-    return _read(axis.field, str(value), present)
+    return read(axis.field, str(value), present)
+
+
+def present(axes: list[Axis], config: ConfigDict) -> dict[str, Any] | None:
+    """The configuration's own values as a trial has them; None where one is not among what is tried."""
+    found: dict[str, Any] = {}
+    for axis in axes:
+        now = fields.flatten(config.to_dict())[axis.field]
+        if axis.choices:
+            same = [choice for choice in axis.choices if value_of(axis, choice, config) == now]
+        else:
+            same = [now] if axis.low <= now <= axis.high else []
+        if not same:
+            return None
+        found[axis.field] = same[0]
+    return found
 
 
 def _axis(text: str, known: dict[str, Any]) -> Axis:
@@ -96,7 +111,7 @@ def _axis(text: str, known: dict[str, Any]) -> Axis:
     if len(set(choices)) < len(choices) or not all(choices):
         raise UserError(f"'{text}' must name different values, none of them empty")
     for choice in choices:
-        _read(field, choice, present)
+        read(field, choice, present)
     return Axis(field, choices)
 
 
@@ -116,7 +131,7 @@ def _range(field: str, said: str, *, whole: bool) -> Axis:
     return Axis(field, (), low, high, log, whole)
 
 
-def _read(field: str, text: str, present):
+def read(field: str, text: str, present):
     """A text as a value of the present one's kind; what is no such value stays a text, and is refused."""
     if isinstance(present, bool):
         return {"true": True, "false": False}.get(text.lower(), text)

@@ -19,8 +19,19 @@ STARTUP, WARMUP = 4, 1  # whole trials, and epochs of each, before one is stoppe
 LEAST = 4  # complete trials to say from which field matters
 
 
-def opened(folder: Path, axes: list[Axis], sought: Measure, options: StudyOptions, count: int, prune: bool):
+def opened(
+    folder: Path,
+    axes: list[Axis],
+    sought: Measure,
+    options: StudyOptions,
+    count: int,
+    prune: bool,
+    first: dict[str, Any] | None,
+):
     """Optuna's study in the folder, made or read.
+
+    Args:
+      first: values of the first trial, as Optuna has them; None: drawn as all others are.
 
     Raises:
       UserError: the folder holds another sweep.
@@ -59,6 +70,8 @@ def opened(folder: Path, axes: list[Axis], sought: Measure, options: StudyOption
     if not count:  # every combination
         for values in itertools.product(*(axis.choices for axis in axes)):
             made.enqueue_trial(dict(zip((axis.field for axis in axes), values)), skip_if_exists=True)
+    elif first and not drawn:
+        made.enqueue_trial(first)
     return made
 
 

@@ -83,8 +83,9 @@ def sweep(
 ) -> Swept:
     """Tries values of some fields, and says which were best. No run is judged by the people who test in it.
 
-    Trials are chosen by Optuna's tree-structured Parzen estimator, kept in FOLDER/sweep.db, and go on where
-    they were stopped when the same sweep is started again; with more trials it is prolonged.
+    The first trial is the configuration as it is, where what is tried includes it; the others are chosen by
+    Optuna's tree-structured Parzen estimator. They are kept in FOLDER/sweep.db, and go on where they were
+    stopped when the same sweep is started again; with more trials it is prolonged.
 
     Args:
       config: what all trials have in common. Where it holds nobody out of training (`split.validation`), a
@@ -133,7 +134,7 @@ def sweep(
         )
     with lock.held(folder, options.say):
         study.record(folder, base, [])
-        kept = storage.opened(folder, axes, sought, options, trials, prune)
+        kept = storage.opened(folder, axes, sought, options, trials, prune, space.present(axes, base))
         own = kept_tables.own(folder, base)  # trials read one state of a table, whatever becomes of it
         sweeping = _Sweep(config, own, axes, kept, sought, options, folder, _count(axes, trials))
         sweeping.run()

@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from dmljax.weightings.wrappers import log_losses as log_losses
     from dmljax.weightings.wrappers import normalise as normalise
     from dmljax.weightings.wrappers import rescale as rescale
+    from dmljax.weightings.wrappers import shuffle as shuffle
     from dmljax.weightings.wrappers import warmup as warmup
     from dmljax.weightings.wrappers import window as window
     from dmljax.weightings.wrapping import wrap as wrap
 
 # Name -> the file that has it.
-_WRAPPERS = ("clip", "ema", "every", "log_losses", "normalise", "rescale", "warmup", "window")
+_WRAPPERS = ("clip", "ema", "every", "log_losses", "normalise", "rescale", "shuffle", "warmup", "window")
 _HOMES = {
     **dict.fromkeys(("value_and_grad", "ValueAndGrad", "Aux"), "gradients"),
     **dict.fromkeys(("Signals", "Weighting"), "interface"),

@@ -19,6 +19,7 @@ def wrap(
     ema: float = 0.0,
     low: float = 0.0,
     high: float = 0.0,
+    shuffle: bool = False,
     rescale: str = NONE,
 ) -> Weighting:
     """The strategy in several wrappers; itself where there is none.
@@ -34,6 +35,7 @@ def wrap(
       warmup: so many steps with weight 1 for every task, in which the strategy is already asked.
       ema: share of the former weights that is kept at each answer, 0..1 (CR-MOGM: 0.9); 0: none.
       low, high: bounds on each active weight; high 0: none.
+      shuffle: the weights are dealt to the tasks at random at every step, as a control.
       rescale: the weights' sum is made 1 ('sum_1') or the number of tasks ('sum_K'), or the weighted gradient
         as long as that of equal weights ('match_equal'); 'none': the strategy's own.
 
@@ -58,6 +60,8 @@ def wrap(
         base = wrappers.ema(base, ema)
     if low or high:
         base = wrappers.clip(base, low, high or float("inf"))
+    if shuffle:
+        base = wrappers.shuffle(base)
     if warmup:
         base = wrappers.warmup(base, warmup)
     return base if rescale == NONE else wrappers.rescale(base, rescale)

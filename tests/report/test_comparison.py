@@ -131,6 +131,19 @@ def test_the_files(rows, tmp_path):
     assert "| dwa | 3 |" in (folder / "comparison.md").read_text()
 
 
+def test_embedding_and_probabilities_in_the_order_of_the_first_table(rows, tmp_path):
+    for row in rows:
+        row["R-precision"] = 0.5 + 0.01 * row["seed"]
+        if row["label"] == "dwa":
+            row["ECE"] = 0.1
+    shown, _ = comparison.write(tmp_path, rows, [], 12, [])
+    table = next(part.lines for part in shown if getattr(part, "title", "").startswith("Embedding"))
+    assert table[0] == ["strategy", "R-precision %", "95 %", "calibration error %", "95 %"]
+    assert [line[0] for line in table] == [line[0] for line in shown[0].lines]
+    found = {line[0]: line[1:] for line in table[1:]}
+    assert found["dwa"] == ["51.0", "± 2.5", "10.0", "± 0.0"] and found["equal"][2:] == ["-", "-"]
+
+
 def test_errors_of_angles_have_columns_of_their_own_and_count_into_delta_m(rows):
     for row in rows:
         row["angle error"] = 5.0 + row["seed"] if row["label"] == "equal" else 4.0

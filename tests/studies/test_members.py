@@ -38,11 +38,25 @@ def test_equal_random_and_single_task_weights_are_always_among_them(tmp_path):
     assert "single_pose" not in labels(members.of_strategies(without_pose, [], (0,), (0,), tmp_path))
 
 
+def test_strategies_in_wrappers(tmp_path):
+    base = configuration.get_config()
+    planned = members.of_strategies(
+        base, ["mgda+normalise=unit+ema=0.9", "dwa+shuffle"], (0,), (0,), tmp_path
+    )
+    made = {member.label: members.resolved(base, member).weighting for member in planned}
+    both, shuffled = made["mgda+normalise=unit+ema=0.9"], made["dwa+shuffle"]
+    assert (both.name, both.wrap.normalise, both.wrap.ema, both.wrap.shuffle) == ("mgda", "unit", 0.9, False)
+    assert (shuffled.name, shuffled.wrap.shuffle) == ("dwa", True)
+
+
 @pytest.mark.parametrize(
     ("strategies", "seeds", "folds", "told"),
     [
         (["dwa", "famo", "dwa"], (0,), (0,), "strategies: 'dwa' is named twice"),
         (["upgard"], (0,), (0,), "Did you mean 'upgrad'"),
+        (["dwa+shufle"], (0,), (0,), "'dwa.shufle': unknown wrapper 'shufle'; .*Did you mean 'shuffle'"),
+        (["dwa+ema"], (0,), (0,), "'dwa.ema': ema needs a value, ema=..."),
+        (["dwa+ema=much"], (0,), (0,), "weighting.wrap.ema must be a number; got 'much'"),
         (["dwa"], (), (0,), "seeds: must be different whole numbers .* got none"),
         (["dwa"], (1, 1), (0,), "seeds: must be different"),
         (["dwa"], (0,), (5,), "folds: must be different whole numbers from 0 to 4"),

@@ -8,68 +8,12 @@ from pathlib import Path
 import pytest
 
 import dmljax
-from dmljax import get_config
-from dmljax.studies import compare, running, sweep, trials
-from dmljax.studies.members import Failure
+from dmljax import Tuning, get_config
+from dmljax.studies import running, sweep
 from dmljax.types import UserError
+from tests.studies.playing import MARGIN, RATE, Played, options, score
 
-RATE, MARGIN = "optimizer.learning_rate", "losses.margin_pose"
-
-
-def score(config):
-    """What a training of this configuration is played to reach: the nearer the margin to 0.3, the better."""
-    return 1 - abs(config.losses.margin_pose - 0.3)
-
-
-class Played:
-    """A run whose epochs come one at a poll; `STOP` counts those that were asked to end."""
-
-    fails, stopped, epochs = (), [], 5
-
-    def __init__(self, job):
-        self.member, self.epoch, self.why = job.member, 0, ""
-        assert not job.tests, "a sweep does not look at the test people"
-        self.config = get_config(job.member.config_file)
-        self.member.folder.mkdir(parents=True, exist_ok=True)
-        log = self.member.folder / "train.jsonl"
-        self.epoch = len(log.read_text().splitlines()) if log.exists() else 0
-
-    def over(self):
-        if self.why or self.epoch >= self.epochs:
-            return True
-        if self.member.label in self.fails:
-            self.why = "no people are left"
-            return True
-        self.epoch += 1
-        value = score(self.config) * self.epoch / self.epochs
-        line = {"step": 10 * self.epoch, "epoch": self.epoch, "validation/accuracy/expression": value}
-        with open(self.member.folder / "train.jsonl", "a") as log:
-            log.write(
-                json.dumps(line | {"validation/loss": 1 - value, "validation/accuracy/pose": value}) + "\n"
-            )
-        if self.epoch == self.epochs:
-            (self.member.folder / "cost.json").write_text("{}")
-        return False
-
-    def reason(self):
-        return self.why
-
-    def stop(self):
-        self.stopped.append(self.member.label)
-        self.why = "stopped, and saved"
-
-
-@pytest.fixture(autouse=True)
-def played(monkeypatch):
-    monkeypatch.setattr(running, "Here", Played)
-    monkeypatch.setattr(trials, "POLL_S", 0.0)
-    monkeypatch.setattr(Played, "fails", ())
-    monkeypatch.setattr(Played, "stopped", [])
-    monkeypatch.setattr(Played, "epochs", 5)
-
-
-def options(folder, **more):
-    return dmljax.StudyOptions(folder, progress=False, say=lambda line: None, **more)
+pytestmark = pytest.mark.usefixtures("played")
 
 
 def values(found, field=MARGIN):
@@ -109,7 +53,7 @@ def test_less_is_better_of_a_loss_and_every_combination_is_tried(tmp_path):
 
 def test_a_trial_is_the_mean_of_its_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        f"{__name__}.score", lambda config: 0.5 + 0.1 * config.seed + 0.01 * config.split.fold
+        "tests.studies.playing.score", lambda config: 0.5 + 0.1 * config.seed + 0.01 * config.split.fold
     )
     over, said = ["weighting.name=dwa,famo"], []
     runs = options(tmp_path, seeds=(0, 2), folds=(1, 3))._replace(say=said.append)
@@ -253,7 +197,7 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds a run, and a study's runs have folders of their own"):
         dmljax.sweep(get_config("quick"), [f"{MARGIN}=0.1..0.5"], options(tmp_path), trials=1)
     with pytest.raises(UserError, match="holds a run, and a study's runs have folders of their own"):
-        dmljax.compare(get_config("quick"), ["famo"], options(tmp_path), over=[f"{MARGIN}=0.1..0.5"])
+        dmljax.compare(get_config("quick"), ["famo"], options(tmp_path), Tuning([f"{MARGIN}=0.1..0.5"]))
     assert len(list(tmp_path.iterdir())) == 1, "a sweep was begun in it"
 
 
@@ -288,47 +232,3 @@ def test_a_process_here_is_over_when_its_thread_is(monkeypatch):
     go.set()
     one._thread.join(5)
     assert one.over() and one.reason() == "no such program"
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_each_run_of_a_comparison_is_tuned_on_its_own_training_side(tmp_path, monkeypatch):
-    made = {}
-
-    def run_missing(config, planned, options):
-        made.update({(m.label, m.seed, m.fold): m for m in planned})
-        return [Failure(member, "not made here") for member in planned]
-
-    monkeypatch.setattr(compare, "run_missing", run_missing)
-    over, runs = [f"{MARGIN}=0.1..0.9"], options(tmp_path, seeds=(0, 1), folds=(2,))
-    dmljax.compare(get_config("quick"), ["famo"], runs, over=over, trials=5)
-    assert {label for label, _, _ in made} == {"equal", "rlw", "single_expression", "single_pose", "famo"}
-    for (label, seed, fold), member in made.items():
-        sweep_folder = tmp_path / label / f"sweep_seed_{seed}_fold_{fold}"
-        best = get_config(sweep_folder / "best.json")
-        assert member.changes[MARGIN] == best.losses.margin_pose
-        assert member.changes["weighting.name"] == best.weighting.name
-        trial = get_config(sweep_folder / "trial_0" / f"seed_{seed}_fold_{fold}.json")
-        assert (trial.seed, trial.split.fold, trial.split.validation) == (seed, fold, 0.2)
-    assert len({member.changes[MARGIN] for member in made.values()}) > 1
-
-
-def test_what_is_compared_cannot_be_tuned(tmp_path):
-    for field in ("weighting.name=dwa,famo", "weighting.single.task=expression,pose"):
-        with pytest.raises(UserError, match="^over: weighting.* is what the runs differ in"):
-            dmljax.compare(get_config("quick"), ["famo"], options(tmp_path), over=[field])
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_run_whose_trials_all_fail_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        compare,
-        "run_missing",
-        lambda config, planned, options: [Failure(member, "not made here") for member in planned],
-    )
-    monkeypatch.setattr(Played, "epochs", 0)
-    said = []
-    runs = options(tmp_path)._replace(say=said.append)
-    dmljax.compare(get_config("quick"), ["famo"], runs, over=[f"{MARGIN}=0.1..0.9"], trials=1)
-    assert sum("no trial is complete; famo is run as it is configured" in line for line in said) == 1

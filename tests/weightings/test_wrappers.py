@@ -1,11 +1,15 @@
 """The wrappers by hand, on a strategy whose answer is known."""
 
+from collections import Counter
+from itertools import permutations
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from dmljax.types import TASKS
-from dmljax.weightings import Signals, Weighting, wrap
+from dmljax.weightings import Signals, Weighting, shuffle, wrap
 from dmljax.weightings.strategies import mgda
 
 # Answers with the losses that it sees, and counts how often it was asked.
@@ -88,6 +92,35 @@ def test_match_equal_gives_the_length_of_equal_weights(rng, losses):
     jacobian = rng.standard_normal((3, 6))
     found, _ = run(wrap(mgda.build(), rescale="match_equal"), losses[:1], jacobian @ jacobian.T)
     assert np.linalg.norm(found[0] @ jacobian) == pytest.approx(np.linalg.norm(jacobian.sum(0)), rel=1e-4)
+
+
+def test_shuffled_weights_are_dealt_to_the_active_tasks_alone(losses):
+    strategy = wrap(ECHO, shuffle=True)
+    assert strategy.needs == {"rng"}
+    tasks, active = ("a", "b", "c", "d"), jnp.array([True, False, True, True])
+    shown, state = jnp.array([0.5, 7.0, 2.0, 3.0]), strategy.init(tasks)
+    deal = jax.jit(jax.vmap(lambda key: strategy.update(Signals(shown, active, active, rng=key), state)[0]))
+    found = np.asarray(deal(jax.random.split(jax.random.key(3), 600)))
+    assert (found[:, 1] == 0).all(), "who is not active got a weight"
+    seen = Counter(map(tuple, found[:, [0, 2, 3]].tolist()))
+    assert set(seen) == set(permutations([0.5, 2.0, 3.0]))
+    assert all(60 < count < 140 for count in seen.values()), "not every deal is as likely as the others"
+
+
+def test_a_shuffled_strategy_draws_as_it_would_by_itself_and_carries_its_own_weights_on():
+    inner = Weighting(
+        lambda tasks: jnp.zeros(len(tasks)),
+        lambda s, held: ((w := jax.random.uniform(s.rng, (3,)) + held), w, {}),
+        frozenset({"rng"}),
+    )
+    strategy, state, held = shuffle(inner), None, jnp.zeros(3)
+    state = strategy.init(TASKS)
+    for step in range(5):
+        key = jax.random.key(step)
+        held = held + jax.random.uniform(jax.random.split(key)[0], (3,))
+        weights, state, _ = strategy.update(Signals(jnp.ones(3), rng=key), state)
+        np.testing.assert_allclose(np.sort(weights), np.sort(held), rtol=1e-6)
+        np.testing.assert_allclose(state.inner, held, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Wrappers that change what becomes of a strategy's weights: averaged, bounded, rescaled."""
+"""Wrappers that change what becomes of a strategy's weights: averaged, bounded, shuffled, rescaled."""
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
@@ -77,6 +78,41 @@ def clip(base: Weighting, low: float = 0.0, high: float = float("inf")) -> Weigh
         return jnp.where(signals.active, jnp.clip(weights, low, high), 0.0), state._replace(inner=inner), aux
 
     return lift(base, nothing, update)
+
+
+def shuffle(base: Weighting) -> Weighting:
+    """Deals the strategy's weights to the active tasks at random, anew at every step.
+
+    The control for a strategy that claims to know which task needs which weight: the weights are the same,
+    and the tasks that get them are drawn. A gain that stays does not come from that knowledge. A strategy
+    that carries its weights on carries its own, not the dealt ones.
+
+    Needs a random key, the same on every device.
+
+    Args:
+      base: the strategy.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from dmljax import weightings
+      >>> strategy = weightings.shuffle(weightings.fixed(depth=3.0, normals=2.0))
+      >>> state = strategy.init(("depth", "normals", "edges"))
+      >>> signals = weightings.Signals(jnp.ones(3), rng=jax.random.key(1))
+      >>> [float(w) for w in strategy.update(signals, state)[0]]
+      [2.0, 1.0, 3.0]
+    """
+
+    def update(signals, state):
+        own, deal = jax.random.split(signals.rng)
+        weights, inner, aux = base.update(signals._replace(rng=own), state.inner)
+        drawn = jax.random.uniform(deal, weights.shape)
+        order = lambda key: jnp.argsort(jnp.where(signals.active, key, jnp.inf))  # the active ones first
+        givers, takers = order(jnp.arange(len(weights), dtype=drawn.dtype)), order(drawn)
+        dealt = jnp.zeros_like(weights).at[takers].set(weights[givers])
+        return jnp.where(signals.active, dealt, 0.0), state._replace(inner=inner), aux
+
+    return lift(base, nothing, update, needs=frozenset({"rng"}))
 
 
 def rescale(base: Weighting, how: str = "sum_K") -> Weighting:

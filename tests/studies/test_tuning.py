@@ -1,0 +1,93 @@
+"""What is tuned before a comparison: whose fields, on whom, how often; trainings are played by a function."""
+
+import pytest
+
+import dmljax
+from dmljax import Tuning, get_config
+from dmljax.studies import compare, tuning
+from dmljax.studies.members import Failure
+from dmljax.types import UserError
+from tests.studies.playing import MARGIN, RATE, Played, options
+
+pytestmark = pytest.mark.usefixtures("played")
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The members that a comparison would run, by label, seed and fold."""
+    found = {}
+
+    def run_missing(config, planned, options):
+        found.update({(m.label, m.seed, m.fold): m for m in planned})
+        return [Failure(member, "not made here") for member in planned]
+
+    monkeypatch.setattr(compare, "run_missing", run_missing)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_each_run_of_a_comparison_is_tuned_on_its_own_training_side(tmp_path, made):
+    over, runs = [f"{MARGIN}=0.1..0.9"], options(tmp_path, seeds=(0, 1), folds=(2,))
+    dmljax.compare(get_config("quick"), ["famo"], runs, Tuning(over, trials=5))
+    assert {label for label, _, _ in made} == {"equal", "rlw", "single_expression", "single_pose", "famo"}
+    for (label, seed, fold), member in made.items():
+        sweep_folder = tmp_path / label / f"sweep_seed_{seed}_fold_{fold}"
+        best = get_config(sweep_folder / "best.json")
+        assert member.changes[MARGIN] == best.losses.margin_pose
+        assert member.changes["weighting.name"] == best.weighting.name
+        trial = get_config(sweep_folder / "trial_0" / f"seed_{seed}_fold_{fold}.json")
+        assert (trial.seed, trial.split.fold, trial.split.validation) == (seed, fold, 0.2)
+        assert trial.losses.margin_pose == get_config("quick").losses.margin_pose, "first: as it is"
+    assert len({member.changes[MARGIN] for member in made.values()}) > 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tuned_once_with_the_constants_of_a_strategy_for_that_strategy_alone(tmp_path, made):
+    over, said = [f"{RATE}=1e-3,4e-3", "weighting.cagrad.c=0.2,0.5"], []
+    runs = options(tmp_path, seeds=(3, 4), folds=(1,))._replace(say=said.append)
+    config = get_config("quick")
+    dmljax.compare(config, ["cagrad", "dwa+shuffle"], runs, Tuning(over, 2, once=True, duration="3 epochs"))
+    tried = {path.parent.parent.name for path in tmp_path.glob("*/sweep/best.json")}
+    assert tried == {label for label, _, _ in made} and sum("tuning " in line for line in said) == len(tried)
+    assert not list(tmp_path.glob("*/sweep_*")) and any(
+        "tuned once, with the first seed" in line for line in said
+    )
+    for (label, _, _), member in made.items():
+        best = get_config(tmp_path / label / "sweep" / "best.json")
+        assert member.changes[RATE] == best.optimizer.learning_rate
+        assert ("weighting.cagrad.c" in member.changes) == (label == "cagrad")
+        assert "train.duration" not in member.changes, "only the trials are short"
+    assert made["dwa+shuffle", 4, 1].changes["weighting.wrap.shuffle"] is True
+    trial = get_config(tmp_path / "cagrad" / "sweep" / "trial_0" / "seed_3_fold_1.json")
+    assert (trial.train.duration, trial.weighting.cagrad.c, trial.optimizer.learning_rate) == (
+        "3 epochs",
+        0.5,
+        4e-3,
+    )
+    shown = tuning.table(config, list(made.values()), Tuning(over, once=True))
+    assert shown[0] == ["strategy", RATE, "weighting.cagrad.c"] and len(shown) == 1 + len(tried)
+    assert {row[0]: row[2] == "-" for row in shown[1:]} == {label: label != "cagrad" for label in tried}
+
+
+def test_what_is_compared_cannot_be_tuned(tmp_path):
+    for field in ("weighting.name=dwa,famo", "weighting.single.task=expression,pose"):
+        with pytest.raises(UserError, match="^over: weighting.* is what the runs differ in"):
+            dmljax.compare(get_config("quick"), ["famo"], options(tmp_path), Tuning([field]))
+    with pytest.raises(UserError, match="^over: weighting.cagrad.c is of 'cagrad', which is not compared"):
+        dmljax.compare(
+            get_config("quick"), ["famo"], options(tmp_path), Tuning(["weighting.cagrad.c=0.1,0.2"])
+        )
+    with pytest.raises(UserError, match="^duration: .*must be a duration"):
+        tune = Tuning([f"{MARGIN}=0.1,0.2"], duration="long")
+        dmljax.compare(get_config("quick"), ["famo"], options(tmp_path), tune)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_whose_trials_all_fail_is_told(tmp_path, made, monkeypatch):
+    monkeypatch.setattr(Played, "epochs", 0)
+    said = []
+    runs = options(tmp_path)._replace(say=said.append)
+    dmljax.compare(get_config("quick"), ["famo"], runs, Tuning([f"{MARGIN}=0.1..0.9"], trials=1))
+    assert sum("no trial is complete; famo is run as it is configured" in line for line in said) == 1
