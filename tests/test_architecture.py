@@ -77,8 +77,7 @@ MAY_IMPORT = {
     | {"config_differences", "data", "inference", "models", "plugins", "preparation", "report", "runs"}
     | {"training"},
     "demo": EVERYONE | {"data", "inference", "plugins", "preparation", "report", "runs"},
-    "studies": EVERYONE
-    | {"plugins", "config", "config_differences", "fields", "metrics", "report", "runs"},
+    "studies": EVERYONE | {"plugins", "config", "config_differences", "fields", "metrics", "report", "runs"},
     "experiments": EVERYONE | {"plugins", "report", "studies"},
     "contracts": EVERYONE
     | {"config", "configs", "data", "datasets", "fields", "metrics"}

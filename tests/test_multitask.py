@@ -85,10 +85,9 @@ def test_a_short_comparison(tmp_path, problem, package):
     short = ("--seeds=2", "--epochs=1", f"--out={out}", "--names", "pcgrad", "mgda")
     said = run("compare", f"--problem={problem}", *short)
     lines = [json.loads(line) for line in out.read_text().splitlines()]
-    fits = ["equal", "alone", "pcgrad", *(["mgda"] if problem == "digits" else [])]
     assert [(line["strategy"], line["seed"]) for line in lines] == [
-        (name, k) for name in fits for k in (0, 1)
+        (name, k) for name in ("equal", "alone", "pcgrad", "mgda") for k in (0, 1)
     ]
-    assert ("takes 8 at most" in said) == (problem == "yeast")
+    assert all(name in said for name in ("equal", "alone", "pcgrad", "mgda"))
     scores = [value for line in lines for key, value in line.items() if isinstance(value, float)]
     assert len(scores) == len(lines) * (14 if problem == "yeast" else 2) and 0 < min(scores) < max(scores) < 1

@@ -1,8 +1,7 @@
-"""Exact solvers on the Gram matrix of the tasks' gradients; no host, no iteration to a tolerance.
+"""Exact solvers on the Gram matrix of the tasks' gradients, by linear algebra or a fixed number of steps.
 
-Those with inequalities look at every subset of tasks (2^K small linear systems, solved at once), which goes
-up to 8 tasks; the others take any number, by linear algebra or a fixed number of Newton steps. A task whose
-gradient vanishes beside the others' is left out of the problem and gets weight 1.
+Those with inequalities are in `quadratic`. A task whose gradient vanishes beside the others' is left out of
+the problem and gets weight 1.
 """
 
 from __future__ import annotations
@@ -16,36 +15,22 @@ import numpy as np
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count
 
-MOST = 8  # tasks of which all subsets are looked at
 _VANISHING = 1e-12  # of the largest squared norm
 
 
-def strategy(solve: Callable, *, by_subsets: bool = False) -> Weighting:
+def strategy(solve: Callable) -> Weighting:
     """A strategy without memory from `solve(gram [K, K], present bool [K]) -> weights [K]`.
 
     The matrix it is given is divided by its mean squared norm c, symmetric, and has the identity in rows of
     tasks that are not present; it answers for gradients of that scale and may return (weights, p) to have the
-    weights multiplied by c^-p. `by_subsets`: `solve` looks at all subsets of the tasks.
+    weights multiplied by c^-p.
     """
 
     def update(signals, state):
         weights, aux = solved(signals.gram, signals.active & signals.valid, signals.active, solve)
         return weights, state, aux
 
-    return Weighting(_few if by_subsets else lambda tasks: (), update, frozenset({"gram"}))
-
-
-def _few(tasks):
-    """No state.
-
-    Raises:
-      ValueError: too many tasks.
-    """
-    if len(tasks) > MOST:
-        raise ValueError(
-            f"this weighting looks at all subsets of tasks and takes {MOST} at most; there are {len(tasks)}"
-        )
-    return ()
+    return Weighting(lambda tasks: (), update, frozenset({"gram"}))
 
 
 def solved(gram, considered, active, solve: Callable):
@@ -72,16 +57,6 @@ def prepared(gram, considered):
     return present, scale, jnp.where(both, gram / scale, 0.0) + jnp.diag((~present).astype(gram.dtype))
 
 
-def subsets(tasks: int) -> np.ndarray:
-    """All non-empty subsets, bool [2^K - 1, K]."""
-    return np.array([[number >> k & 1 for k in range(tasks)] for number in range(1, 2**tasks)], bool)
-
-
-def best(candidates, objective, feasible):
-    """The candidate [M, K] with the smallest objective [M] among the feasible; the first of equals."""
-    return candidates[jnp.argmin(jnp.where(feasible & jnp.isfinite(objective), objective, jnp.inf))]
-
-
 def solve_on(gram, chosen, right):
     """v with gram_SS v_S = right_S and 0 off the subset S; gram [K, K], chosen [K], right [K] or [K, M].
 
@@ -99,41 +74,6 @@ def solve_on(gram, chosen, right):
     for _ in range(3):
         found = found + jax.scipy.linalg.lu_solve(factors, scaled - system @ found)
     return found / by_row(lengths)
-
-
-def least_norm(gram, present):
-    """argmin w^T G w over the simplex (MGDA), exactly: the best face of the simplex."""
-    faces, ones = jnp.asarray(subsets(len(gram))), jnp.ones(len(gram), gram.dtype)
-    points = onto_faces(jax.vmap(lambda chosen: solve_on(gram, chosen, ones))(faces))
-    allowed = ~(faces & ~present[None]).any(1)
-    return best(points, squared_length(points, gram), allowed)
-
-
-def onto_faces(points):
-    """Points [M, K] of the simplex: negative entries, which are rounding in the best of them, become 0. NaN
-    where nothing is left.
-    """
-    points = jnp.clip(points, 0, None)
-    return points / points.sum(1, keepdims=True)
-
-
-def squared_length(points, gram):
-    """|sum_k w_k g_k|^2 [M] of the weights w in rows of `points` [M, K]."""
-    return jnp.maximum(jnp.einsum("mi,ij,mj->m", points, gram, points), 0)
-
-
-def above(gram, bound, present):
-    """argmin v^T G v with v >= bound, exactly: the best choice of the tasks that lie on their bound."""
-    tasks = len(gram)
-    free_sets = jnp.asarray(np.concatenate([np.zeros((1, tasks), bool), subsets(tasks)]))
-
-    def corner(free):
-        held = jnp.where(free, 0.0, bound)
-        return held + solve_on(gram, free, -(gram @ held))
-
-    points = jnp.maximum(jax.vmap(corner)(free_sets), bound[None])
-    allowed = ~(free_sets & ~present[None]).any(1)
-    return best(points, squared_length(points, gram), allowed)
 
 
 def balanced(gram, present, alpha: float, *, steps: int = 30):

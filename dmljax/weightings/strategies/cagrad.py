@@ -7,16 +7,17 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import even, require
-from dmljax.weightings.solvers import (
+from dmljax.weightings.quadratic import (
+    FEW,
     above,
+    active_set,
     best,
     least_norm,
     onto_faces,
-    solve_on,
     squared_length,
-    strategy,
     subsets,
 )
+from dmljax.weightings.solvers import solve_on, strategy
 
 _CANCELLING = 1e-3  # |g_w| beside the lengths of what is summed: below it rounding decides where it points
 
@@ -34,7 +35,7 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
     Where the tasks' gradients cancel, g_w = 0, no direction helps the worst-off task: the one taken is that
     nearest to g_0 in which no task gets worse.
 
-    DIFFERS: the minimum is found exactly, on every face of the simplex, where other libraries iterate.
+    DIFFERS: the minimum is found exactly, on a face of the simplex, where other libraries iterate.
 
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before.
@@ -45,7 +46,7 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
       rescale: divide the direction by 1 + c^2, as LibMTL does.
 
     Raises:
-      ValueError: a c out of its range; from `init`, more than 8 tasks.
+      ValueError: a c out of its range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -71,7 +72,7 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
         weights = jnp.where(cancel, above(gram, share, present), toward)
         return weights / (1 + c**2 if rescale else 1)
 
-    return strategy(solve, by_subsets=True)
+    return strategy(solve)
 
 
 def _worst(gram, present, mean_dot, radius):
@@ -83,16 +84,43 @@ def _worst(gram, present, mean_dot, radius):
     """
 
     def face(chosen):
+        """(the face's minimum up to a factor, what falls without end, whether there is the minimum)."""
         ones = chosen.astype(gram.dtype)
         inverse = solve_on(gram, chosen, jnp.stack([ones, mean_dot], 1)).T
         total = inverse[0].sum()
         level = inverse[1].sum() / total
         away = solve_on(gram, chosen, mean_dot - level)
         room = radius**2 - jnp.where(chosen, mean_dot - level, 0) @ away
-        return jnp.where(room > 0, jnp.sqrt(room / total) * inverse[0] - away, jnp.nan)
+        return jnp.sqrt(jnp.maximum(room, 0) / total) * inverse[0] - away, -away, room > 0
 
-    faces = jnp.asarray(subsets(len(gram)))
+    def value(points):
+        squares, parts = squared_length(points, gram), points**2 @ jnp.diag(gram)
+        rounding = 4 * jnp.finfo(gram.dtype).eps * parts
+        return points @ mean_dot + radius * jnp.sqrt(jnp.where(squares > rounding, squares, 0.0))
+
     shortest = least_norm(gram, present)  # where |g_w| can be 0
-    points = jnp.concatenate([onto_faces(jax.vmap(face)(faces)), shortest[None]])
+    if len(gram) > FEW:
+        found = _worst_of_many(gram, present, mean_dot, radius, face)[None]
+        faces = jnp.zeros_like(found, bool)
+    else:
+        faces = jnp.asarray(subsets(len(gram)))
+        minima, _, there = jax.vmap(face)(faces)
+        found = onto_faces(jnp.where(there[:, None], minima, jnp.nan))
+    points = jnp.concatenate([found, shortest[None]])
     allowed = jnp.append(~(faces & ~present[None]).any(1), True)
-    return best(points, points @ mean_dot + radius * jnp.sqrt(squared_length(points, gram)), allowed)
+    return best(points, value(points), allowed)
+
+
+def _worst_of_many(gram, present, mean_dot, radius, face):
+    def stationary(free):
+        point, away, there = face(free)
+        return point / point.sum(), away, there
+
+    def slope(w):
+        length = jnp.sqrt(squared_length(w[None], gram)[0])
+        factor = radius / jnp.maximum(length, jnp.finfo(gram.dtype).tiny)
+        return mean_dot + factor * (gram @ w), jnp.abs(mean_dot) + factor * (jnp.abs(gram) @ w)
+
+    alone = mean_dot + radius * jnp.sqrt(jnp.diag(gram))
+    start = jnp.arange(len(gram)) == jnp.argmin(jnp.where(present, alone, jnp.inf))
+    return active_set(gram, present, stationary, slope, start=start.astype(gram.dtype))

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, even, require
-from dmljax.weightings.solvers import above, strategy
+from dmljax.weightings.quadratic import above
+from dmljax.weightings.solvers import strategy
 
 
 def build(*, epsilon: float = 1e-4) -> Weighting:
@@ -27,7 +28,7 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
       epsilon: added to the diagonal of the matrix of trace 1, above 0.
 
     Raises:
-      ValueError: an epsilon out of its range; from `init`, more than 8 tasks.
+      ValueError: an epsilon out of its range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -45,4 +46,4 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
         system = gram / count(present) + epsilon * jnp.eye(len(gram), dtype=gram.dtype)
         return above(system, even(present), present)
 
-    return strategy(solve, by_subsets=True)
+    return strategy(solve)

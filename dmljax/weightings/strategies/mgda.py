@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dmljax.weightings.interface import Weighting
-from dmljax.weightings.solvers import least_norm, strategy
+from dmljax.weightings.quadratic import least_norm
+from dmljax.weightings.solvers import strategy
 
 
 def build() -> Weighting:
@@ -15,14 +16,11 @@ def build() -> Weighting:
 
     Désidéri, 2012; for networks Sener and Koltun, NeurIPS 2018.
 
-    Weights sum to 1. Every face of the simplex is tried, so the optimum is met to rounding, also where
-    gradients are parallel. `weightings.normalise` gives the variants with normalised gradients.
+    Weights sum to 1. The optimum is met to rounding, also where gradients are parallel.
+    `weightings.normalise` gives the variants with normalised gradients.
 
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before.
-
-    Raises:
-      ValueError: from `init`, more than 8 tasks.
 
     Example:
       >>> import jax.numpy as jnp
@@ -33,4 +31,4 @@ def build() -> Weighting:
       >>> [round(float(w), 3) for w in weights]
       [0.2, 0.8]
     """
-    return strategy(least_norm, by_subsets=True)
+    return strategy(least_norm)

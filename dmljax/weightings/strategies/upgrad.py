@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count, even, require
-from dmljax.weightings.solvers import above, strategy
+from dmljax.weightings.quadratic import above
+from dmljax.weightings.solvers import strategy
 
 
 def build(*, epsilon: float = 1e-4) -> Weighting:
@@ -19,8 +20,8 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
 
     Quinton and Rey, 2024; the strategy that TorchJD recommends.
 
-    DIFFERS: the quadratic programmes are solved exactly inside the compiled step, by looking at every set of
-    tasks on their bounds; the original calls a solver on the host.
+    DIFFERS: the quadratic programmes are solved exactly inside the compiled step; the original calls a solver
+    on the host.
 
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before.
@@ -29,7 +30,7 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
       epsilon: added to the diagonal of the matrix of trace 1, above 0.
 
     Raises:
-      ValueError: an epsilon out of its range; from `init`, more than 8 tasks.
+      ValueError: an epsilon out of its range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -49,4 +50,4 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
         bounds = jnp.diag(even(present))
         return jax.vmap(lambda bound: above(system, bound, present))(bounds).sum(0)
 
-    return strategy(solve, by_subsets=True)
+    return strategy(solve)
