@@ -46,7 +46,7 @@ def double_loop(expression, pose, identity, seed: int) -> int:
 
 
 def main() -> None:
-    for samples in (20_000, 100_000, 1_000_000):
+    for samples in (20_000, 100_000, 1_000_000, 10_000_000):
         data = labels(samples, max(1, samples * 14_000 // 1_000_000))
         started = time.perf_counter()
         tuples, report = draw_epoch(*data, seed=0)

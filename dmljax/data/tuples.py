@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dmljax.types import LABELS, MISSING, ROLES, TUPLE_SIZE
+from dmljax.types import LABELS, ROLES, TUPLE_SIZE
 
 # Why a sample is in no tuple, in the order in which the conditions are tried.
 REASONS = {
@@ -56,54 +56,77 @@ class Report(NamedTuple):
         return text + (f"; not placed: {', '.join(rest)}" if rest else "")
 
 
+def _dense(codes: np.ndarray) -> np.ndarray:
+    """The same classes numbered 0, 1, ... in their order, int32; by counting, where there is room for it."""
+    top = int(codes.max(initial=0)) + 1
+    if top > 4 * len(codes) + 1024:
+        return np.unique(codes, return_inverse=True)[1].astype(np.int32)
+    number = np.cumsum(np.bincount(codes, minlength=top) > 0, dtype=np.int32) - 1
+    return number[codes]
+
+
+def _pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """A dense class for each pair of classes, in the order of (one, other)."""
+    return _dense(one.astype(np.int64) * (int(other.max(initial=0)) + 1) + other)
+
+
+def _sorted(codes: np.ndarray) -> np.ndarray:
+    """np.argsort(codes, kind='stable') of classes from 0 on, int32; by 16 bits at a time, which NumPy sorts
+    in one pass each.
+    """
+    order = np.argsort(codes.astype(np.uint16), kind="stable")
+    if int(codes.max(initial=0)) >> 16:
+        order = order[np.argsort((codes >> 16).astype(np.uint16)[order], kind="stable")]
+    return order.astype(np.int32)
+
+
 class _Pool:
     """For every sample: the samples with the same outer and another inner label."""
 
     def __init__(self, outer: np.ndarray, inner: np.ndarray):
-        self.outer = outer
-        width = int(inner.max(initial=0)) + 1
-        self.cell = np.unique(outer.astype(np.int64) * width + inner, return_inverse=True)[1]
-        self.order = np.argsort(self.cell, kind="stable")  # sorted by (outer, inner)
+        self.outer, self.cell = outer, _pairs(outer, inner)
+        self.order = _sorted(self.cell)  # by (outer, inner)
         self._count()
 
     def _count(self) -> None:
-        outer_count, cell_count = np.bincount(self.outer), np.bincount(self.cell)
-        self.group_start = (np.cumsum(outer_count) - outer_count)[self.outer]
-        self.cell_start = (np.cumsum(cell_count) - cell_count)[self.cell]
-        self.cell_size = cell_count[self.cell]
-        self.size = outer_count[self.outer] - self.cell_size
+        counts = lambda codes: np.bincount(codes).astype(np.int32)
+        before = lambda sizes: np.cumsum(sizes, dtype=np.int32) - sizes
+        self.outer_size, self.cell_size = counts(self.outer), counts(self.cell)
+        self.outer_start, self.cell_start = before(self.outer_size), before(self.cell_size)
+        self.outer_of = np.zeros_like(self.cell_size)  # of each cell
+        self.outer_of[self.cell] = self.outer
+        self.position = np.empty_like(self.order)  # of each sample in `order`
+        self.position[self.order] = np.arange(len(self.order), dtype=np.int32)
 
-    def keep(self, keep: np.ndarray) -> None:
-        """Only the samples of a boolean mask, renumbered."""
-        number = np.cumsum(keep) - 1
+    def keep(self, keep: np.ndarray, number: np.ndarray) -> None:
+        """Only the samples of a boolean mask, with new numbers."""
         self.order = number[self.order[keep[self.order]]]
         self.outer, self.cell = self.outer[keep], self.cell[keep]
         self._count()
 
-    def draw(self, anchors: np.ndarray, uniform: np.ndarray, avoid: np.ndarray) -> np.ndarray:
-        """One candidate for each anchor, uniformly; `avoid` is a sample that must not be drawn, or
-        MISSING.
-        """
-        start, run, skip = self.group_start[anchors], self.cell_start[anchors], self.cell_size[anchors]
-        member = (
-            (avoid != MISSING)
-            & (self.outer[avoid] == self.outer[anchors])
-            & (self.cell[avoid] != self.cell[anchors])
-        )
-        size = self.size[anchors] - member
-        rank = np.minimum((uniform * size).astype(np.int64), size - 1)
-        # The rank of the avoided sample among the candidates; draws from there on move up by one.
-        place = self._position()[avoid]
-        avoided = place - start - np.where(place > run, skip, 0)
-        rank += member & (rank >= avoided)
+    @property
+    def size(self) -> np.ndarray:
+        """How many candidates each sample has."""
+        return self.outer_size[self.outer] - self.cell_size[self.cell]
+
+    def draw(self, anchors: np.ndarray, uniform: np.ndarray, avoid: np.ndarray | None) -> np.ndarray:
+        """One candidate for each anchor, uniformly; `avoid` are samples that must not be drawn."""
+        outer, cell = self.outer[anchors], self.cell[anchors]
+        start, run, skip = self.outer_start[outer], self.cell_start[cell], self.cell_size[cell]
+        size = self.outer_size[outer] - skip
+        member = None
+        if avoid is not None:
+            cell_avoided = self.cell[avoid]
+            member = (self.outer_of[cell_avoided] == outer) & (cell_avoided != cell)
+            size -= member
+        rank = np.minimum((uniform * size).astype(np.int32), size - 1)
+        if avoid is not None:
+            # The rank of the avoided sample among the candidates; draws from there on move up by one.
+            place = self.position[avoid]
+            rank += member & (rank >= place - start - np.where(place > run, skip, 0))
         position = start + rank
         position += np.where(position >= run, skip, 0)
         return self.order[position]
-
-    def _position(self) -> np.ndarray:
-        position = np.empty_like(self.order)
-        position[self.order] = np.arange(len(self.order))
-        return position
 
 
 class _Remaining:
@@ -117,25 +140,24 @@ class _Remaining:
             "id+": _Pool(expression, identity),
             "id-": _Pool(identity, expression),
         }
-        self.same_pose_identity = _Pool(pose, identity).cell
-        self.same_all = np.unique(
-            np.stack([self.pools["pose+"].cell, self.same_pose_identity]), axis=1, return_inverse=True
-        )[1].ravel()
+        self.same_pose_identity = _pairs(pose, identity)
+        self.same_all = _pairs(self.pools["pose+"].cell, identity)
 
     def keep(self, keep: np.ndarray) -> None:
         self.number = self.number[keep]
         self.same_pose_identity, self.same_all = self.same_pose_identity[keep], self.same_all[keep]
+        number = np.cumsum(keep, dtype=np.int32) - 1
         for pool in self.pools.values():
-            pool.keep(keep)
+            pool.keep(keep, number)
 
     def obstacles(self) -> dict[str, np.ndarray]:
         """reason -> bool [n]: the sample cannot be an anchor for this reason. None holds: it can."""
-        size = {role: pool.size for role, pool in self.pools.items()}
+        self.size = size = {role: pool.size for role, pool in self.pools.items()}
         found = {role: size[role] == 0 for role in ROLES[1:]}
         alike = np.bincount(self.same_all)[self.same_all]
         # pose+ and id+ must differ: their pools together are the expression without (same pose and same
         # identity).
-        expression_size = size["pose+"] + self.pools["pose+"].cell_size
+        expression_size = self.pools["pose+"].outer_size[self.pools["pose+"].outer]
         found["pose+/id+"] = expression_size - alike < 2
         # pose- and id-: |B or D| = |B| + |D| - |same pose, same identity, other expression|.
         both = np.bincount(self.same_pose_identity)[self.same_pose_identity] - alike
@@ -143,7 +165,7 @@ class _Remaining:
         return found
 
     def propose(self, anchors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """A tuple of five different samples for each feasible anchor, int64 [A, 5]."""
+        """A tuple of five different samples for each feasible anchor, int32 [A, 5]; after `obstacles`."""
         uniform = rng.random((4, len(anchors)))
         columns = {"anchor": anchors}
         for first, second, (u, v) in (("pose+", "id+", uniform[:2]), ("pose-", "id-", uniform[2:])):
@@ -157,14 +179,14 @@ class _Remaining:
         exist, two are found.
         """
         one, other = self.pools[first], self.pools[second]
-        leads = one.size[anchors] <= other.size[anchors]
-        drawn = np.empty((2, len(anchors)), np.int64)
+        leads = (self.size[first] <= self.size[second])[anchors]
+        drawn = np.empty((2, len(anchors)), np.int32)
         for mask, (lead, row), (follow, row_b) in (
             (leads, (one, 0), (other, 1)),
             (~leads, (other, 1), (one, 0)),
         ):
             chosen = anchors[mask]
-            drawn[row, mask] = lead.draw(chosen, u[mask], np.full(len(chosen), MISSING))
+            drawn[row, mask] = lead.draw(chosen, u[mask], None)
             drawn[row_b, mask] = follow.draw(chosen, v[mask], drawn[row, mask])
         return drawn[0], drawn[1]
 
@@ -182,8 +204,8 @@ def _labels(expression, pose, identity) -> list[np.ndarray]:
 
 def _compete(claims: np.ndarray, samples: int) -> np.ndarray:
     """bool [A]: tuples (rows, by priority) that hold all their five samples against every earlier row."""
-    rank = np.arange(len(claims))
-    holder = np.full(samples, len(claims))
+    rank = np.arange(len(claims), dtype=np.int32)
+    holder = np.full(samples, len(claims), np.int32)
     np.minimum.at(holder, claims.ravel(), np.repeat(rank, TUPLE_SIZE))
     return (holder[claims] == rank[:, None]).all(axis=1)
 
@@ -209,13 +231,13 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
     samples = len(labels[0])
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     known = np.all([a >= 0 for a in labels], axis=0)
-    number = rng.permutation(np.flatnonzero(known))
-    codes = [np.unique(a[number], return_inverse=True)[1] for a in labels]
+    number = rng.permutation(np.flatnonzero(known).astype(np.int32))
+    codes = [_dense(a[number]) for a in labels]
     rest = _Remaining(codes[0], codes[1], codes[2], number)
-    tuples = [np.empty((0, TUPLE_SIZE), np.int64)]
+    tuples = [np.empty((0, TUPLE_SIZE), np.int32)]
     while True:
         obstacles = rest.obstacles()
-        anchors = np.flatnonzero(~np.any(list(obstacles.values()), axis=0))
+        anchors = np.flatnonzero(~np.any(list(obstacles.values()), axis=0)).astype(np.int32)
         if not len(anchors):
             break
         claims = rest.propose(anchors, rng)
@@ -225,7 +247,7 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
         keep[won.ravel()] = False
         rest.keep(keep)
     # Later rounds hold the scarcer samples; shuffled, every part of the epoch looks alike.
-    result = rng.permutation(np.concatenate(tuples)).astype(np.int32)
+    result = rng.permutation(np.concatenate(tuples))
     return result, _report(samples, known, rest, obstacles, result)
 
 

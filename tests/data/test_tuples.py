@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from dmljax.data import tuples
 from dmljax.data.tuples import REASONS, draw_epoch, five_tuples
 
 
@@ -120,3 +121,20 @@ def test_missing_labels_are_never_in_a_tuple(rng):
 def test_labels_must_be_integer_vectors_of_one_length(bad):
     with pytest.raises(ValueError, match="integer array"):
         draw_epoch(np.zeros(3, int), bad, np.zeros(3, int), seed=0)
+
+
+@pytest.mark.parametrize("top", [1, 7, 70_000, 2**40])
+def test_classes_are_numbered_and_sorted_as_numpy_does(rng, top):
+    codes = rng.integers(0, top, 90_000)
+    dense = tuples._dense(codes)
+    assert dense.dtype == np.int32
+    np.testing.assert_array_equal(dense, np.unique(codes, return_inverse=True)[1])
+    np.testing.assert_array_equal(tuples._sorted(dense), np.argsort(dense, kind="stable"))
+    np.testing.assert_array_equal(tuples._dense(codes[:0]), np.zeros(0))
+
+
+def test_labels_of_any_size_give_the_tuples_of_their_dense_numbers(rng):
+    e, p, i = (rng.integers(0, n, 400) for n in (4, 3, 30))
+    names = [np.sort(rng.choice(2**45, count, replace=False)) for count in (4, 3, 30)]
+    plain = five_tuples(e, p, i, seed=1)
+    assert np.array_equal(plain, five_tuples(names[0][e], names[1][p], names[2][i], seed=1))
