@@ -64,6 +64,9 @@ def _split() -> dict:
     listed = "For split.kind=list: split.json of another run, or a text with a test person's name a line."
     alike = "People are chosen so that expressions and poses are alike on all sides, as far as people allow."
     held = "People who choose the best checkpoint."
+    shown = "Images of each person and expression to train and choose by; 0: all."
+    likely = "How likely such an image is made one at the pose of its expression; tests see all poses alike."
+    at = "Poses of expressions, such as happiness=45,anger=-45; the others: in their order, over and over."
     return {
         "kind": Field("folds", kind, choices=SPLITS),
         "file": Field("", listed, table=True),
@@ -72,6 +75,9 @@ def _split() -> dict:
         "fold": Field(0, "Number of the fold that tests; -1: all folds, one run each.", least=-1),
         "test": Field(0.2, "People who test.", unit="share of the identities", above=0, below=1),
         "validation": Field(0.0, held, unit="share of the training identities", least=0, below=1),
+        "shown": Field(0, shown, unit="images", least=0),
+        "correlation": Field(0.0, likely, unit="probability", least=0, most=1),
+        "poses_of": Field("", at),
     }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from dmljax.data import image_splits
+from dmljax.data import correlated, image_splits
 from dmljax.data.sides import Split, checked, listed
 from dmljax.types import MISSING, Samples, UserError
 
@@ -104,6 +106,9 @@ def make(
     seed: int,
     file: str = "",
     stratify: bool = False,
+    shown: int = 0,
+    correlation: float = 0.0,
+    poses_of: str = "",
 ) -> Split:
     """The split that the configuration asks for.
 
@@ -116,10 +121,32 @@ def make(
         Where nobody is known, of the images.
       file: `split.json` of a run, or a text file with the name of a test person a line.
       stratify: choose people so that expressions x poses are alike on both sides, as far as people allow.
+      shown, correlation, poses_of: fewer images to train and choose by, see `correlated.chosen`; who tests is
+        tested on all.
 
     Raises:
-      UserError: an unknown kind, too few identities, or a person on both sides.
+      UserError: an unknown kind, too few identities, or a person on both sides; or images that cannot be
+        chosen so.
     """
+    who = {"kind": kind, "folds": folds, "fold": fold, "test": test, "validation": validation}
+    found = _sides(samples, **who, seed=seed, file=file, stratify=stratify)
+    thin = partial(correlated.chosen, samples, shown=shown, correlation=correlation, said=poses_of, seed=seed)
+    return Split(thin(found.train), thin(found.validation), found.test)
+
+
+def _sides(
+    samples: Samples,
+    *,
+    kind: str,
+    folds: int,
+    fold: int,
+    test: float,
+    validation: float,
+    seed: int,
+    file: str,
+    stratify: bool,
+) -> Split:
+    """Who is on which side: see `make`."""
     by_image, kind, asked = nobody(samples) or kind == "images", possible(samples, kind), kind
     identity = np.asarray(samples.identity)
     strata = (

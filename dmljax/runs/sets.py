@@ -200,6 +200,11 @@ def describe(data: Set, config) -> str:
         *_classes(samples),
         *samples.notes,
     ]
+    if config.split.shown:
+        lines.append(
+            f"split.shown={config.split.shown}: of each person and expression so many images train,"
+            f" split.correlation={config.split.correlation:g} of them by choice at the expression's own pose"
+        )
     few = {column: name for column, name in order.alone(samples, split.train).items() if name}
     if few:
         lines.append(
