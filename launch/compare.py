@@ -9,7 +9,7 @@ USAGE = """\
     dmljax compare --config=cmu_faces --config.dataset.root=FOLDER --strategies=dwa --folds=0,1,2,3,4 --jobs=2
     dmljax compare --strategies=dwa,dwa+shuffle,mgda+normalise=unit --seeds=0,1,2,3,4
     dmljax compare --strategies=dwa,famo --over optimizer.learning_rate=1e-3..2e-2:log --trials=8
-    dmljax compare --strategies=dwa,cagrad --over weighting.cagrad.c=0.2,0.5,0.8 --trials=8 --tune=once \
+    dmljax compare --strategies=dwa,cagrad --over weighting.cagrad.c=0.2,0.5,0.8 --trials=8 --tune=once \\
         --trial_duration="10 epochs"
     dmljax compare --config=quick --strategies=dwa --run=runs/compare --jobs=50 --cluster=slurm \\
         --cluster_options=slurm_partition=gpu,gpus_per_node=1,timeout_min=60
@@ -24,7 +24,7 @@ def define(values):
     _define.config(values, "quick")
     flags.DEFINE_list("strategies", ["dwa"], "weightings to compare", flag_values=values)
     flags.DEFINE_multi_string(
-        "over", [], "fields that sweeps tune first, as of dmljax sweep", flag_values=values
+        "over", [], "fields that a sweep tunes first, and what to try, as in dmljax sweep", flag_values=values
     )
     _define.several(values, "over")
     flags.DEFINE_integer("trials", 10, "trials of each such sweep", flag_values=values)

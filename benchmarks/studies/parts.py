@@ -13,7 +13,9 @@ from dmljax.report.tables import markdown
 from dmljax.studies import measures, members, results, study
 from dmljax.types import UserError, nearest
 
-SUMMARY = "Takes parts of the method away, by people, difficulty and how far the pose tells the expression."
+SUMMARY = (
+    "Takes parts of the method away, by people, difficulty and how far the pose goes with the expression."
+)
 USAGE = """\
     python benchmarks/studies/parts.py --run=runs/parts --jobs=2 --out=benchmarks/studies/parts.jsonl
     python benchmarks/studies/parts.py --run=runs/parts --conditions="10 people, difficulty 0.3" --seeds=0
@@ -43,7 +45,7 @@ class Condition(NamedTuple):
     Attributes:
       people: who train.
       difficulty: of the rendered set.
-      correlation: how far the pose tells the expression in training; None: all images train.
+      correlation: of pose and expression in training, `split.correlation`; None: all images train.
     """
 
     people: int
@@ -57,8 +59,8 @@ class Condition(NamedTuple):
     @property
     def changes(self) -> dict:
         tested = len(TEST.read_text().split())
-        chosen = {} if self.correlation is None else {"split.shown": 2, "split.correlation": self.correlation}
-        return chosen | {
+        chosen = {"dataset.synthetic.images": 2, "split.shown": 2, "split.correlation": self.correlation}
+        return ({} if self.correlation is None else chosen) | {
             "dataset.synthetic.identities": tested + self.people,
             "dataset.synthetic.difficulty": self.difficulty,
         }

@@ -1,4 +1,4 @@
-"""Fewer images to learn from, of which the pose says the expression: what a network must not learn to use."""
+"""Fewer images to learn from, most of them at a pose that goes with their expression, as tests are not."""
 
 from __future__ import annotations
 
@@ -7,60 +7,71 @@ import numpy as np
 from dmljax.types import Samples, UserError, nearest
 
 
-def poses_of(samples: Samples, said: str) -> np.ndarray:
-    """The pose class at which each expression is shown, int [expressions].
+def poses_of(samples: Samples, text: str) -> np.ndarray:
+    """The pose class that goes with each expression, int [expressions].
 
     Args:
-      said: 'happiness=45,anger=-45' by the classes' names; expressions that are not named get the poses in
-        their order, over and over.
+      text: 'happiness=45,anger=-45' by the classes' names. Expressions that are not named get the poses in
+        their order, over and over: with more expressions than poses, some share one.
 
     Raises:
       UserError: a text of another form, or an unknown class.
     """
     expressions, poses = samples.expression_names, samples.pose_names
-    found = np.arange(len(expressions)) % max(len(poses), 1)
-    for text in filter(None, (part.strip() for part in said.split(","))):
-        name, equals, pose = (part.strip() for part in text.partition("="))
+    own_pose = np.arange(len(expressions)) % max(len(poses), 1)
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, pose = (word.strip() for word in part.partition("="))
         for kind, value, known in (("expression", name, expressions), ("pose", pose, poses)):
             if not equals or value not in known:
                 raise UserError(
-                    f"split.poses_of must be EXPRESSION=POSE,EXPRESSION=POSE; '{value or text}' is no {kind}"
+                    f"split.poses_of must be EXPRESSION=POSE,EXPRESSION=POSE; '{value or part}' is no {kind}"
                     f" of {samples.name}, which has {', '.join(known)}.{nearest(value, known)}"
                 )
-        found[expressions.index(name)] = poses.index(pose)
-    return found
+        own_pose[expressions.index(name)] = poses.index(pose)
+    return own_pose
+
+
+def share(samples: Samples, rows: np.ndarray, text: str) -> float:
+    """The share of `rows` that are at their expression's own pose, of those with both labels."""
+    expression, pose = samples.expression[rows], samples.pose[rows]
+    known = (expression >= 0) & (pose >= 0)
+    return float((pose[known] == poses_of(samples, text)[expression[known]]).mean()) if known.any() else 0.0
 
 
 def chosen(
-    samples: Samples, rows: np.ndarray, *, shown: int, correlation: float, said: str, seed: int
+    samples: Samples, rows: np.ndarray, *, shown: int, correlation: float, text: str, seed: int
 ) -> np.ndarray:
     """Those of `rows` that are kept: `shown` images of each person and expression, as far as there are.
 
-    One after another is drawn from those that are left: with the probability `correlation` one at the pose of
-    its expression, if there is one, else any. So the number of images does not depend on `correlation`, and
-    at 0 the poses are as frequent as they were. Images without an expression, a pose or a person stay.
+    They are drawn one after another from those that are left: with the probability `correlation` one at the
+    expression's own pose, as long as there is one, else any. So the number of images does not depend on
+    `correlation`, and at 0 poses are as frequent as they were. Images without an expression, a pose or a
+    person are all kept.
 
     Args:
       rows: indices of samples, sorted.
       shown: images of each person and expression; 0: all.
       correlation: 0..1.
-      said: which pose is an expression's own, see `poses_of`.
+      text: which pose is an expression's own, see `poses_of`.
 
     Raises:
-      UserError: a correlation of all images, or of a set with fewer than two poses or expressions.
+      UserError: `correlation` or `text` without `shown`; or no sample has all three labels, or there are
+        fewer than two poses or expressions.
     """
     if not shown:
-        if correlation:
+        if correlation or text:
             raise UserError(
-                f"split.correlation={correlation:g} needs split.shown, how many images of each person and"
-                " expression are kept: of all of them none can be preferred"
+                "split.correlation and split.poses_of choose among images: set split.shown, how many of each"
+                " person and expression are kept"
             )
         return rows
-    own_pose = poses_of(samples, said)
-    if correlation and min(len(samples.pose_names), len(samples.expression_names)) < 2:
-        raise UserError(f"split.correlation: {samples.name} has no two poses and two expressions")
+    own_pose = poses_of(samples, text)
     labels = np.stack([samples.identity[rows], samples.expression[rows], samples.pose[rows]])
     known = (labels >= 0).all(0)
+    if min(len(samples.pose_names), len(samples.expression_names)) < 2 or (len(rows) and not known.any()):
+        raise UserError(
+            f"split.shown: {samples.name} has no images of two expressions at two poses whose person is known"
+        )
     person, expression, pose = labels[:, known]
     at_own = pose == own_pose[expression]
     rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
@@ -75,10 +86,10 @@ def chosen(
 def _drawn(part: np.ndarray, own: np.ndarray, shown: int, correlation: float, rng) -> np.ndarray:
     """`shown` members of a group, those with `own` preferred."""
     left = rng.permutation(len(part))
-    found: list[int] = []
-    while len(left) and len(found) < shown:
+    taken: list[int] = []
+    while len(left) and len(taken) < shown:
         preferred = np.flatnonzero(own[left])
         place = preferred[0] if len(preferred) and rng.random() < correlation else 0
-        found.append(int(left[place]))
+        taken.append(int(left[place]))
         left = np.delete(left, place)
-    return part[found]
+    return part[taken]

@@ -130,7 +130,7 @@ def make(
     """
     who = {"kind": kind, "folds": folds, "fold": fold, "test": test, "validation": validation}
     found = _sides(samples, **who, seed=seed, file=file, stratify=stratify)
-    thin = partial(correlated.chosen, samples, shown=shown, correlation=correlation, said=poses_of, seed=seed)
+    thin = partial(correlated.chosen, samples, shown=shown, correlation=correlation, text=poses_of, seed=seed)
     return Split(thin(found.train), thin(found.validation), found.test)
 
 

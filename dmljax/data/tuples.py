@@ -6,8 +6,7 @@ label":
     pose+  same expression, other pose          id+  same expression, other identity
     pose-  same pose, other expression          id-  same identity, other expression
 
-With the remaining samples sorted by (outer, inner) a pool is a contiguous group without a contiguous run, so
-sizes are differences of counts and a uniform draw is one index. An epoch is drawn in rounds: every sample
+`pools` draws from them. An epoch is drawn in rounds: every sample
 that could still be an anchor proposes a tuple, a sample that several tuples claim goes to the earliest in the
 shuffled order, and tuples that hold all their five are kept. The earliest proposal of a round always wins,
 and a sample that cannot be an anchor now never can later, so the rounds end exactly when no further
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dmljax.data import pools
 from dmljax.types import LABELS, ROLES, TUPLE_SIZE
 
 # Why a sample is in no tuple, in the order in which the conditions are tried.
@@ -56,92 +56,19 @@ class Report(NamedTuple):
         return text + (f"; not placed: {', '.join(rest)}" if rest else "")
 
 
-def _dense(codes: np.ndarray) -> np.ndarray:
-    """The same classes numbered 0, 1, ... in their order, int32; by counting, where there is room for it."""
-    top = int(codes.max(initial=0)) + 1
-    if top > 4 * len(codes) + 1024:
-        return np.unique(codes, return_inverse=True)[1].astype(np.int32)
-    number = np.cumsum(np.bincount(codes, minlength=top) > 0, dtype=np.int32) - 1
-    return number[codes]
-
-
-def _pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """A dense class for each pair of classes, in the order of (one, other)."""
-    return _dense(one.astype(np.int64) * (int(other.max(initial=0)) + 1) + other)
-
-
-def _sorted(codes: np.ndarray) -> np.ndarray:
-    """np.argsort(codes, kind='stable') of classes from 0 on, int32; by 16 bits at a time, which NumPy sorts
-    in one pass each.
-    """
-    order = np.argsort(codes.astype(np.uint16), kind="stable")
-    if int(codes.max(initial=0)) >> 16:
-        order = order[np.argsort((codes >> 16).astype(np.uint16)[order], kind="stable")]
-    return order.astype(np.int32)
-
-
-class _Pool:
-    """For every sample: the samples with the same outer and another inner label."""
-
-    def __init__(self, outer: np.ndarray, inner: np.ndarray):
-        self.outer, self.cell = outer, _pairs(outer, inner)
-        self.order = _sorted(self.cell)  # by (outer, inner)
-        self._count()
-
-    def _count(self) -> None:
-        counts = lambda codes: np.bincount(codes).astype(np.int32)
-        before = lambda sizes: np.cumsum(sizes, dtype=np.int32) - sizes
-        self.outer_size, self.cell_size = counts(self.outer), counts(self.cell)
-        self.outer_start, self.cell_start = before(self.outer_size), before(self.cell_size)
-        self.outer_of = np.zeros_like(self.cell_size)  # of each cell
-        self.outer_of[self.cell] = self.outer
-        self.position = np.empty_like(self.order)  # of each sample in `order`
-        self.position[self.order] = np.arange(len(self.order), dtype=np.int32)
-
-    def keep(self, keep: np.ndarray, number: np.ndarray) -> None:
-        """Only the samples of a boolean mask, with new numbers."""
-        self.order = number[self.order[keep[self.order]]]
-        self.outer, self.cell = self.outer[keep], self.cell[keep]
-        self._count()
-
-    @property
-    def size(self) -> np.ndarray:
-        """How many candidates each sample has."""
-        return self.outer_size[self.outer] - self.cell_size[self.cell]
-
-    def draw(self, anchors: np.ndarray, uniform: np.ndarray, avoid: np.ndarray | None) -> np.ndarray:
-        """One candidate for each anchor, uniformly; `avoid` are samples that must not be drawn."""
-        outer, cell = self.outer[anchors], self.cell[anchors]
-        start, run, skip = self.outer_start[outer], self.cell_start[cell], self.cell_size[cell]
-        size = self.outer_size[outer] - skip
-        member = None
-        if avoid is not None:
-            cell_avoided = self.cell[avoid]
-            member = (self.outer_of[cell_avoided] == outer) & (cell_avoided != cell)
-            size -= member
-        rank = np.minimum((uniform * size).astype(np.int32), size - 1)
-        if avoid is not None:
-            # The rank of the avoided sample among the candidates; draws from there on move up by one.
-            place = self.position[avoid]
-            rank += member & (rank >= place - start - np.where(place > run, skip, 0))
-        position = start + rank
-        position += np.where(position >= run, skip, 0)
-        return self.order[position]
-
-
 class _Remaining:
     """The samples not yet placed, in shuffled order, with the four pools over them."""
 
     def __init__(self, expression: np.ndarray, pose: np.ndarray, identity: np.ndarray, number: np.ndarray):
         self.number = number  # index of each remaining sample in the caller's arrays
         self.pools = {
-            "pose+": _Pool(expression, pose),
-            "pose-": _Pool(pose, expression),
-            "id+": _Pool(expression, identity),
-            "id-": _Pool(identity, expression),
+            "pose+": pools.Pool(expression, pose),
+            "pose-": pools.Pool(pose, expression),
+            "id+": pools.Pool(expression, identity),
+            "id-": pools.Pool(identity, expression),
         }
-        self.same_pose_identity = _pairs(pose, identity)
-        self.same_all = _pairs(self.pools["pose+"].cell, identity)
+        self.same_pose_identity = pools.pairs(pose, identity)
+        self.same_all = pools.pairs(self.pools["pose+"].cell, identity)
 
     def keep(self, keep: np.ndarray) -> None:
         self.number = self.number[keep]
@@ -150,9 +77,12 @@ class _Remaining:
         for pool in self.pools.values():
             pool.keep(keep, number)
 
-    def obstacles(self) -> dict[str, np.ndarray]:
+    def sizes(self) -> dict[str, np.ndarray]:
+        """role -> how many candidates each sample has for it, int32 [n]."""
+        return {role: pool.size for role, pool in self.pools.items()}
+
+    def obstacles(self, size: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """reason -> bool [n]: the sample cannot be an anchor for this reason. None holds: it can."""
-        self.size = size = {role: pool.size for role, pool in self.pools.items()}
         found = {role: size[role] == 0 for role in ROLES[1:]}
         alike = np.bincount(self.same_all)[self.same_all]
         # pose+ and id+ must differ: their pools together are the expression without (same pose and same
@@ -164,22 +94,24 @@ class _Remaining:
         found["pose-/id-"] = size["pose-"] + size["id-"] - both < 2
         return found
 
-    def propose(self, anchors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """A tuple of five different samples for each feasible anchor, int32 [A, 5]; after `obstacles`."""
+    def propose(
+        self, anchors: np.ndarray, size: dict[str, np.ndarray], rng: np.random.Generator
+    ) -> np.ndarray:
+        """A tuple of five different samples for each feasible anchor, int32 [A, 5]."""
         uniform = rng.random((4, len(anchors)))
         columns = {"anchor": anchors}
         for first, second, (u, v) in (("pose+", "id+", uniform[:2]), ("pose-", "id-", uniform[2:])):
-            columns[first], columns[second] = self._pair(first, second, anchors, u, v)
+            columns[first], columns[second] = self._pair(first, second, anchors, size, u, v)
         return np.stack([columns[role] for role in ROLES], axis=1)
 
-    def _pair(self, first: str, second: str, anchors, u, v) -> tuple[np.ndarray, np.ndarray]:
+    def _pair(self, first: str, second: str, anchors, size, u, v) -> tuple[np.ndarray, np.ndarray]:
         """Two different samples from two overlapping pools.
 
         The smaller pool draws first and the larger one avoids what it drew; so whenever two different samples
         exist, two are found.
         """
         one, other = self.pools[first], self.pools[second]
-        leads = (self.size[first] <= self.size[second])[anchors]
+        leads = (size[first] <= size[second])[anchors]
         drawn = np.empty((2, len(anchors)), np.int32)
         for mask, (lead, row), (follow, row_b) in (
             (leads, (one, 0), (other, 1)),
@@ -232,15 +164,16 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     known = np.all([a >= 0 for a in labels], axis=0)
     number = rng.permutation(np.flatnonzero(known).astype(np.int32))
-    codes = [_dense(a[number]) for a in labels]
+    codes = [pools.dense(a[number]) for a in labels]
     rest = _Remaining(codes[0], codes[1], codes[2], number)
     tuples = [np.empty((0, TUPLE_SIZE), np.int32)]
     while True:
-        obstacles = rest.obstacles()
+        size = rest.sizes()
+        obstacles = rest.obstacles(size)
         anchors = np.flatnonzero(~np.any(list(obstacles.values()), axis=0)).astype(np.int32)
         if not len(anchors):
             break
-        claims = rest.propose(anchors, rng)
+        claims = rest.propose(anchors, size, rng)
         won = claims[_compete(claims, len(rest.number))]
         tuples.append(rest.number[won])
         keep = np.ones(len(rest.number), bool)

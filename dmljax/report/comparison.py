@@ -22,12 +22,12 @@ NOTE = (
     " accuracy where no expression is known); p is two-sided. Step time and peak memory are ratios to equal"
     " weights, medians over the runs."
 )
-TUNED = "What was tuned, on validation people, with the same number of trials each"
+TUNED = "What was tuned, on validation people, in sweeps of the same number of trials"
 QUALITY = {"R-precision": "R-precision %", "ECE": "calibration error %"}
 QUALITY_NOTE = (
-    "R-precision: of the R nearest of a test image in the embedding, where R others have its expression,"
-    " those that have it. Calibration error: expected, of the expression's probabilities, no temperature"
-    " fitted (15 bins)."
+    "R-precision: R test images have the same expression as a given one; of the R that are nearest to it in"
+    " the embedding, the share that has it. Calibration error: the expected one of the expression's"
+    " probabilities, in 15 bins, without a fitted temperature."
 )
 COLUMNS = (
     "strategy",

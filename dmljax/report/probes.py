@@ -94,13 +94,13 @@ def retrieval(features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     features -= features.mean(0)
     squares = (features**2).sum(1)
     for k in range(len(labels)):
-        distance = squares - 2 * features @ features[k]
+        distance = squares - 2 * (features @ features[k])
         distance[k] = np.inf
         same = labels == labels[k]
         count = int(same.sum()) - 1
         if not count:
             continue
-        hit = same[np.argsort(distance, kind="stable")[:count]]
+        hit = same[_nearest(distance, count)]
         first.append(hit[0])
         precision.append(hit.mean())
         average.append((hit * np.cumsum(hit) / np.arange(1, count + 1)).sum() / count)
@@ -109,6 +109,12 @@ def retrieval(features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         "R-precision": float(np.mean(precision)),
         "MAP@R": float(np.mean(average)),
     }
+
+
+def _nearest(distance: np.ndarray, count: int) -> np.ndarray:
+    """The `count` smallest in order, the first of equals first: a stable sort of those that matter alone."""
+    within = np.flatnonzero(distance <= np.partition(distance, count - 1)[count - 1])
+    return within[np.argsort(distance[within], kind="stable")[:count]]
 
 
 def audit(spaces: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> list[dict]:

@@ -142,23 +142,33 @@ def loss_options(config, found: Decided | None = None) -> LossOptions:
     )
 
 
-def weighting(config, losses: LossOptions) -> Weighting:
-    """The weighting strategy with its wrappers.
+def strategy(config, tasks) -> Weighting:
+    """The configured strategy for these tasks, with its wrappers.
 
     Raises:
-      UserError: a field is wrong, or the configuration cannot give what the strategy needs.
+      UserError: a field is wrong, or a wrapper that the strategy cannot take.
     """
     section, name = config.weighting, config.weighting.name
     plugin = plugins.load("weightings", name)
     options = configuration.options(config, "weighting")
     try:
-        built = plugin.build(**plugins.of_tasks(plugin, options, losses.tasks))
+        built = plugin.build(**plugins.of_tasks(plugin, options, tasks))
     except (ValueError, TypeError) as error:
         raise UserError(f"weighting.{name}.{error}") from error
     try:
-        built = wrap(built, **section.wrap)
+        return wrap(built, **section.wrap)
     except ValueError as error:
         raise UserError(f"weighting.wrap and weighting.{name}: {error}") from error
+
+
+def weighting(config, losses: LossOptions) -> Weighting:
+    """The configured strategy, checked against what the step gives it.
+
+    Raises:
+      UserError: see `strategy`; or the configuration cannot give what the strategy needs.
+    """
+    section, name = config.weighting, config.weighting.name
+    built = strategy(config, losses.tasks)
     if "jacobian" in built.needs and section.gram != "shared":
         raise UserError(
             f"weighting.{name} needs the gradients themselves, which weighting.gram={section.gram} does"

@@ -14,7 +14,7 @@ import numpy as np
 
 from dmljax import config as configuration
 from dmljax import run_folder
-from dmljax.data import duplicates, feeds, images, memory, order, splits
+from dmljax.data import correlated, duplicates, feeds, images, memory, order, splits
 from dmljax.data.labels import unmirrored
 from dmljax.preparation.opening import open_labels, open_samples
 from dmljax.runs import kept_tables
@@ -201,9 +201,10 @@ def describe(data: Set, config) -> str:
         *samples.notes,
     ]
     if config.split.shown:
+        at_own = correlated.share(samples, split.train, config.split.poses_of)
         lines.append(
-            f"split.shown={config.split.shown}: of each person and expression so many images train,"
-            f" split.correlation={config.split.correlation:g} of them by choice at the expression's own pose"
+            f"split.shown={config.split.shown} images of each person and expression train;"
+            f" {at_own:.1%} of the training images are at their expression's own pose"
         )
     few = {column: name for column, name in order.alone(samples, split.train).items() if name}
     if few:

@@ -28,8 +28,8 @@ def compare(config, strategies: Sequence[str], options: StudyOptions, tune: Tuni
       strategies: names of weightings, each alone or in wrappers: 'dwa', 'dwa+shuffle', 'mgda+normalise=unit'
         (the fields of `weighting.wrap`). Equal, random and single-task weights are always among them.
       options: which runs, and where.
-      tune: fields that are tuned first, for all strategies with the same number of trials, on validation
-        people of the training side.
+      tune: fields that are tuned first, in sweeps of the same number of trials, on validation people of the
+        training side.
 
     Returns:
       what came of it; runs that failed are in it and raise nothing.
@@ -54,10 +54,10 @@ def compare(config, strategies: Sequence[str], options: StudyOptions, tune: Tuni
     folder = run_folder.named(options.folder, "folder")
     heads = decided.heads_of_set(config)
     planned = members.of_strategies(config, strategies, options.seeds, options.folds, folder, heads)
-    tune = tune or Tuning()
+    tune = Tuning() if tune is None else tune
+    tuning.check(config, planned, tune)
     if tune.over:
         check_folder(folder)  # before a sweep is made in it
-        tuning.check(config, planned, tune)
         planned = tuning.tuned(config, planned, tune, options, heads)
     failures = run_missing(config, planned, options)
     rows, unreadable = results.read(without(planned, failures))

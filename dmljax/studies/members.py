@@ -13,9 +13,9 @@ from ml_collections import ConfigDict
 from dmljax import config as configuration
 from dmljax import config_differences, plugins
 from dmljax.fields import flatten
-from dmljax.runs import decided, kept_tables
+from dmljax.runs import assemble, decided, kept_tables, sets
 from dmljax.studies import space
-from dmljax.types import UserError, nearest
+from dmljax.types import TASKS, UserError, nearest
 
 ALWAYS = ("equal", "rlw")  # without equal, random and single-task weights a gain means nothing
 SINGLE = "single"  # the weighting that trains one task alone
@@ -102,27 +102,43 @@ def of_strategies(config, strategies, seeds, folds, folder: Path, heads=None) ->
     ]
 
 
-def _changes(config, said: str) -> dict[str, Any]:
+def _changes(config, text: str) -> dict[str, Any]:
     """What a strategy's name means: 'dwa', or 'dwa+shuffle+ema=0.9' with fields of `weighting.wrap`.
 
     Raises:
       UserError: an unknown strategy or wrapper, or a value that it may not have.
     """
-    name, *wrapped = said.split("+")
+    name, *wrapped = text.split("+")
     plugins.load("weightings", name)
     changes, known = {"weighting.name": name}, flatten(config.weighting.wrap.to_dict())
-    for text in wrapped:
-        field, equals, value = text.partition("=")
+    for part in wrapped:
+        field, equals, value = part.partition("=")
         if field not in known:
             raise UserError(
-                f"'{said}': unknown wrapper '{field}'; there are {', '.join(known)}.{nearest(field, known)}",
+                f"'{text}': unknown wrapper '{field}'; there are {', '.join(known)}.{nearest(field, known)}",
                 parameter="strategies",
             )
-        if not equals and known[field] is not False:
-            raise UserError(f"'{said}': {field} needs a value, {field}=...", parameter="strategies")
+        if not equals and not isinstance(known[field], bool):
+            raise UserError(f"'{text}': {field} needs a value, {field}=...", parameter="strategies")
         dotted = f"weighting.wrap.{field}"
         changes[dotted] = space.read(dotted, value, known[field]) if equals else True
+    if name == SINGLE and wrapped:
+        raise UserError(
+            f"'{text}': the runs of single tasks are made without wrappers", parameter="strategies"
+        )
+    try:
+        changed = configuration.changed(config, changes)
+        configuration.check(changed)
+        if wrapped:
+            assemble.strategy(changed, TASKS)
+    except UserError as error:
+        raise UserError(f"'{text}': {error}", parameter="strategies") from None
     return changes
+
+
+def have_other_testers(config, seeds, folds) -> bool:
+    """Whether runs have other test people than others: who tests in one may train or choose in another."""
+    return len(seeds) * len(folds) > 1 and sets.asked_split(config) not in ("given", "list")
 
 
 def run_name(seed: int, fold: int) -> str:

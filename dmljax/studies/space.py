@@ -80,7 +80,7 @@ def value_of(axis: Axis, value: Any, config: ConfigDict):
     return read(axis.field, str(value), present)
 
 
-def present(axes: list[Axis], config: ConfigDict) -> dict[str, Any] | None:
+def present_values(axes: list[Axis], config: ConfigDict) -> dict[str, Any] | None:
     """The configuration's own values as a trial has them; None where one is not among what is tried."""
     found: dict[str, Any] = {}
     for axis in axes:

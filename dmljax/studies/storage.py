@@ -24,6 +24,7 @@ def opened(
     axes: list[Axis],
     sought: Measure,
     options: StudyOptions,
+    *,
     count: int,
     prune: bool,
     first: dict[str, Any] | None,

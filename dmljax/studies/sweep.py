@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from dmljax import bars, extras, run_folder
 from dmljax import config as configuration
-from dmljax.runs import kept_tables, lock, sets
+from dmljax.runs import kept_tables, lock
 from dmljax.studies import engines, members, running, space, storage, study
 from dmljax.studies.study import StudyOptions
 from dmljax.studies.trials import Measure, Trial, Watched
@@ -83,9 +83,9 @@ def sweep(
 ) -> Swept:
     """Tries values of some fields, and says which were best. No run is judged by the people who test in it.
 
-    The first trial is the configuration as it is, where what is tried includes it; the others are chosen by
-    Optuna's tree-structured Parzen estimator. They are kept in FOLDER/sweep.db, and go on where they were
-    stopped when the same sweep is started again; with more trials it is prolonged.
+    The first of the trials that are drawn is the configuration as it is, where what is tried includes it; the
+    others are chosen by Optuna's tree-structured Parzen estimator. They are kept in FOLDER/sweep.db, and go
+    on where they were stopped when the same sweep is started again; with more trials it is prolonged.
 
     Args:
       config: what all trials have in common. Where it holds nobody out of training (`split.validation`), a
@@ -116,7 +116,7 @@ def sweep(
     sought = _measure(measure)
     base = _base(config)
     members.check_numbers(base, options.seeds, options.folds)
-    if len(options.seeds) * len(options.folds) > 1 and sets.asked_split(base) not in ("given", "list"):
+    if members.have_other_testers(base, options.seeds, options.folds):
         options.say(
             "several seeds or folds: people who test in one run choose in another, and a test of the best"
             " configuration on them is too good; test it on another set, or sweep one seed and fold"
@@ -134,7 +134,15 @@ def sweep(
         )
     with lock.held(folder, options.say):
         study.record(folder, base, [])
-        kept = storage.opened(folder, axes, sought, options, trials, prune, space.present(axes, base))
+        kept = storage.opened(
+            folder,
+            axes,
+            sought,
+            options,
+            count=trials,
+            prune=prune,
+            first=space.present_values(axes, base),
+        )
         own = kept_tables.own(folder, base)  # trials read one state of a table, whatever becomes of it
         sweeping = _Sweep(config, own, axes, kept, sought, options, folder, _count(axes, trials))
         sweeping.run()

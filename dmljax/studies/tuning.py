@@ -9,14 +9,13 @@ from typing import NamedTuple
 from dmljax import config as configuration
 from dmljax import plugins
 from dmljax.fields import flatten
-from dmljax.runs import sets
 from dmljax.studies import members, space
 from dmljax.studies.members import Member
 from dmljax.studies.study import StudyOptions
 from dmljax.studies.sweep import sweep
 from dmljax.types import ANGLES, EXPRESSION, UserError
 
-SPLITS_OF_NO_SEED = ("given", "list")  # splits that are the same whatever the seed
+SHUFFLE = "weighting.wrap.shuffle"
 
 
 class Tuning(NamedTuple):
@@ -25,9 +24,9 @@ class Tuning(NamedTuple):
     Attributes:
       over: fields and what to try, as of `dmljax.sweep`. Those of a strategy, such as 'weighting.cagrad.c',
         are tuned where that strategy is run, and only there.
-      trials: of each sweep; the first is the configuration as it is, where what is tried includes it.
+      trials: of each sweep; 0: every combination, of values alone.
       once: one sweep for each that is compared, with the first seed and fold, in place of one for every run.
-        Cheaper; nobody then tests who was tuned on only where the split is the same for all seeds.
+        Cheaper. Where runs have other test people, some of them then chose what they test.
       duration: length of a trial's training, such as '10 epochs'; '': the configuration's.
 
     Example:
@@ -42,7 +41,22 @@ class Tuning(NamedTuple):
 
 
 def check(config, planned: list[Member], tuning: Tuning) -> None:
-    """Raises UserError where a field is what the runs differ in, or belongs to no strategy among them."""
+    """Raises TypeError where it is no tuning, and UserError where a field is what the runs differ in or
+    belongs to no strategy among them, or where it is said how to tune and not what.
+    """
+    if not isinstance(tuning, Tuning):
+        raise TypeError(f"tune must be dmljax.Tuning(over, ...); got {type(tuning).__name__}")
+    if isinstance(tuning.over, str) or not isinstance(tuning.over, Sequence):
+        raise TypeError(
+            f"over must be a tuple such as ('optimizer.learning_rate=1e-3,1e-2',); got {tuning.over!r}"
+        )
+    if not tuning.over:
+        if tuning.once or tuning.duration:
+            raise UserError(
+                "give the fields that are tuned, FIELD=LOW..HIGH or FIELD=VALUE,VALUE", parameter="over"
+            )
+        return
+    space.axes(config, tuning.over)
     changed = {field for member in planned for field in member.changes}
     named = {member.changes.get("weighting.name") for member in planned}
     for field in fields(tuning):
@@ -50,8 +64,6 @@ def check(config, planned: list[Member], tuning: Tuning) -> None:
             raise UserError(f"{field} is what the runs differ in, and cannot be tuned", parameter="over")
         if (owner := _strategy(field)) and owner not in named:
             raise UserError(f"{field} is of '{owner}', which is not compared", parameter="over")
-    if tuning.over:
-        space.axes(config, tuning.over)
     if tuning.duration:
         try:
             configuration.check(configuration.changed(config, {"train.duration": tuning.duration}))
@@ -67,29 +79,51 @@ def fields(tuning: Tuning) -> list[str]:
 def _strategy(field: str) -> str:
     """The strategy whose constant a field is; '' of other fields."""
     section, *rest = field.split(".")
-    return (
-        rest[0]
-        if section == "weighting" and len(rest) == 2 and rest[0] in plugins.names("weightings")
-        else ""
-    )
+    is_own = section == "weighting" and len(rest) == 2 and rest[0] in plugins.names("weightings")
+    return rest[0] if is_own else ""
+
+
+def _own(member: Member, tuning: Tuning) -> list[str]:
+    """What is tuned for this member."""
+    owners = ("", member.changes.get("weighting.name"))
+    return [text for text, field in zip(tuning.over, fields(tuning)) if _strategy(field) in owners]
 
 
 def tuned(config, planned: list[Member], tuning: Tuning, options: StudyOptions, heads) -> list[Member]:
-    """The members with the values that their sweeps find best; as they are where no trial was complete."""
-    if tuning.once and len(options.seeds) > 1 and sets.asked_split(config) not in SPLITS_OF_NO_SEED:
+    """The members with the values that their sweeps find best; as they are where no trial was complete.
+
+    A strategy whose weights are shuffled takes the values of the one that is not, where that is compared too:
+    the weights are to be the same.
+    """
+    if tuning.once and members.have_other_testers(config, options.seeds, options.folds):
         options.say(
-            "tuned once, with the first seed: who chooses there may test in runs of other seeds, whose scores"
-            " are then too good; a split from a file (split.file) has the same test people for all"
+            "tuned once, with the first seed and fold: who chooses there may test in other runs, whose scores"
+            " are then too good; a split from a file (split.kind=list) has the same test people for all"
         )
     best: dict[Path, dict] = {}
-    found = []
+    made = []
     for member in planned:
-        one = member._replace(seed=options.seeds[0], fold=options.folds[0]) if tuning.once else member
-        place = _folder(one, tuning)
+        swept = _tuned_as(member, planned)
+        if tuning.once:
+            swept = swept._replace(seed=options.seeds[0], fold=options.folds[0])
+        place = _folder(swept, tuning)
         if place not in best:
-            best[place] = _best(config, one, place, tuning, options, heads)
-        found.append(member._replace(changes=member.changes | best[place]))
-    return found
+            best[place] = _best(config, swept, place, tuning, options, heads)
+        made.append(member._replace(changes=member.changes | best[place]))
+    return made
+
+
+def _tuned_as(member: Member, planned: list[Member]) -> Member:
+    """The member whose sweep it goes by: its own, or that of the same weights unshuffled."""
+    if not member.changes.get(SHUFFLE):
+        return member
+    plain = {field: value for field, value in member.changes.items() if field != SHUFFLE}
+    same = [
+        other
+        for other in planned
+        if (other.changes, other.seed, other.fold) == (plain, member.seed, member.fold)
+    ]
+    return same[0] if same else member
 
 
 def _folder(member: Member, tuning: Tuning) -> Path:
@@ -99,9 +133,7 @@ def _folder(member: Member, tuning: Tuning) -> Path:
 
 def _best(config, member: Member, place: Path, tuning: Tuning, options: StudyOptions, heads) -> dict:
     """The best values by field; {} where there is nothing to tune or no trial was complete."""
-    own = ("", member.changes.get("weighting.name"))
-    over = [text for text, field in zip(tuning.over, fields(tuning)) if _strategy(field) in own]
-    if not over:
+    if not (over := _own(member, tuning)):
         return {}
     options.say(f"tuning {member.label}, seed {member.seed}, fold {member.fold}")
     task = member.single or (heads or (EXPRESSION,))[0]
@@ -119,7 +151,7 @@ def _best(config, member: Member, place: Path, tuning: Tuning, options: StudyOpt
 
 
 def table(config, planned: list[Member], tuning: Tuning) -> list[list[str]]:
-    """What the sweeps chose, the header first, a line each; [] where nothing was tuned."""
+    """What the sweeps chose, the header first, '-' for what is not tuned there; [] where nothing is."""
     if not (names := fields(tuning)):
         return []
     known = flatten(config.to_dict())
@@ -127,7 +159,8 @@ def table(config, planned: list[Member], tuning: Tuning) -> list[list[str]]:
     def cell(member: Member, field: str) -> str:
         if _strategy(field) not in ("", member.changes.get("weighting.name")):
             return "-"
-        return _in_words(member.changes.get(field, known[field]))
+        value = member.changes.get(field, known[field])
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
 
     rows = [[*_whose(member, tuning), *(cell(member, field) for field in names)] for member in planned]
     head = ["strategy", *(() if tuning.once else ("seed", "fold")), *names]
@@ -136,7 +169,3 @@ def table(config, planned: list[Member], tuning: Tuning) -> list[list[str]]:
 
 def _whose(member: Member, tuning: Tuning) -> list[str]:
     return [member.label] if tuning.once else [member.label, str(member.seed), str(member.fold)]
-
-
-def _in_words(value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

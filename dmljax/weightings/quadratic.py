@@ -124,14 +124,14 @@ def active_set(gram, present, stationary: Callable, slope: Callable, *, start=No
 
     def moved(x, free):
         """(x, tasks to put out) after the way to the minimum of the face, or to its border."""
-        point, away, there = stationary(free)
-        direction = jnp.where(free, jnp.where(there, point - x, away), 0.0)
+        point, away, has_minimum = stationary(free)
+        direction = jnp.where(free, jnp.where(has_minimum, point - x, away), 0.0)
         falls = free & (direction < 0)
         shares = jnp.where(falls, x / jnp.where(falls, -direction, 1.0), jnp.inf)
         share = shares.min()
-        whole = (there & (share >= 1)) | ~falls.any()
+        whole = (has_minimum & (share >= 1)) | ~falls.any()
         border = jnp.maximum(x + jnp.where(whole, 0.0, share) * direction, 0)
-        minimum = jnp.where(there & free, jnp.maximum(point, 0), x)
+        minimum = jnp.where(has_minimum & free, jnp.maximum(point, 0), x)
         out = falls & (shares <= share) & ~whole
         return jnp.where(out, 0.0, jnp.where(whole, minimum, border)), out, whole
 

@@ -1,4 +1,4 @@
-"""Training images of which the pose says the expression: how many, which, and on which side."""
+"""Training images at a pose that goes with their expression: how many, which, and on which side."""
 
 import dataclasses
 
@@ -23,8 +23,11 @@ def make(samples, **fields):
 
 
 def share_at_own(samples, rows, said=""):
-    own = correlated.poses_of(samples, said)
-    return float((samples.pose[rows] == own[samples.expression[rows]]).mean())
+    own, hits = correlated.poses_of(samples, said), 0
+    for row in rows:
+        hits += samples.pose[row] == own[samples.expression[row]]
+    assert correlated.share(samples, rows, said) == pytest.approx(hits / len(rows))
+    return hits / len(rows)
 
 
 @pytest.mark.parametrize("shown", [1, 2, 3])
@@ -73,14 +76,21 @@ def test_images_without_a_label_stay_and_few_images_are_all_kept(samples):
     pose[::7] = -1
     lacking = dataclasses.replace(samples, pose=pose)
     rows = np.arange(0, len(pose))
-    kept = correlated.chosen(lacking, rows, shown=1, correlation=0.5, said="", seed=0)
+    kept = correlated.chosen(lacking, rows, shown=1, correlation=0.5, text="", seed=0)
     assert set(np.flatnonzero(pose < 0)) <= set(kept.tolist())
-    assert len(correlated.chosen(samples, rows, shown=99, correlation=0.9, said="", seed=0)) == len(rows)
+    assert len(correlated.chosen(samples, rows, shown=99, correlation=0.9, text="", seed=0)) == len(rows)
 
 
 def test_mistakes(samples):
-    with pytest.raises(UserError, match="split.correlation=0.5 needs split.shown"):
-        make(samples, correlation=0.5)
+    for change in ({"correlation": 0.5}, {"poses_of": "happiness=0"}):
+        with pytest.raises(UserError, match="split.correlation and split.poses_of .* set split.shown"):
+            make(samples, **change)
+    for column in ("pose", "expression"):
+        lacking = dataclasses.replace(samples, **{column: np.full(len(samples), -1, np.int32)})
+        with pytest.raises(UserError, match="split.shown: .* has no images of two expressions at two poses"):
+            make(lacking, shown=1, stratify=False)
+    with pytest.raises(UserError, match="has no images of two expressions at two poses"):
+        make(dataclasses.replace(samples, pose_names=("0",), pose=samples.pose * 0), shown=1)
     with pytest.raises(UserError, match="'hapiness' is no expression of .*Did you mean 'happiness'"):
         make(samples, shown=1, correlation=0.5, poses_of="hapiness=0")
     with pytest.raises(UserError, match="'50' is no pose"):

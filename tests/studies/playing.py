@@ -14,7 +14,7 @@ def score(config):
 
 
 class Played:
-    """A run whose epochs come one at a poll; `STOP` counts those that were asked to end."""
+    """A run whose epochs come one at a poll; `stopped` has the labels of those that were asked to end."""
 
     fails, stopped, epochs = (), [], 5
 

@@ -47,6 +47,8 @@ def test_strategies_in_wrappers(tmp_path):
     both, shuffled = made["mgda+normalise=unit+ema=0.9"], made["dwa+shuffle"]
     assert (both.name, both.wrap.normalise, both.wrap.ema, both.wrap.shuffle) == ("mgda", "unit", 0.9, False)
     assert (shuffled.name, shuffled.wrap.shuffle) == ("dwa", True)
+    already = configuration.get_config("quick", {"weighting.wrap.shuffle": True})
+    assert members.of_strategies(already, ["dwa+shuffle"], (0,), (0,), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,15 @@ def test_strategies_in_wrappers(tmp_path):
         (["upgard"], (0,), (0,), "Did you mean 'upgrad'"),
         (["dwa+shufle"], (0,), (0,), "'dwa.shufle': unknown wrapper 'shufle'; .*Did you mean 'shuffle'"),
         (["dwa+ema"], (0,), (0,), "'dwa.ema': ema needs a value, ema=..."),
+        (["dwa+ema=5"], (0,), (0,), "strategies: 'dwa.ema=5': weighting.wrap.ema"),
+        (["mgda+normalise=unti"], (0,), (0,), "strategies: 'mgda.normalise=unti': .*Did you mean 'unit'"),
+        (
+            ["graddrop+normalise=unit"],
+            (0,),
+            (0,),
+            "strategies: 'graddrop.normalise=unit': weighting.wrap and",
+        ),
+        (["single+shuffle"], (0,), (0,), "strategies: 'single.shuffle': the runs of single tasks"),
         (["dwa+ema=much"], (0,), (0,), "weighting.wrap.ema must be a number; got 'much'"),
         (["dwa"], (), (0,), "seeds: must be different whole numbers .* got none"),
         (["dwa"], (1, 1), (0,), "seeds: must be different"),

@@ -47,14 +47,21 @@ def test_tuned_once_with_the_constants_of_a_strategy_for_that_strategy_alone(tmp
     over, said = [f"{RATE}=1e-3,4e-3", "weighting.cagrad.c=0.2,0.5"], []
     runs = options(tmp_path, seeds=(3, 4), folds=(1,))._replace(say=said.append)
     config = get_config("quick")
-    dmljax.compare(config, ["cagrad", "dwa+shuffle"], runs, Tuning(over, 2, once=True, duration="3 epochs"))
+    dmljax.compare(
+        config,
+        ["cagrad", "dwa", "dwa+shuffle", "famo+shuffle"],
+        runs,
+        Tuning(over, 2, once=True, duration="3 epochs"),
+    )
     tried = {path.parent.parent.name for path in tmp_path.glob("*/sweep/best.json")}
-    assert tried == {label for label, _, _ in made} and sum("tuning " in line for line in said) == len(tried)
+    assert tried == {label for label, _, _ in made} - {"dwa+shuffle"}
+    assert sum("tuning " in line for line in said) == len(tried)
     assert not list(tmp_path.glob("*/sweep_*")) and any(
         "tuned once, with the first seed" in line for line in said
     )
     for (label, _, _), member in made.items():
-        best = get_config(tmp_path / label / "sweep" / "best.json")
+        swept = "dwa" if label == "dwa+shuffle" else label  # its weights are to be the same
+        best = get_config(tmp_path / swept / "sweep" / "best.json")
         assert member.changes[RATE] == best.optimizer.learning_rate
         assert ("weighting.cagrad.c" in member.changes) == (label == "cagrad")
         assert "train.duration" not in member.changes, "only the trials are short"
@@ -66,8 +73,9 @@ def test_tuned_once_with_the_constants_of_a_strategy_for_that_strategy_alone(tmp
         4e-3,
     )
     shown = tuning.table(config, list(made.values()), Tuning(over, once=True))
-    assert shown[0] == ["strategy", RATE, "weighting.cagrad.c"] and len(shown) == 1 + len(tried)
-    assert {row[0]: row[2] == "-" for row in shown[1:]} == {label: label != "cagrad" for label in tried}
+    labels = {label for label, _, _ in made}
+    assert shown[0] == ["strategy", RATE, "weighting.cagrad.c"] and len(shown) == 1 + len(labels)
+    assert {row[0]: row[2] == "-" for row in shown[1:]} == {label: label != "cagrad" for label in labels}
 
 
 def test_what_is_compared_cannot_be_tuned(tmp_path):
@@ -81,6 +89,31 @@ def test_what_is_compared_cannot_be_tuned(tmp_path):
     with pytest.raises(UserError, match="^duration: .*must be a duration"):
         tune = Tuning([f"{MARGIN}=0.1,0.2"], duration="long")
         dmljax.compare(get_config("quick"), ["famo"], options(tmp_path), tune)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("runs", [{"seeds": (0, 1)}, {"folds": (0, 1)}])
+@pytest.mark.parametrize("kind", ["folds", "list"])
+@pytest.mark.filterwarnings("ignore")
+def test_who_may_test_what_he_chose_is_told(tmp_path, made, runs, kind):
+    people = tmp_path / "people.txt"
+    people.write_text("rendered003\n")
+    said, folder = [], tmp_path / "study"
+    split = {"split.kind": kind, "split.file": str(people) if kind == "list" else ""}
+    asked = options(folder, **runs)._replace(say=said.append)
+    dmljax.compare(get_config("quick", split), [], asked, Tuning([f"{MARGIN}=0.1,0.2"], 1, once=True))
+    assert any("who chooses there may test" in line for line in said) == (kind == "folds")
+
+
+def test_how_to_tune_without_what(tmp_path):
+    config, runs = get_config("quick"), options(tmp_path)
+    for tune in (Tuning(once=True), Tuning(duration="2 epochs")):
+        with pytest.raises(UserError, match="^over: give the fields that are tuned"):
+            dmljax.compare(config, ["famo"], runs, tune)
+    with pytest.raises(TypeError, match="tune must be dmljax.Tuning"):
+        dmljax.compare(config, ["famo"], runs, [f"{MARGIN}=0.1,0.2"])
+    with pytest.raises(TypeError, match="over must be a tuple such as"):
+        dmljax.compare(config, ["famo"], runs, Tuning(f"{MARGIN}=0.1,0.2"))
     assert not list(tmp_path.iterdir())
 
 

@@ -104,8 +104,8 @@ def _worst(gram, present, mean_dot, radius):
         faces = jnp.zeros_like(found, bool)
     else:
         faces = jnp.asarray(subsets(len(gram)))
-        minima, _, there = jax.vmap(face)(faces)
-        found = onto_faces(jnp.where(there[:, None], minima, jnp.nan))
+        minima, _, has_minimum = jax.vmap(face)(faces)
+        found = onto_faces(jnp.where(has_minimum[:, None], minima, jnp.nan))
     points = jnp.concatenate([found, shortest[None]])
     allowed = jnp.append(~(faces & ~present[None]).any(1), True)
     return best(points, value(points), allowed)
@@ -113,8 +113,8 @@ def _worst(gram, present, mean_dot, radius):
 
 def _worst_of_many(gram, present, mean_dot, radius, face):
     def stationary(free):
-        point, away, there = face(free)
-        return point / point.sum(), away, there
+        point, away, has_minimum = face(free)
+        return point / point.sum(), away, has_minimum
 
     def slope(w):
         length = jnp.sqrt(squared_length(w[None], gram)[0])
