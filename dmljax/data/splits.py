@@ -128,8 +128,17 @@ def make(
       UserError: an unknown kind, too few identities, or a person on both sides; or images that cannot be
         chosen so.
     """
-    who = {"kind": kind, "folds": folds, "fold": fold, "test": test, "validation": validation}
-    found = _sides(samples, **who, seed=seed, file=file, stratify=stratify)
+    found = _sides(
+        samples,
+        kind=kind,
+        folds=folds,
+        fold=fold,
+        test=test,
+        validation=validation,
+        seed=seed,
+        file=file,
+        stratify=stratify,
+    )
     thin = partial(correlated.chosen, samples, shown=shown, correlation=correlation, text=poses_of, seed=seed)
     return Split(thin(found.train), thin(found.validation), found.test)
 
