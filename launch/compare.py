@@ -27,7 +27,7 @@ def define(values):
         "over", [], "fields that a sweep tunes first, and what to try, as in dmljax sweep", flag_values=values
     )
     _define.several(values, "over")
-    flags.DEFINE_integer("trials", 10, "trials of each such sweep", flag_values=values)
+    flags.DEFINE_integer("trials", None, "trials of each such sweep; not given: 10", flag_values=values)
     flags.DEFINE_enum(
         "tune",
         "each",

@@ -1,6 +1,7 @@
 """The program that takes parts of the method away: its runs can be made, and its table is right."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,3 +63,11 @@ def test_an_unknown_condition(parts):
     values(["parts", "--conditions=10 people, difficulty 0.4"])
     with pytest.raises(UserError, match="must be of: 10 people.*; got '10 people, difficulty 0.4'"):
         parts.run(values)
+
+
+@pytest.mark.parametrize("seeds", ["-1", "", "a"])
+def test_seeds_that_are_none(seeds, tmp_path):
+    flags = [f"--seeds={seeds}", f"--run={tmp_path / 'runs'}"]
+    done = subprocess.run([sys.executable, PROGRAM, *flags], capture_output=True, text=True)
+    assert done.returncode == 2 and "--seeds: must be" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()

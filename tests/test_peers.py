@@ -79,6 +79,37 @@ def test_runs_of_two_seeds_and_what_a_program_differs_by(crops):
     assert "| -16.7 |" in shown.splitlines()[-1]  # less than ours: 50 - 66.7
 
 
+@pytest.mark.parametrize(
+    ("text", "head", "said"),
+    [
+        ("", "expression", "has no column file; it has none"),
+        ("file,happiness\n0.png,0.1,9\n", "expression", "the row of '0.png' has more or fewer cells"),
+        ("file,happiness,sadness\n0.png,0.1\n", "expression", "the row of '0.png' has more or fewer cells"),
+        ("file,happiness\n0.png,nan\n", "expression", "happiness of '0.png' must be a number; got 'nan'"),
+        ("file,happiness\n0.png,much\n", "expression", "happiness of '0.png' must be a number; got 'much'"),
+        ("file,yaw,pitch\n0.png,left,0\n", "pose", "yaw of '0.png' must be a number; got 'left'"),
+        ("file,yaw\n0.png,1\n", "pose", "has no column pitch; it has file, yaw"),
+    ],
+)
+def test_answers_that_are_none(crops, text, head, said):
+    (crops / "answers.csv").write_text(text)
+    given = f"--answers=other={crops / 'answers.csv'}"
+    told = program("table.py", f"--crops={crops}", f"--head={head}", given, fails=True)
+    assert said in told and len(told.splitlines()) == 1, told
+
+
+def test_answers_that_are_no_text_and_faces_named_twice(crops):
+    (crops / "answers.csv").write_bytes(bytes(range(256)))
+    given = f"--answers=other={crops / 'answers.csv'}"
+    told = program("table.py", f"--crops={crops}", given, fails=True)
+    assert "answers.csv' is no table of text" in told and len(told.splitlines()) == 1
+    (crops / "answers.csv").write_text("file,happiness\n0.png,1\n")
+    with open(crops / "crops.csv", "a") as file:
+        file.write("0.png,set/9,d,happy,left\n")
+    told = program("table.py", f"--crops={crops}", given, fails=True)
+    assert "crops.csv names the file '0.png' twice" in told and len(told.splitlines()) == 1
+
+
 def test_poses_by_the_means_of_other_people(crops):
     """The left of b, who turns little, is nearer to the front of the others, and only by himself not; the
     front of a is.

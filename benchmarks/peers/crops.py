@@ -30,7 +30,7 @@ def define(values) -> None:
 
 def run(values) -> None:
     samples, folder = open_samples(values.config), Path(values.out)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise UserError(f"'{folder}' is there and not empty; give another folder", parameter="out")
     folder.mkdir(parents=True, exist_ok=True)
     word = lambda names, label: names[label] if label >= 0 else ""

@@ -61,18 +61,40 @@ def table_of(path: str | Path, *columns: str) -> list[dict[str, str]]:
     """The rows of a table that has these columns."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows, known = list(reader), reader.fieldnames or ()
     except OSError as error:
         raise UserError(f"cannot read '{path}' ({error.strerror})") from None
-    missing = [name for name in columns if rows and name not in rows[0]]
-    if missing:
-        raise UserError(f"'{path}' has no column {missing[0]}; it has {', '.join(rows[0])}")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"'{path}' is no table of text ({error})") from None
+    if missing := [name for name in columns if name not in known]:
+        raise UserError(f"'{path}' has no column {missing[0]}; it has {', '.join(known) or 'none'}")
+    if long := [row for row in rows if None in row or None in row.values()]:
+        raise UserError(
+            f"'{path}': the row of '{long[0][columns[0]]}' has more or fewer cells than the header"
+        )
     return rows
+
+
+def number(path: str, row: dict[str, str], column: str) -> float:
+    """A cell as a finite number."""
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise UserError(f"'{path}': {column} of '{row['file']}' must be a number; got '{row[column]}'")
+    return value
 
 
 def faces_of(folder: str, head: str) -> dict[str, Face]:
     """File -> face, of those whose expression, or pose, is known."""
     rows = table_of(Path(folder) / "crops.csv", "file", "reference", "identity", *HEADS)
+    for column in ("file", "reference"):
+        if twice := [name for name, count in Counter(row[column] for row in rows).items() if count > 1]:
+            raise UserError(
+                f"crops.csv names the {column} '{twice[0]}' twice; write the crops again", parameter="crops"
+            )
     return {
         row["file"]: Face(row["reference"], row["identity"], common(row["expression"]), row["pose"])
         for row in rows
@@ -90,7 +112,9 @@ def answered(path: str, faces: dict[str, Face]) -> dict[str, float]:
         if face is None:
             continue
         given = {
-            name: float(row[column]) for column, name in columns.items() if name in known and row[column]
+            name: number(path, row, column)
+            for column, name in columns.items()
+            if name in known and row[column]
         }
         if not given:
             continue
@@ -105,7 +129,7 @@ def posed(path: str, faces: dict[str, Face]) -> dict[str, float]:
     """
     rows = {Path(row["file"]).name: row for row in table_of(path, "file", *ANGLES)}
     found = {
-        file: np.array([float(rows[file][name]) for name in ANGLES])
+        file: np.array([number(path, rows[file], name) for name in ANGLES])
         for file in rows.keys() & faces.keys()
         if all(rows[file][name] for name in ANGLES)
     }

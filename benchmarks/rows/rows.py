@@ -86,7 +86,10 @@ def run(values) -> None:
     try:
         sizes = [int(text) for text in values.rows]
     except ValueError:
-        raise UserError(f"must be whole numbers; got '{','.join(values.rows)}'", parameter="rows") from None
+        sizes = []
+    if not sizes or min(sizes) < 100:
+        said = ",".join(values.rows)
+        raise UserError(f"must be whole numbers of at least 100; got '{said}'", parameter="rows")
     for rows in sizes:
         with tempfile.TemporaryDirectory() as folder:
             line = {"rows": rows, "prepare_s": prepared(rows, Path(folder))}

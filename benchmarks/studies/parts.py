@@ -130,10 +130,15 @@ def run(values) -> None:
             f"must be of: {known}; got '{unknown[0]}'.{nearest(unknown[0], CONDITIONS)}",
             parameter="conditions",
         )
+    try:
+        seeds = [int(seed) for seed in values.seeds]
+    except ValueError:
+        raise UserError(f"must be whole numbers; got '{','.join(values.seeds)}'", parameter="seeds") from None
+    members.check_numbers(values.config, seeds, (0,))
     split = {"split.kind": "list", "split.file": str(TEST), "train.duration": values.length}
     config = changed(values.config, split)
     folder = Path(values.run)
-    each = planned(conditions, list(map(int, values.seeds)), folder)
+    each = planned(conditions, seeds, folder)
     failures = study.run_missing(config, each, study.StudyOptions(folder, jobs=values.jobs, progress=True))
     rows, unreadable = results.read(study.without(each, failures))
     print("\n".join([*study.problem_lines(failures, unreadable), *results.mixed(rows)]))

@@ -51,14 +51,18 @@ def read(path: Path) -> dict[str, np.ndarray] | None:
 
 def _constants(graph) -> dict[str, np.ndarray]:
     """Initial values, and tensors that are nodes of their own, by name."""
+    import onnx
     from onnx import numpy_helper
 
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
+        if not node.output and node.op_type in ("Constant", "Conv"):
+            raise UserError(f"is damaged (a {node.op_type} without an output)")
         for attribute in node.attribute if node.op_type == "Constant" else ():
             if attribute.name == "value":
                 tensors[node.output[0]] = attribute.t
-    if outside := next((name for name, tensor in tensors.items() if tensor.external_data), ""):
+    elsewhere = onnx.TensorProto.EXTERNAL
+    if outside := next((name for name, tensor in tensors.items() if tensor.data_location == elsewhere), ""):
         raise UserError(f"keeps '{outside}' in another file; save the model in one file")
     try:
         return {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}

@@ -170,8 +170,8 @@ def write(made: Plan, *, workers: int = 0, beam: list[str] | None = None, progre
     kept = np.array([row for part in parts for row in part["kept"]], np.int64)
     skipped = tuple(Skipped(*row) for part in parts for row in part["skipped"])
     if not len(kept):
-        first = f"the first, '{skipped[0].reference}', {skipped[0].reason}"
-        raise UserError(f"{made.folder.parent.name}: not one of {made.count} images is left; {first}")
+        first = f"; the first, '{skipped[0].reference}', {skipped[0].reason}" if skipped else ""
+        raise UserError(f"{made.folder.parent.name}: not one of {made.count} images is left{first}")
     hashes = np.array([row for part in parts for row in part["hashes"]], np.uint64)
     samples = made.samples().take(kept, skipped).replace(hashes=hashes)
     prepared.finish(

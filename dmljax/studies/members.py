@@ -82,11 +82,14 @@ def of_strategies(config, strategies, seeds, folds, folder: Path, heads=None) ->
       UserError: an unknown strategy or wrapper, one that is named twice, or a fold or seed that is no number
         in range.
     """
+    if isinstance(strategies, str) or not all(isinstance(name, str) for name in strategies):
+        raise TypeError(f"strategies must be a list of names such as ['dwa']; got {strategies!r}")
     strategies = tuple(strategies)
     asked = {name: _changes(config, name) for name in strategies}
-    for name in asked:
-        if strategies.count(name) > 1:
+    for k, name in enumerate(strategies):
+        if name in strategies[:k]:
             raise UserError(f"'{name}' is named twice", parameter="strategies")
+    _check_different(config, asked)
     tasks = heads or decided.wanted_heads(config)
     changes = {name: {"weighting.name": name} for name in ALWAYS}
     changes |= {
@@ -106,27 +109,19 @@ def _changes(config, text: str) -> dict[str, Any]:
     """What a strategy's name means: 'dwa', or 'dwa+shuffle+ema=0.9' with fields of `weighting.wrap`.
 
     Raises:
-      UserError: an unknown strategy or wrapper, or a value that it may not have.
+      UserError: an unknown strategy or wrapper, a wrapper named twice, or a value that it may not have.
     """
     name, *wrapped = text.split("+")
-    plugins.load("weightings", name)
-    changes, known = {"weighting.name": name}, flatten(config.weighting.wrap.to_dict())
-    for part in wrapped:
-        field, equals, value = part.partition("=")
-        if field not in known:
-            raise UserError(
-                f"'{text}': unknown wrapper '{field}'; there are {', '.join(known)}.{nearest(field, known)}",
-                parameter="strategies",
-            )
-        if not equals and not isinstance(known[field], bool):
-            raise UserError(f"'{text}': {field} needs a value, {field}=...", parameter="strategies")
-        dotted = f"weighting.wrap.{field}"
-        changes[dotted] = space.read(dotted, value, known[field]) if equals else True
-    if name == SINGLE and wrapped:
-        raise UserError(
-            f"'{text}': the runs of single tasks are made without wrappers", parameter="strategies"
-        )
+    changes = {"weighting.name": name}
     try:
+        plugins.load("weightings", name)
+        if name == SINGLE and wrapped:
+            raise UserError("the runs of single tasks are made without wrappers")
+        for part in wrapped:
+            field, value = _wrapper(config, part)
+            if field in changes:
+                raise UserError(f"'{part}' names its wrapper a second time")
+            changes[field] = value
         changed = configuration.changed(config, changes)
         configuration.check(changed)
         if wrapped:
@@ -134,6 +129,32 @@ def _changes(config, text: str) -> dict[str, Any]:
     except UserError as error:
         raise UserError(f"'{text}': {error}", parameter="strategies") from None
     return changes
+
+
+def _check_different(config, asked: dict[str, dict[str, Any]]) -> None:
+    """Raises UserError where two names mean the same run, such as 'dwa' and 'dwa+ema=0'."""
+    wrap = {
+        f"weighting.wrap.{field}": value for field, value in flatten(config.weighting.wrap.to_dict()).items()
+    }
+    seen: dict[str, str] = {}
+    for name, changes in asked.items():
+        run = str(sorted((wrap | changes).items()))
+        if run in seen:
+            raise UserError(f"'{seen[run]}' and '{name}' are the same run", parameter="strategies")
+        seen[run] = name
+
+
+def _wrapper(config, part: str) -> tuple[str, Any]:
+    """(field of the configuration, value) of 'shuffle' or 'ema=0.9'."""
+    known = flatten(config.weighting.wrap.to_dict())
+    field, equals, value = (word.strip() for word in part.partition("="))
+    if field not in known:
+        said = f"'{field}' is no wrapper" if field else "a '+' without a wrapper behind it"
+        raise UserError(f"{said}; there are {', '.join(known)}.{nearest(field, known)}")
+    if not equals and not isinstance(known[field], bool):
+        raise UserError(f"{field} needs a value, {field}=...")
+    dotted = f"weighting.wrap.{field}"
+    return dotted, space.read(dotted, value, known[field]) if equals else True
 
 
 def have_other_testers(config, seeds, folds) -> bool:

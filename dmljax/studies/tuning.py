@@ -16,6 +16,7 @@ from dmljax.studies.sweep import sweep
 from dmljax.types import ANGLES, EXPRESSION, UserError
 
 SHUFFLE = "weighting.wrap.shuffle"
+TRIALS = 10  # of a sweep, where nobody says how many
 
 
 class Tuning(NamedTuple):
@@ -24,7 +25,7 @@ class Tuning(NamedTuple):
     Attributes:
       over: fields and what to try, as of `dmljax.sweep`. Those of a strategy, such as 'weighting.cagrad.c',
         are tuned where that strategy is run, and only there.
-      trials: of each sweep; 0: every combination, of values alone.
+      trials: of each sweep; 0: every combination, of values alone; None: 10.
       once: one sweep for each that is compared, with the first seed and fold, in place of one for every run.
         Cheaper. Where runs have other test people, some of them then chose what they test.
       duration: length of a trial's training, such as '10 epochs'; '': the configuration's.
@@ -35,7 +36,7 @@ class Tuning(NamedTuple):
     """
 
     over: Sequence[str] = ()
-    trials: int = 10
+    trials: int | None = None
     once: bool = False
     duration: str = ""
 
@@ -51,7 +52,7 @@ def check(config, planned: list[Member], tuning: Tuning) -> None:
             f"over must be a tuple such as ('optimizer.learning_rate=1e-3,1e-2',); got {tuning.over!r}"
         )
     if not tuning.over:
-        if tuning.once or tuning.duration:
+        if tuning.once or tuning.duration or tuning.trials is not None:
             raise UserError(
                 "give the fields that are tuned, FIELD=LOW..HIGH or FIELD=VALUE,VALUE", parameter="over"
             )
@@ -142,7 +143,7 @@ def _best(config, member: Member, place: Path, tuning: Tuning, options: StudyOpt
         configuration.changed(config, member.changes | length),
         over,
         options._replace(folder=place, seeds=(member.seed,), folds=(member.fold,)),
-        trials=tuning.trials,
+        trials=TRIALS if tuning.trials is None else tuning.trials,
         measure=f"{'error' if task == ANGLES else 'accuracy'}/{task}",
     )
     if not swept.best:

@@ -93,3 +93,23 @@ def test_damaged_models(rng, tmp_path):
     (tmp_path / "c.onnx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="c.onnx' is no file of weights, or is cut short"):
         weight_files.read(tmp_path / "c.onnx")
+
+
+@pytest.mark.parametrize("kind", ["Conv", "Constant"])
+def test_nodes_without_an_output(rng, tmp_path, kind):
+    program = Program(rng)
+    program.conv("one", "x", 3, 2, 3)
+    model = program.model("one")
+    model.graph.node.append(onnx.helper.make_node(kind, ["x", "Conv__0_weights"][: 2 * (kind == "Conv")], []))
+    with pytest.raises(UserError, match=f"is damaged .a {kind} without an output"):
+        weight_files.read(saved(model, tmp_path))
+
+
+def test_constants_elsewhere_without_a_place(rng, tmp_path):
+    program = Program(rng)
+    program.conv("one", "x", 3, 2, 3)
+    model = program.model("one")
+    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    (tmp_path / "a.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(UserError, match="a.onnx' keeps 'Conv__0_weights' in another file"):
+        weight_files.read(tmp_path / "a.onnx")

@@ -56,7 +56,17 @@ def test_strategies_in_wrappers(tmp_path):
     [
         (["dwa", "famo", "dwa"], (0,), (0,), "strategies: 'dwa' is named twice"),
         (["upgard"], (0,), (0,), "Did you mean 'upgrad'"),
-        (["dwa+shufle"], (0,), (0,), "'dwa.shufle': unknown wrapper 'shufle'; .*Did you mean 'shuffle'"),
+        (
+            ["dwa+shufle"],
+            (0,),
+            (0,),
+            "strategies: 'dwa.shufle': 'shufle' is no wrapper; .*Did you mean 'shuffle'",
+        ),
+        (["dwa+"], (0,), (0,), "strategies: 'dwa.': a '.' without a wrapper behind it; there are"),
+        ([""], (0,), (0,), "strategies: '': no '' among the weightings"),
+        (["dwa+ema=0.5+ema=0.9"], (0,), (0,), "'ema=0.9' names its wrapper a second time"),
+        (["dwa+ema=0.5", "dwa+ema=.50"], (0,), (0,), "'dwa.ema=0.5' and 'dwa.ema=.50' are the same run"),
+        (["dwa", "dwa+shuffle=false"], (0,), (0,), "'dwa' and 'dwa.shuffle=false' are the same run"),
         (["dwa+ema"], (0,), (0,), "'dwa.ema': ema needs a value, ema=..."),
         (["dwa+ema=5"], (0,), (0,), "strategies: 'dwa.ema=5': weighting.wrap.ema"),
         (["mgda+normalise=unti"], (0,), (0,), "strategies: 'mgda.normalise=unti': .*Did you mean 'unit'"),
@@ -67,7 +77,12 @@ def test_strategies_in_wrappers(tmp_path):
             "strategies: 'graddrop.normalise=unit': weighting.wrap and",
         ),
         (["single+shuffle"], (0,), (0,), "strategies: 'single.shuffle': the runs of single tasks"),
-        (["dwa+ema=much"], (0,), (0,), "weighting.wrap.ema must be a number; got 'much'"),
+        (
+            ["dwa+ema=much"],
+            (0,),
+            (0,),
+            "strategies: 'dwa.ema=much': weighting.wrap.ema must be a number; got 'much'",
+        ),
         (["dwa"], (), (0,), "seeds: must be different whole numbers .* got none"),
         (["dwa"], (1, 1), (0,), "seeds: must be different"),
         (["dwa"], (0,), (5,), "folds: must be different whole numbers from 0 to 4"),
@@ -100,3 +115,9 @@ def test_a_finished_run_of_another_configuration_is_noticed(tmp_path):
     for broken in ("{", "[]", '{"train": 3}', '{"weighting": {"name": "nobody"}}'):
         (member.folder / "config.json").write_text(broken)  # told when the results are read
         members.outdated(base, member)
+
+
+def test_strategies_that_are_no_list_of_names(tmp_path):
+    for strategies in ("dwa", [1]):
+        with pytest.raises(TypeError, match="strategies must be a list of names such as"):
+            members.of_strategies(configuration.get_config(), strategies, (0,), (0,), tmp_path)

@@ -107,7 +107,7 @@ def test_who_may_test_what_he_chose_is_told(tmp_path, made, runs, kind):
 
 def test_how_to_tune_without_what(tmp_path):
     config, runs = get_config("quick"), options(tmp_path)
-    for tune in (Tuning(once=True), Tuning(duration="2 epochs")):
+    for tune in (Tuning(once=True), Tuning(duration="2 epochs"), Tuning(trials=3)):
         with pytest.raises(UserError, match="^over: give the fields that are tuned"):
             dmljax.compare(config, ["famo"], runs, tune)
     with pytest.raises(TypeError, match="tune must be dmljax.Tuning"):

@@ -70,7 +70,8 @@ def normalise(base: Weighting, how: str = "unit") -> Weighting:
     require("normalise", how in NORMALISE, f"one of {', '.join(NORMALISE)}", how)
     check_strategy(base)
     gram_alone = "gram" in base.needs and "jacobian" not in base.needs
-    require("normalise", gram_alone, "strategies that use a Gram matrix and no Jacobian", sorted(base.needs))
+    given = f"one that needs {', '.join(sorted(base.needs)) or 'nothing but losses'}"
+    require("normalise", gram_alone, "strategies that use a Gram matrix and no Jacobian", given)
 
     def factors(signals):
         norms = jnp.sqrt(jnp.maximum(jnp.diag(signals.gram), 0))
