@@ -14,15 +14,16 @@ from dmljax.types import ANGLES, EXPRESSION, POSE
 HEADS = {"expression accuracy": EXPRESSION, "pose accuracy": POSE}
 # What the numbers are, for whoever reads the table.
 NOTE = (
-    "Delta-m is the mean over the tasks of the loss of accuracy against that task's single-task run of the"
-    " same seed and fold (of angles: the gain of error), in per cent of the latter: lower is better, negative"
-    " where training together helps."
+    "The best delta-m comes first. Delta-m is the mean over the tasks of the loss of accuracy against that"
+    " task's single-task run of the same seed and fold (of angles: the gain of error), in per cent of the"
+    " latter: lower is better, negative where training together helps."
     " Intervals of means are Student's over the runs; runs of several folds of one seed share people and are"
     " counted as if they did not. The difference is in expression accuracy, against equal weights (in pose"
     " accuracy where no expression is known); p is two-sided. Step time and peak memory are ratios to equal"
-    " weights, medians over the runs."
+    " weights, medians over the runs, which may have shared the machine: what a strategy costs is measured"
+    " elsewhere (benchmarks/weightings.py)."
 )
-TUNED = "What was tuned, on validation people, in sweeps of the same number of trials"
+SHUFFLED = "+shuffle"  # behind the name of a strategy whose weights are shuffled
 QUALITY = {"R-precision": "R-precision %", "ECE": "calibration error %"}
 QUALITY_NOTE = (
     "R-precision: R test images have the same expression as a given one; of the R that are nearest to it in"
@@ -111,7 +112,7 @@ def table(entries: list[dict]) -> list[list[str]]:
 
 
 def write(
-    folder: Path, rows: list[dict], problems: list[str], planned: int, tuned: list[list[str]]
+    folder: Path, rows: list[dict], problems: list[str], planned: int, tuned: parts.Table
 ) -> tuple[list[parts.Part], Path]:
     """Writes comparison.csv, .md, .html and the plots; returns what is shown, and the page.
 
@@ -119,7 +120,7 @@ def write(
       rows: one a finished run, at least one; see `studies.results`.
       problems: sentences about what failed, cannot be read or is mixed.
       planned: how many runs there should be.
-      tuned: what each run's sweep chose, a table; empty: nothing was tuned.
+      tuned: what the sweeps chose; without lines: nothing was tuned.
     """
     entries = summarise(rows)
     counted = differences.note([entry["difference"] for entry in entries])
@@ -129,13 +130,27 @@ def write(
         parts.Text(NOTE),
         *([parts.Text(counted)] if counted else []),
         *_quality(rows, entries),
-        *([parts.Table(tuned, title=TUNED)] if tuned else []),
+        *_shuffled(rows, entries),
+        *([tuned] if tuned.lines else []),
         *(parts.Text(line, lost=True) for line in problems),
         *(parts.Picture(path, f"{path.stem} over the steps") for path in _plots(folder, rows, entries)),
     ]
     parts.write_csv(shown, folder / "comparison.csv")
     writing.text(folder / "comparison.md", f"# {title}\n\n{parts.markdown(shown, folder)}\n")
     return shown, page.write(folder / "comparison.html", title, *parts.html(shown))
+
+
+def _shuffled(rows: list[dict], entries: list[dict]) -> list[parts.Part]:
+    """Strategies beside the same with shuffled weights, where both are there."""
+    measured = next((measure for measure in HEADS if any(measure in row for row in rows)), "")
+    labels = [entry["label"] for entry in entries]
+    both = [(label, f"{label}{SHUFFLED}") for label in labels if f"{label}{SHUFFLED}" in labels]
+    pairs = [differences.difference(differences.pairs(rows, *names, measured)) for names in both]
+    if not both:
+        return []
+    lines = [[*names, *statistics.compared(found)] for names, found in zip(both, differences.adjusted(pairs))]
+    head = ["strategy", "less", *statistics.COMPARED]
+    return [parts.Table([head, *lines], title="Strategies less their shuffled weights")]
 
 
 def _quality(rows: list[dict], entries: list[dict]) -> list[parts.Part]:

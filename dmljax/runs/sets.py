@@ -203,8 +203,8 @@ def describe(data: Set, config) -> str:
     if config.split.shown:
         at_own = correlated.share(samples, split.train, config.split.poses_of)
         lines.append(
-            f"split.shown={config.split.shown} images of each person and expression train;"
-            f" {at_own:.1%} of the training images are at their expression's own pose"
+            f"split.shown={config.split.shown}: at most so many images of each person and expression train,"
+            f" {at_own:.1%} of them all at their expression's own pose"
         )
     few = {column: name for column, name in order.alone(samples, split.train).items() if name}
     if few:

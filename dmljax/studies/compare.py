@@ -49,6 +49,7 @@ def compare(config, strategies: Sequence[str], options: StudyOptions, tune: Tuni
     check_kind(options)
     extras.require("report", "matplotlib", "scipy", "sklearn", purpose="comparisons")
     from dmljax.report import comparison
+    from dmljax.report.parts import Table
     from dmljax.studies import measures
 
     folder = run_folder.named(options.folder, "folder")
@@ -56,16 +57,18 @@ def compare(config, strategies: Sequence[str], options: StudyOptions, tune: Tuni
     planned = members.of_strategies(config, strategies, options.seeds, options.folds, folder, heads)
     tune = Tuning() if tune is None else tune
     tuning.check(config, planned, tune)
+    check_folder(folder)  # before a sweep is made in it
+    tuning.claim(folder, tune)
     if tune.over:
-        check_folder(folder)  # before a sweep is made in it
         planned = tuning.tuned(config, planned, tune, options, heads)
     failures = run_missing(config, planned, options)
     rows, unreadable = results.read(without(planned, failures))
-    notes = [*results.mixed(rows), *results.one_loss(rows)]
+    said = tuning.warning(config, tune, options)
+    notes = [*results.mixed(rows), *results.one_loss(rows), *([said] if said else [])]
     if not rows:
         return Outcome(rows, failures, unreadable, notes, [], None)
     told = [*problem_lines(failures, unreadable), *notes]
-    chosen = tuning.table(config, planned, tune)
+    chosen = Table(tuning.table(config, planned, tune), title=tuning.title(tune))
     rows = [row | measures.quality(row) for row in rows]
     shown, page = comparison.write(folder, rows, told, len(planned), chosen)
     return Outcome(rows, failures, unreadable, notes, shown, page)

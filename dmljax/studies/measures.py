@@ -97,9 +97,12 @@ def pooled(rows: list[dict]) -> dict | None:
 
 def quality(row: dict) -> dict[str, float]:
     """What a run's test images tell beside its scores: 'ECE' of the expression's probabilities as they are,
-    'R-precision' of the embedding by expression, both 0..1; what cannot be read or is not known is left out.
+    'R-precision' of the embedding by expression, both 0..1; what cannot be read, is not known or was not
+    trained is left out.
     """
-    found = {}
+    found: dict[str, float] = {}
+    if row.get("single") not in (None, EXPRESSION):
+        return found
     bins = run_folder.metrics(Path(row["folder"])).get("calibration", {}).get(EXPRESSION)
     if bins and not np.isnan(error := calibration.error(bins["bins"])):
         found["ECE"] = error

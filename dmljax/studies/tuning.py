@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dmljax import config as configuration
-from dmljax import plugins
+from dmljax import plugins, run_folder, writing
 from dmljax.fields import flatten
 from dmljax.studies import members, space
 from dmljax.studies.members import Member
@@ -17,6 +17,11 @@ from dmljax.types import ANGLES, EXPRESSION, UserError
 
 SHUFFLE = "weighting.wrap.shuffle"
 TRIALS = 10  # of a sweep, where nobody says how many
+TUNED = "tuning.json"  # in a study's folder: how it is tuned
+WARNING = (
+    "tuned once, with the first seed and fold: who chooses there may test in other runs, whose scores are"
+    " then too good; a split from a file (split.kind=list) has the same test people for all"
+)
 
 
 class Tuning(NamedTuple):
@@ -90,17 +95,59 @@ def _own(member: Member, tuning: Tuning) -> list[str]:
     return [text for text, field in zip(tuning.over, fields(tuning)) if _strategy(field) in owners]
 
 
+def claim(folder: Path, tuning: Tuning) -> None:
+    """Writes into a study's folder how it is tuned, or refuses one that was tuned in another way: its
+    finished runs have other values.
+
+    Raises:
+      UserError: with what differs.
+    """
+    now = {**tuning._asdict(), "over": list(tuning.over), "trials": _trials(tuning)} if tuning.over else {}
+    path = folder / TUNED
+    if (folder / run_folder.STUDY).exists():
+        before = run_folder.read(path) if path.exists() else {}
+        keys = sorted(before.keys() | now.keys())
+        nothing = "nothing"
+        if different := [
+            f"{key}: {before.get(key, nothing)} there, {now.get(key, nothing)} here"
+            for key in keys
+            if before.get(key) != now.get(key)
+        ]:
+            raise UserError(
+                f"'{folder}' holds a comparison that was tuned in another way: {'; '.join(different)}. Change"
+                " them back, or give another folder",
+                parameter="folder",
+            )
+    elif now:
+        folder.mkdir(parents=True, exist_ok=True)
+        writing.as_json(path, now)
+
+
+def _trials(tuning: Tuning) -> int:
+    return TRIALS if tuning.trials is None else tuning.trials
+
+
+def title(tuning: Tuning) -> str:
+    """What stands above `table`."""
+    how = " with the first seed and fold" if tuning.once else ""
+    count = f"{_trials(tuning)} trials" if _trials(tuning) else "all combinations"
+    return f"What was tuned, on validation people, in sweeps of {count}{how}"
+
+
+def warning(config, tuning: Tuning, options: StudyOptions) -> str:
+    """What has to be known beside the numbers; '' where there is nothing."""
+    apart = tuning.over and tuning.once and members.have_other_testers(config, options.seeds, options.folds)
+    return WARNING if apart else ""
+
+
 def tuned(config, planned: list[Member], tuning: Tuning, options: StudyOptions, heads) -> list[Member]:
     """The members with the values that their sweeps find best; as they are where no trial was complete.
 
     A strategy whose weights are shuffled takes the values of the one that is not, where that is compared too:
     the weights are to be the same.
     """
-    if tuning.once and members.have_other_testers(config, options.seeds, options.folds):
-        options.say(
-            "tuned once, with the first seed and fold: who chooses there may test in other runs, whose scores"
-            " are then too good; a split from a file (split.kind=list) has the same test people for all"
-        )
+    if said := warning(config, tuning, options):
+        options.say(said)
     best: dict[Path, dict] = {}
     made = []
     for member in planned:
@@ -143,7 +190,7 @@ def _best(config, member: Member, place: Path, tuning: Tuning, options: StudyOpt
         configuration.changed(config, member.changes | length),
         over,
         options._replace(folder=place, seeds=(member.seed,), folds=(member.fold,)),
-        trials=TRIALS if tuning.trials is None else tuning.trials,
+        trials=_trials(tuning),
         measure=f"{'error' if task == ANGLES else 'accuracy'}/{task}",
     )
     if not swept.best:

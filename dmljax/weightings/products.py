@@ -42,7 +42,7 @@ def gram(left, right=None) -> jax.Array:
     """Inner products <g_i, h_j> of the tasks' gradients, summed over all leaves, float32 [K, K].
 
     Args:
-      left: a pytree with leaves [K, ...], a row a task, already averaged over the devices.
+      left: a pytree with leaves [K, ...], a row a task (no dict by task), already averaged over the devices.
       right: the same of other gradients; `left` itself if left out.
 
     Example:

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from dmljax.report import comparison
+from dmljax.report.parts import Table
 
 EXPRESSION = {
     "equal": [0.70, 0.74, 0.72],
@@ -110,7 +111,9 @@ TUNED = [["strategy", "seed", "fold", "optimizer.learning_rate"], ["dwa", "0", "
 def test_the_files(rows, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
-    shown, written = comparison.write(folder, rows, ["failed: run/x: it <broke>"], 13, TUNED)
+    shown, written = comparison.write(
+        folder, rows, ["failed: run/x: it <broke>"], 13, Table(TUNED, title="Tuned")
+    )
     assert written == folder / "comparison.html" and shown[1].text == comparison.NOTE
     assert "over the runs alone" in shown[2].text and shown[3].lines == TUNED and shown[4].lost
     assert (
@@ -119,7 +122,7 @@ def test_the_files(rows, tmp_path):
         and (folder / "weights.png").stat().st_size > 1000
     )
     table = list(csv.reader((folder / "comparison.csv").read_text().splitlines()))
-    assert table[0] == list(comparison.COLUMNS) and [comparison.TUNED] in table and TUNED[1] in table
+    assert table[0] == list(comparison.COLUMNS) and ["Tuned"] in table and TUNED[1] in table
     assert {line[0] for line in table[1 : table.index([])]} == set(EXPRESSION)
     page = (folder / "comparison.html").read_text()
     assert (
@@ -136,12 +139,33 @@ def test_embedding_and_probabilities_in_the_order_of_the_first_table(rows, tmp_p
         row["R-precision"] = 0.5 + 0.01 * row["seed"]
         if row["label"] == "dwa":
             row["ECE"] = 0.1
-    shown, _ = comparison.write(tmp_path, rows, [], 12, [])
+    shown, _ = comparison.write(tmp_path, rows, [], 12, Table([]))
     table = next(part.lines for part in shown if getattr(part, "title", "").startswith("Embedding"))
     assert table[0] == ["strategy", "R-precision %", "95 %", "calibration error %", "95 %"]
     assert [line[0] for line in table] == [line[0] for line in shown[0].lines]
     found = {line[0]: line[1:] for line in table[1:]}
     assert found["dwa"] == ["51.0", "± 2.5", "10.0", "± 0.0"] and found["equal"][2:] == ["-", "-"]
+
+
+def test_a_strategy_is_set_beside_its_shuffled_weights(rows, tmp_path):
+    shuffled = [
+        row
+        | {
+            "label": "dwa+shuffle",
+            "expression accuracy": row["expression accuracy"] - 0.02 * (1 + row["seed"]),
+        }
+        for row in rows
+        if row["label"] == "dwa"
+    ]
+    shown, _ = comparison.write(tmp_path, rows + shuffled, [], 15, Table([]))
+    (table,) = [part.lines for part in shown if getattr(part, "title", "").startswith("Strategies less")]
+    header, line = table
+    half = stats.t.ppf(0.975, 2) * np.std([2, 4, 6], ddof=1) / 3**0.5
+    assert line[:4] == ["dwa", "dwa+shuffle", "+4.0", f"± {half:.1f}"]
+    assert not any(
+        "Strategies less" in getattr(part, "title", "")
+        for part in comparison.write(tmp_path, rows, [], 12, Table([]))[0]
+    )
 
 
 def test_errors_of_angles_have_columns_of_their_own_and_count_into_delta_m(rows):

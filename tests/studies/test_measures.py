@@ -50,6 +50,11 @@ def test_the_calibration_error_of_the_probabilities_as_they_are(row):
     assert measures.quality(row)["ECE"] == pytest.approx((1.0 + 3.0) / 40)
 
 
+def test_nothing_of_an_expression_that_was_not_trained(row):
+    assert measures.quality(row | {"single": "pose"}) == {}
+    assert measures.quality(row | {"single": "expression"}).keys() == {"R-precision"}
+
+
 def test_nothing_where_there_is_nothing_to_read(row):
     with open(f"{row['folder']}/{run_folder.EVALUATION}/{run_folder.FEATURES}", "w") as file:
         file.write("no arrays")

@@ -1,5 +1,7 @@
 """What is tuned before a comparison: whose fields, on whom, how often; trainings are played by a function."""
 
+import json
+
 import pytest
 
 import dmljax
@@ -102,7 +104,32 @@ def test_who_may_test_what_he_chose_is_told(tmp_path, made, runs, kind):
     split = {"split.kind": kind, "split.file": str(people) if kind == "list" else ""}
     asked = options(folder, **runs)._replace(say=said.append)
     dmljax.compare(get_config("quick", split), [], asked, Tuning([f"{MARGIN}=0.1,0.2"], 1, once=True))
-    assert any("who chooses there may test" in line for line in said) == (kind == "folds")
+    told = kind == "folds"
+    assert any("who chooses there may test" in line for line in said) == told
+    outcome = dmljax.compare(
+        get_config("quick", split), [], asked, Tuning([f"{MARGIN}=0.1,0.2"], 1, once=True)
+    )
+    assert any("who chooses there may test" in note for note in outcome.notes) == told
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_folder_that_was_tuned_in_another_way(tmp_path, made):
+    config, runs = get_config("quick"), options(tmp_path / "study")
+    one, other = Tuning([f"{MARGIN}=0.1,0.2"], 1), Tuning([f"{MARGIN}=0.1,0.3"], 1)
+    (tmp_path / "study").mkdir()
+    dmljax.compare(config, [], runs, one)
+    (tmp_path / "study" / "study.json").write_text(json.dumps({"config": {}, "members": {}}))
+    sweeps = sorted((tmp_path / "study").rglob("trial_*"))
+    dmljax.compare(config, [], runs, one)
+    for tune in (other, Tuning([f"{MARGIN}=0.1,0.2"], 2), Tuning()):
+        with pytest.raises(UserError, match="^folder: .* was tuned in another way: .* there, .* here"):
+            dmljax.compare(config, [], runs, tune)
+    assert sorted((tmp_path / "study").rglob("trial_*")) == sweeps, "trials were made in it"
+    untuned = tmp_path / "untuned"
+    untuned.mkdir()
+    (untuned / "study.json").write_text(json.dumps({"config": {}, "members": {}}))
+    with pytest.raises(UserError, match="over: nothing there, .*0.1,0.2"):
+        dmljax.compare(config, [], options(untuned), one)
 
 
 def test_how_to_tune_without_what(tmp_path):
