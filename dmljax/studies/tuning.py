@@ -107,9 +107,9 @@ def claim(folder: Path, tuning: Tuning) -> None:
     if (folder / run_folder.STUDY).exists():
         before = run_folder.read(path) if path.exists() else {}
         keys = sorted(before.keys() | now.keys())
-        nothing = "nothing"
+        told = lambda values, key: repr(values[key]) if key in values else "nothing"
         if different := [
-            f"{key}: {before.get(key, nothing)} there, {now.get(key, nothing)} here"
+            f"{key}: {told(before, key)} there, {told(now, key)} here"
             for key in keys
             if before.get(key) != now.get(key)
         ]:
@@ -130,7 +130,8 @@ def _trials(tuning: Tuning) -> int:
 def title(tuning: Tuning) -> str:
     """What stands above `table`."""
     how = " with the first seed and fold" if tuning.once else ""
-    count = f"{_trials(tuning)} trials" if _trials(tuning) else "all combinations"
+    many = _trials(tuning)
+    count = f"{many} trial{'' if many == 1 else 's'} each" if many else "all combinations"
     return f"What was tuned, on validation people, in sweeps of {count}{how}"
 
 
