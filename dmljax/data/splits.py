@@ -95,7 +95,25 @@ def _share(fraction: float, identity: np.ndarray, field: str) -> int:
     return max(1, round(fraction * len(np.unique(identity[identity >= 0]))))
 
 
-def make(
+def make(samples: Samples, *, shown: int = 0, correlation: float = 0.0, poses_of: str = "", **who) -> Split:
+    """The split that the configuration asks for: who is on which side, and which images train.
+
+    Args:
+      shown, correlation, poses_of: fewer images to train and choose by, see `correlated.chosen`; who tests is
+        tested on all.
+      who: see `sides`.
+
+    Raises:
+      UserError: as of `sides`; or images that cannot be chosen so.
+    """
+    found = sides(samples, **who)
+    thin = partial(
+        correlated.chosen, samples, shown=shown, correlation=correlation, text=poses_of, seed=who["seed"]
+    )
+    return Split(thin(found.train), thin(found.validation), found.test)
+
+
+def sides(
     samples: Samples,
     *,
     kind: str,
@@ -106,11 +124,8 @@ def make(
     seed: int,
     file: str = "",
     stratify: bool = False,
-    shown: int = 0,
-    correlation: float = 0.0,
-    poses_of: str = "",
 ) -> Split:
-    """The split that the configuration asks for.
+    """Who is on which side.
 
     Args:
       kind: 'folds' (fold number `fold` of `folds` tests), 'fraction' (the share `test` of the identities
@@ -121,41 +136,10 @@ def make(
         Where nobody is known, of the images.
       file: `split.json` of a run, or a text file with the name of a test person a line.
       stratify: choose people so that expressions x poses are alike on both sides, as far as people allow.
-      shown, correlation, poses_of: fewer images to train and choose by, see `correlated.chosen`; who tests is
-        tested on all.
 
     Raises:
-      UserError: an unknown kind, too few identities, or a person on both sides; or images that cannot be
-        chosen so.
+      UserError: an unknown kind, too few identities, or a person on both sides.
     """
-    found = _sides(
-        samples,
-        kind=kind,
-        folds=folds,
-        fold=fold,
-        test=test,
-        validation=validation,
-        seed=seed,
-        file=file,
-        stratify=stratify,
-    )
-    thin = partial(correlated.chosen, samples, shown=shown, correlation=correlation, text=poses_of, seed=seed)
-    return Split(thin(found.train), thin(found.validation), found.test)
-
-
-def _sides(
-    samples: Samples,
-    *,
-    kind: str,
-    folds: int,
-    fold: int,
-    test: float,
-    validation: float,
-    seed: int,
-    file: str,
-    stratify: bool,
-) -> Split:
-    """Who is on which side: see `make`."""
     by_image, kind, asked = nobody(samples) or kind == "images", possible(samples, kind), kind
     identity = np.asarray(samples.identity)
     strata = (
@@ -181,10 +165,10 @@ def _sides(
     elif kind == "paper":
         train, out = _as_in_the_paper(samples, seed, strata)
     elif kind in ("given", "list"):
-        sides = _given(samples) if kind == "given" else listed(samples, file)
-        if len(sides.validation):
-            return sides
-        train, out = sides.train, sides.test
+        given = _given(samples) if kind == "given" else listed(samples, file)
+        if len(given.validation):
+            return given
+        train, out = given.train, given.test
     else:
         raise UserError(f"split.kind must be one of {', '.join(KINDS)}; got '{kind}'")
     held, field = np.empty(0, int), "split.validation"

@@ -49,7 +49,7 @@ def summarise(rows: list[dict]) -> list[dict]:
     """One entry a strategy, best delta-m first; `NOTE` says what its numbers are."""
     by = {(row["label"], row["seed"], row["fold"]): row for row in rows}
     alone = {(row["single"], row["seed"], row["fold"]): row for row in rows if row["single"]}
-    measured = next((measure for measure in HEADS if any(measure in row for row in rows)), "")
+    measured = _measured(rows)
     entries = []
     for label in dict.fromkeys(row["label"] for row in rows):
         own = [row for row in rows if row["label"] == label]
@@ -73,6 +73,11 @@ def summarise(rows: list[dict]) -> list[dict]:
     for entry, found in zip(entries, differences.adjusted([entry["difference"] for entry in entries])):
         entry["difference"] = found
     return sorted(entries, key=lambda entry: entry["delta"][0] if entry.get("delta") else np.inf)
+
+
+def _measured(rows: list[dict]) -> str:
+    """What differences are of: the accuracy of the expression or, where none is known, of the pose."""
+    return next((measure for measure in HEADS if any(measure in row for row in rows)), "")
 
 
 def _delta(row: dict, alone: dict) -> float | None:
@@ -142,7 +147,7 @@ def write(
 
 def _shuffled(rows: list[dict], entries: list[dict]) -> list[parts.Part]:
     """Strategies beside the same with shuffled weights, where both are there."""
-    measured = next((measure for measure in HEADS if any(measure in row for row in rows)), "")
+    measured = _measured(rows)
     labels = [entry["label"] for entry in entries]
     both = [(label, f"{label}{SHUFFLED}") for label in labels if f"{label}{SHUFFLED}" in labels]
     pairs = [differences.difference(differences.pairs(rows, *names, measured)) for names in both]
