@@ -64,7 +64,7 @@ def _split() -> dict:
     listed = "For split.kind=list: split.json of another run, or a text with a test person's name a line."
     alike = "People are chosen so that expressions and poses are alike on all sides, as far as people allow."
     held = "People who choose the best checkpoint."
-    shown = "Images of each person and expression that train or choose; 0: all. Who tests keeps all."
+    shown = "Images of each person and expression that train or choose, while tests keep all; 0: all."
     likely = "Chance that each of them is taken at the expression's own pose, as long as there is one."
     at = "Expressions' own poses, such as happiness=45,anger=-45; others get the poses in their order."
     return {
