@@ -680,8 +680,10 @@ def test_compare_plans_runs_resumes_and_reports(tmp_path):
     common = ["compare", *tiny, "--strategies=dwa", "--seeds=0", f"--run={run}", "--jobs=2"]
     done = dmljax(*common)
     assert done.returncode == 0 and "single_pose" in done.stdout, done.stderr
-    rows = list(csv.DictReader((run / "comparison.csv").read_text().splitlines()))
+    first, *more = (run / "comparison.csv").read_text().split("\n\n")  # a table after the other
+    rows = list(csv.DictReader(first.splitlines()))
     assert {row["strategy"] for row in rows} == {"equal", "rlw", "single_expression", "single_pose", "dwa"}
+    assert [table.splitlines()[0] for table in more] == ["Embedding and probabilities"]
     stamps = {p: p.stat().st_mtime_ns for p in run.rglob("cost.json")}
     (run / "dwa" / "seed_0_fold_0" / "cost.json").unlink()  # a member that was stopped
     failed = dmljax(*(part.replace("=dwa", "=dwa,sdmgrad") for part in common))
