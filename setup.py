@@ -66,6 +66,7 @@ EXTRAS = {
         "setuptools>=77",
     ],
 }
+APART = {"tpu": ["jax[tpu]"]}  # for one kind of machine
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
 # Parts of the package that lie beside it in a checkout.
@@ -110,6 +111,6 @@ setup(
         "dmljax.studies.published": ["*.csv"],
     },
     install_requires=CORE,
-    extras_require=EXTRAS,
+    extras_require=EXTRAS | APART,
     entry_points={"console_scripts": ["dmljax = dmljax.__main__:main"]},
 )

@@ -17,7 +17,15 @@ def named(values, arguments: list[str]) -> list[str]:
     """The arguments, each value with its flag: a first one that has no name, those of a repeated flag, and
     those of the flag that takes all others.
     """
-    return others_named(values, repeated(values, first_named(values, arguments)))
+    spelt = [underscored(values, argument) for argument in arguments]
+    return others_named(values, repeated(values, first_named(values, spelt)))
+
+
+def underscored(values, argument: str) -> str:
+    """`--compile-for=...` is `--compile_for=...`, where there is such a flag."""
+    dashes, name, rest = re.fullmatch(r"(-{0,2})([^=]*)(.*)", argument, re.DOTALL).groups()
+    own = name.replace("-", "_")
+    return f"{dashes}{own}{rest}" if dashes and own in values else argument
 
 
 def at_home(argument: str) -> str:

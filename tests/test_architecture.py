@@ -72,6 +72,7 @@ MAY_IMPORT = {
         "training",
         "weightings",
     },
+    "costs": EVERYONE | {"backbones", "losses", "models", "training", "weightings"},
     "inference": EVERYONE | {"config", "data", "plugins", "preparation", "report", "runs", "training"},
     "exports": EVERYONE
     | {"config_differences", "data", "inference", "models", "plugins", "preparation", "report", "runs"}

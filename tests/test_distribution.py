@@ -117,7 +117,7 @@ found = {"modules": [module.name for module in pkgutil.walk_packages(dmljax.__pa
 from dmljax.configs import quick
 from dmljax.runs.evaluate import evaluate
 from dmljax.runs.loop import train
-from dmljax.runs.speed import measure
+from dmljax.costs.timed import measure
 
 config = quick.get_config()
 config.dataset.synthetic.identities = 5

@@ -1,4 +1,4 @@
-"""Steps of this package in a process of their own: timed by `runs.speed`, their costs asked of XLA."""
+"""Steps of this package in a process of their own: timed by `costs.timed`, their costs asked of XLA."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Ours:
 
     def prepare(self, *, mode: str, dtype: str, batch: int, image: int, width: int, stages: str, warmup: int):
         """Compiles and warms up; what the step is, costs and holds."""
-        from dmljax.runs import speed
+        from dmljax.costs import timed
 
         self._batch = batch
         began = time.perf_counter()
-        self._ready = speed.prepare(
+        self._ready = timed.prepare(
             mode=mode,
             device=None,
             image=image,
@@ -37,9 +37,9 @@ class Ours:
 
     def turn(self, *, steps: int) -> dict:
         """One turn of the clock, and the most that the device's allocator has given out so far."""
-        from dmljax.runs import speed
+        from dmljax.costs import timed
 
-        return speed.clock(self._ready.run, steps, self._batch) | _peak()
+        return timed.clock(self._ready.run, steps, self._batch) | _peak()
 
     def profile(self, *, keep: str, steps: int) -> list[dict]:
         """Where the device's time goes in `steps` steps; see `kernels.summary`.
@@ -95,9 +95,9 @@ class Operations:
         Convolutions are asked for as such: on a GPU they become calls of a library, which XLA does not count.
         """
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # the step is not run, and its weights hardly
-        from dmljax.runs import speed
+        from dmljax.costs import timed
 
-        ready = speed.prepare(
+        ready = timed.prepare(
             mode=mode,
             device="cpu",
             image=image,

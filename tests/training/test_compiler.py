@@ -8,7 +8,8 @@ import jax
 import pytest
 
 from dmljax import config as configuration
-from dmljax.runs import loop, speed
+from dmljax.costs import timed
+from dmljax.runs import loop
 from dmljax.training import devices
 from dmljax.types import UserError
 
@@ -78,10 +79,10 @@ def looked(monkeypatch):
 
 def test_the_benchmark_tells_xla_before_it_asks_for_a_device(looked, monkeypatch):
     """XLA reads its flags when it first looks for devices; later they are lost without a word."""
-    monkeypatch.setattr(speed.jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(timed.jax.config, "update", lambda *_: None)
     step = {"image": 32, "batch": 15, "width": 8, "stages": ("1",), "dtype": "f32"}
     with pytest.raises(UserError, match="finds no such device"):
-        speed.measure(mode="train", device="gpu", steps=1, warmup=0, **step)
+        timed.measure(mode="train", device="gpu", steps=1, warmup=0, **step)
     assert looked == [f"{OPTION}=false"]
 
 

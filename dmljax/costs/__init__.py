@@ -1,0 +1,1 @@
+"""What a step costs: timed here, or compiled for chips that are not here."""

@@ -1,0 +1,79 @@
+"""What devices tell each other in a compiled step, read from XLA's text of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+_BITS = {"pred": 8, "bf16": 16, "f16": 16}  # of others the number in the name: f32, s8, u64
+_ASKED = re.compile(rf" = (.*?) ({'|'.join(KINDS)})(-start)?\((.*?)\)(?:,|$)")
+_ARRAY = re.compile(r"\b(pred|bf16|[fsu]\d+)\[([\d,]*)\]")
+_LISTED = re.compile(r"replica_groups=\{\{([\d,]*)\}")
+_COUNTED = re.compile(r"replica_groups=\[\d+,(\d+)\]<=")
+_NAME = re.compile(r'op_name="([^"]*)"')
+
+
+class Collective(NamedTuple):
+    """One of them.
+
+    Attributes:
+      kind: of `KINDS`.
+      bytes: of what one device gets out of it.
+      devices: that take part, together.
+      name: the path of modules and functions that it comes from, or ''; of several that XLA joined, one's.
+    """
+
+    kind: str
+    bytes: int
+    devices: int
+    name: str
+
+
+def collectives(text: str, devices: int) -> list[Collective]:
+    """Those of a compiled program, in its order.
+
+    Args:
+      text: of `jax.stages.Compiled.as_text`.
+      devices: that the program is for.
+    """
+    return list(_read(text, devices))
+
+
+def _read(text: str, devices: int) -> Iterator[Collective]:
+    for line in text.splitlines():
+        found = _ASKED.search(line)
+        if not found:
+            continue
+        shape, kind, begun, _ = found.groups()
+        arrays = [_bytes(*array) for array in _ARRAY.findall(shape)]
+        # one that is begun here and ended later holds what goes in and what comes out
+        size = sum(arrays[len(arrays) // 2 :]) if begun and kind != "all-reduce" else sum(arrays)
+        name = _NAME.search(line)
+        yield Collective(kind, size, _devices(line, devices), name[1] if name else "")
+
+
+def _bytes(kind: str, shape: str) -> int:
+    count = 1
+    for length in filter(None, shape.split(",")):
+        count *= int(length)
+    return count * _BITS.get(kind, int(re.sub(r"\D", "", kind) or 8)) // 8
+
+
+def _devices(line: str, every: int) -> int:
+    if found := _LISTED.search(line):
+        return len(found[1].split(",")) if found[1] else every
+    found = _COUNTED.search(line)
+    return int(found[1]) if found else every
+
+
+def seconds(found: list[Collective], links: float) -> float:
+    """Time on the links where each is done in a ring: all-reduce moves 2 (n - 1) / n of its bytes in and out
+    of a device, the others (n - 1) / n (Patarasuk & Yuan, J. Parallel Distrib. Comput. 69, 2009).
+
+    Args:
+      links: bytes a second in each direction. How long one takes to begin is left out.
+    """
+    shares = [(2 if each.kind == "all-reduce" else 1) * (each.devices - 1) / each.devices for each in found]
+    return sum(share * each.bytes for share, each in zip(shares, found)) / links

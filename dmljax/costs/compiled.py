@@ -1,0 +1,161 @@
+"""A step compiled for TPUs that are not here: operations, bytes, memory, collectives, and what follows.
+
+libtpu compiles for any slice without one. Nothing runs: times are bounds from published rates.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from dmljax import extras
+from dmljax.costs import chips, sized
+from dmljax.costs.collectives import Collective, collectives, seconds
+from dmljax.types import AXIS, UserError
+
+GB = 1e9
+# What libtpu asks of a machine that it takes for a TPU's host; here are answers that need no network.
+_NOWHERE = {
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    "TPU_ACCELERATOR_TYPE": "v5litepod-4",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_SKIP_MDS_QUERY": "1",
+}
+_FULL = re.compile(
+    r"Used ([\d.]+\w?) of ([\d.]+\w?) hbm|required .*?\(([\d.]+\w?)\) exceeds available HBM \(([\d.]+\w?)\)"
+)
+
+
+def compile_for(name: str, **size) -> dict[str, object]:
+    """What XLA says of a step for a slice, and bounds on its time by the rates that are published.
+
+    Args:
+      name: of the slice, see `chips.slice_of`.
+      size: the fields of `sized.Size`; stages may be text.
+
+    Returns:
+      JSON-able facts; all counts and times are one chip's and one step's.
+
+    Raises:
+      UserError: no such slice, a batch that does not divide, no libtpu, or a step that does not fit.
+    """
+    where, chosen = chips.slice_of(name), sized.size_of(**size)
+    sized.check_batch(chosen, where.chips)
+    devices = _devices(where)
+    began = time.perf_counter()
+    try:
+        compiled = lower(chosen, devices).compile()
+    except jax.errors.JaxRuntimeError as error:
+        raise _told(error, where, chosen) from None
+    told = chosen.facts | {"program": f"dmljax jax {jax.__version__}", "for": where.topology}
+    return (
+        told
+        | {"chips": where.chips, "compile_s": round(time.perf_counter() - began, 1)}
+        | said(compiled, where)
+    )
+
+
+def lower(size: sized.Size, devices: list) -> jax.stages.Lowered:
+    """The step for these devices, mapped as a run maps it; of arrays it knows the shapes alone.
+
+    jax.pmap makes a jitted shard_map of a step; made by hand, it may be for devices of other hosts.
+    """
+    net = sized.network(size)
+    step = sized.step(net, size.mode)
+    mesh = Mesh(np.array(devices), (AXIS,))
+    rows = PartitionSpec(AXIS)
+
+    def mapped(held, batch):
+        first = partial(jax.tree.map, lambda x: x[0])
+        return jax.tree.map(lambda x: x[None], step.function(first(held), first(batch)))
+
+    def placed(tree: Any):
+        lying = NamedSharding(mesh, rows)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=lying), tree)
+
+    held = jax.eval_shape(step.begin, jax.eval_shape(partial(sized.initial, net, size)))
+    wide = jax.tree.map(lambda x: jax.ShapeDtypeStruct((len(devices), *x.shape), x.dtype), held)
+    of = jax.shard_map(mapped, mesh=mesh, in_specs=(rows, rows), out_specs=rows, check_vma=False)
+    return jax.jit(of, donate_argnums=step.donated).lower(
+        placed(wide), placed(sized.shapes(size, len(devices)))
+    )
+
+
+def _devices(where: chips.Slice) -> list:
+    """Devices to compile for; nothing can be run on them.
+
+    Raises:
+      UserError: no libtpu, or a shape that it does not know.
+    """
+    extras.require("tpu", "libtpu", purpose="compiling for a TPU", parameter="compile_for")
+    from jax.experimental import topologies
+
+    for key, value in _NOWHERE.items():
+        os.environ.setdefault(key, value)
+    jax.config.update("jax_platforms", "cpu")  # a TPU of this machine, if any, is not needed
+    try:
+        found = topologies.get_topology_desc(
+            platform="tpu", topology_name=where.topology, chips_per_host_bounds=where.host
+        )
+    except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(f"libtpu knows no slice {where.topology} ({why})", parameter="compile_for") from None
+    return list(found.devices)
+
+
+def _told(error: Exception, where: chips.Slice, size: sized.Size) -> Exception:
+    """What is raised instead: of a step that does not fit, in one line."""
+    found = _FULL.search(str(error))
+    if not found:
+        return error
+    needed, there = filter(None, found.groups())
+    return UserError(
+        f"a step of {size.batch // where.chips} images a chip needs {needed}iB of memory, and a {where.name}"
+        f" has {there}iB for it; take fewer images a chip, more chips, bf16 or remat",
+        parameter="compile_for",
+    )
+
+
+def said(compiled: jax.stages.Compiled, where: chips.Slice) -> dict[str, object]:
+    """What XLA counts of a compiled program, and the bounds on its time."""
+    counts, memory = compiled.cost_analysis(), compiled.memory_analysis()
+    asked = collectives(compiled.as_text(), where.chips)
+    flops, moved = counts["flops"], counts["bytes accessed"]
+    bounds = {
+        "operations": flops / where.chip.flops,
+        "memory": moved / where.chip.bandwidth,
+        "links": seconds(asked, where.chip.links),
+    }
+    longest = max(bounds, key=lambda bound: bounds[bound])
+    return {
+        "gflop": round(flops / GB, 3),
+        "gb_moved": round(moved / GB, 4),
+        "gb_held": {
+            "arguments": round(memory.argument_size_in_bytes / GB, 4),
+            "results": round((memory.output_size_in_bytes - memory.alias_size_in_bytes) / GB, 4),
+            "temporary": round(memory.temp_size_in_bytes / GB, 4),
+            "program": round(memory.generated_code_size_in_bytes / GB, 4),
+            "of": where.chip.memory / GB,
+        },
+        "collectives": _by_kind(asked),
+        "at_least_ms": {bound: round(1000 * value, 4) for bound, value in bounds.items()},
+        "bound_by": longest,
+    }
+
+
+def _by_kind(asked: list[Collective]) -> dict[str, dict[str, float]]:
+    """Number and megabytes of each kind; BatchNorm's by themselves."""
+    found: dict[str, dict[str, float]] = {}
+    for each in asked:
+        kind = f"{each.kind}, BatchNorm" if "norm" in each.name else each.kind
+        entry = found.setdefault(kind, {"number": 0, "mb": 0.0})
+        entry["number"] += 1
+        entry["mb"] = round(entry["mb"] + each.bytes / 1e6, 6)
+    return found

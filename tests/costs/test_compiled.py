@@ -1,0 +1,120 @@
+"""Steps compiled for devices by their shapes alone; for TPUs where libtpu is installed."""
+
+import importlib.util
+import json
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dmljax.costs import chips, collectives, compiled, sized
+from dmljax.training.devices import replicate
+from dmljax.types import AXIS, UserError
+
+SMALL = {"image": 24, "width": 4, "stages": ("1",), "dtype": "f32"}
+NEEDS_LIBTPU = pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu compiles")
+
+
+@jax.numpy_dtype_promotion("standard")  # which optax's schedules want
+@pytest.mark.parametrize("mode", [pytest.param("train", marks=pytest.mark.slow), "infer"])
+def test_the_step_is_the_one_that_a_run_maps(mode):
+    """The compiled program gives what the pmapped step gives."""
+    devices = jax.devices()[:2]
+    size = sized.size_of(mode=mode, batch=10, **SMALL)
+    net = sized.network(size)
+    step = sized.step(net, mode)
+    batch = sized.batch(3, size, 2)
+    variables = jax.jit(lambda: sized.initial(net, size))()
+    mapped = jax.pmap(step.function, axis_name=AXIS, devices=devices)
+    expected = mapped(replicate(step.begin(variables), devices), batch)
+    held = jax.tree.map(lambda x: np.broadcast_to(x, (2, *np.shape(x))), step.begin(variables))
+    program = compiled.lower(size, devices).compile()
+    places = program.input_shardings[0]
+    found = program(*jax.tree.map(jax.device_put, (held, batch), tuple(places)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected)
+
+
+def test_what_is_said_of_a_step(monkeypatch):
+    """The counts are XLA's, the bounds arithmetic; BatchNorm's collectives stand by themselves."""
+    counts = {"flops": 394e9, "bytes accessed": 1638e6}
+    memory = SimpleNamespace(
+        argument_size_in_bytes=3e9,
+        output_size_in_bytes=2e9,
+        alias_size_in_bytes=1.5e9,
+        temp_size_in_bytes=4e9,
+        generated_code_size_in_bytes=1e8,
+    )
+    program = SimpleNamespace(
+        cost_analysis=lambda: counts, memory_analysis=lambda: memory, as_text=lambda: "text"
+    )
+    asked = [
+        collectives.Collective("all-reduce", 4_000_000, 4, "trunk/face/norm1"),
+        collectives.Collective("all-reduce", 1_000_000, 4, "trunk/face/norm2"),
+        collectives.Collective("all-reduce", 95_000_000, 4, "transpose"),
+    ]
+    monkeypatch.setattr(compiled, "collectives", lambda text, devices: asked)
+    said = compiled.said(program, chips.slice_of("v5e:2x2"))
+    assert said == {
+        "gflop": 394,
+        "gb_moved": 1.638,
+        "gb_held": {"arguments": 3, "results": 0.5, "temporary": 4, "program": 0.1, "of": 16},
+        "collectives": {
+            "all-reduce, BatchNorm": {"number": 2, "mb": 5},
+            "all-reduce": {"number": 1, "mb": 95},
+        },
+        # 394 / 197 000, 1.638 / 819, 1.5 x 0.1 / 200
+        "at_least_ms": {"operations": 2, "memory": 2, "links": 0.75},
+        "bound_by": "operations",
+    }
+    json.dumps(said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO temporaries (58.06G)"
+        " exceeds available HBM (15.75G).",
+        "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 58.06G of 15.75G hbm. Exceeded.",
+    ],
+)
+def test_a_step_that_does_not_fit_is_told_with_its_numbers(monkeypatch, text):
+    def full():
+        raise jax.errors.JaxRuntimeError(text)
+
+    monkeypatch.setattr(compiled, "_devices", lambda where: [])
+    monkeypatch.setattr(compiled, "lower", lambda *_: SimpleNamespace(compile=full))
+    with pytest.raises(UserError, match="25 images a chip needs 58.06GiB of memory, and a v5e has 15.75GiB"):
+        compiled.compile_for("v5e:2x2", mode="train", batch=100, **SMALL)
+
+
+def test_a_batch_that_does_not_divide():
+    with pytest.raises(UserError, match="a multiple of 80, for 16 devices and whole five-tuples; got 60"):
+        compiled.compile_for("v5e:4x4", mode="train", batch=60, **SMALL)
+
+
+@NEEDS_LIBTPU
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["v5e:1x1", "v6e:4x4", "v5p:2x2x2"])
+def test_compiled_for_tpus(name):
+    where = chips.slice_of(name)
+    said = compiled.compile_for(name, mode="infer", batch=2 * where.chips, **SMALL)
+    assert said["for"] == name and 0 < said["gflop"] < 1 and 0 < said["gb_moved"] < 1
+    assert said["collectives"] == {} and said["gb_held"]["arguments"] > 0
+
+
+@NEEDS_LIBTPU
+def test_a_slice_that_libtpu_does_not_know():
+    with pytest.raises(UserError, match="libtpu knows no slice v5e:3x5"):
+        compiled.compile_for("v5e:3x5", mode="infer", batch=15, **SMALL)
+
+
+def test_a_batch_lies_in_its_shapes():
+    size = sized.size_of(mode="train", batch=20, **SMALL)
+    for key, array in sized.batch(0, size, 2).items():
+        assert (array.shape, array.dtype) == (
+            sized.shapes(size, 2)[key].shape,
+            sized.shapes(size, 2)[key].dtype,
+        )
+    assert jnp.issubdtype(sized.batch(0, size, 2)["image"].dtype, jnp.uint8)
