@@ -32,6 +32,7 @@ def _model() -> dict:
     degrees = "degrees"
     seen = "What the {} head sees, f2 or e; the paper can be read both ways."
     dropped = "Dropout of what the heads see, while training."
+    groups = "Devices, one after the other, that share BatchNorm's statistics; 0: all."
     stretch = "Eyes and mouth, about a third of the face each (section 3.2), are resized to its size."
     return {
         "normalisation": Field("image", normalised, choices=NORMALISATIONS),
@@ -65,7 +66,8 @@ def _model() -> dict:
         "stretch": Field(default["stretch"], stretch),
         "dtype": Field("float32", "Type of the activations.", choices=("float32", "bfloat16")),
         "remat": Field(False, "Compute blocks anew in the backward pass, which saves memory."),
-        "sync_batch_norm": Field(True, "BatchNorm's statistics are those of the whole global batch."),
+        "sync_batch_norm": Field(True, "BatchNorm's statistics are over devices, not of each by itself."),
+        "batch_norm_group": Field(0, groups, unit="devices", least=0),
     }
 
 

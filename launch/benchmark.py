@@ -20,7 +20,7 @@ standardisation, mining, dynamic weights, Adam and the moving average are inside
 each other, and bounds on the time by the rates that are published. A step of the paper's size is compiled for
 some fifteen minutes.
 """
-SIZE = ("mode", "image", "batch", "width", "stages", "dtype", "convolution", "remat")
+SIZE = ("mode", "image", "batch", "width", "stages", "dtype", "convolution", "remat", "batch_norm_group")
 CLOCK = ("device", "steps", "warmup", "trace")
 
 
@@ -38,6 +38,13 @@ def define(values):
         "convolution", "auto", ["auto", "xla", "matmul"], "how convolutions are computed", flag_values=values
     )
     flags.DEFINE_bool("remat", False, "recompute blocks in the backward pass", flag_values=values)
+    flags.DEFINE_integer(
+        "batch_norm_group",
+        0,
+        "devices that share BatchNorm's statistics; 0: all",
+        lower_bound=0,
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "compile_for",
         "",

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dmljax.costs.arrays import ARRAYS, size_of
+
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
-_BITS = {"pred": 8, "bf16": 16, "f16": 16}  # of others the number in the name: f32, s8, u64
 _ASKED = re.compile(rf" = (.*?) ({'|'.join(KINDS)})(-start)?\((.*?)\)(?:,|$)")
-_ARRAY = re.compile(r"\b(pred|bf16|[fsu]\d+)\[([\d,]*)\]")
 _LISTED = re.compile(r"replica_groups=\{\{([\d,]*)\}")
 _COUNTED = re.compile(r"replica_groups=\[\d+,(\d+)\]<=")
 _NAME = re.compile(r'op_name="([^"]*)"')
@@ -47,18 +47,11 @@ def _read(text: str, devices: int) -> Iterator[Collective]:
         if not found:
             continue
         shape, kind, begun, _ = found.groups()
-        arrays = [_bytes(*array) for array in _ARRAY.findall(shape)]
+        arrays = [size_of(array[0]) for array in ARRAYS.finditer(shape)]
         # one that is begun here and ended later holds what goes in and what comes out
         size = sum(arrays[len(arrays) // 2 :]) if begun and kind != "all-reduce" else sum(arrays)
         name = _NAME.search(line)
         yield Collective(kind, size, _devices(line, devices), name[1] if name else "")
-
-
-def _bytes(kind: str, shape: str) -> int:
-    count = 1
-    for length in filter(None, shape.split(",")):
-        count *= int(length)
-    return count * _BITS.get(kind, int(re.sub(r"\D", "", kind) or 8)) // 8
 
 
 def _devices(line: str, every: int) -> int:

@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from dmljax import extras
 from dmljax.costs import chips, sized
 from dmljax.costs.collectives import Collective, collectives, seconds
+from dmljax.costs.traffic import traffic
 from dmljax.types import AXIS, UserError
 
 GB = 1e9
@@ -47,7 +48,7 @@ def compile_for(name: str, **size) -> dict[str, object]:
       UserError: no such slice, a batch that does not divide, no libtpu, or a step that does not fit.
     """
     where, chosen = chips.slice_of(name), sized.size_of(**size)
-    sized.check_batch(chosen, where.chips)
+    sized.check(chosen, where.chips)
     devices = _devices(where)
     began = time.perf_counter()
     try:
@@ -68,7 +69,7 @@ def lower(size: sized.Size, devices: list) -> jax.stages.Lowered:
     jax.pmap makes a jitted shard_map of a step; made by hand, it may be for devices of other hosts.
     """
     net = sized.network(size)
-    step = sized.step(net, size.mode)
+    step = sized.step(net, size)
     mesh = Mesh(np.array(devices), (AXIS,))
     rows = PartitionSpec(AXIS)
 
@@ -124,18 +125,23 @@ def _told(error: Exception, where: chips.Slice, size: sized.Size) -> Exception:
 
 
 def said(compiled: jax.stages.Compiled, where: chips.Slice) -> dict[str, object]:
-    """What XLA counts of a compiled program, and the bounds on its time."""
+    """What XLA counts of a compiled program, and the bounds on its time.
+
+    'gb_accessed' is XLA's count, 'gb_moved' that of `traffic`.
+    """
     counts, memory = compiled.cost_analysis(), compiled.memory_analysis()
-    asked = collectives(compiled.as_text(), where.chips)
-    flops, moved = counts["flops"], counts["bytes accessed"]
+    text = compiled.as_text()
+    asked = collectives(text, where.chips)
+    moved = sum(each.bytes for each in traffic(text).values())
     bounds = {
-        "operations": flops / where.chip.flops,
+        "operations": counts["flops"] / where.chip.flops,
         "memory": moved / where.chip.bandwidth,
         "links": seconds(asked, where.chip.links),
     }
     longest = max(bounds, key=lambda bound: bounds[bound])
     return {
-        "gflop": round(flops / GB, 3),
+        "gflop": round(counts["flops"] / GB, 3),
+        "gb_accessed": round(counts["bytes accessed"] / GB, 4),
         "gb_moved": round(moved / GB, 4),
         "gb_held": {
             "arguments": round(memory.argument_size_in_bytes / GB, 4),

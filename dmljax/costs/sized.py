@@ -12,7 +12,7 @@ import numpy as np
 
 from dmljax.backbones import resnet
 from dmljax.models.dmlnet import DMLNet
-from dmljax.training import objective, optimizer, state
+from dmljax.training import norms, objective, optimizer, state
 from dmljax.training.step import SEED, Program, eval_step, train_step
 from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_SIZE, UserError
 from dmljax.weightings import dwa
@@ -34,6 +34,7 @@ class Size(NamedTuple):
       dtype: of the activations, 'f32' or 'bf16'.
       convolution: see `backbones.resnet.build`.
       remat: recompute blocks in the backward pass.
+      batch_norm_group: devices that share BatchNorm's statistics; 0: all.
     """
 
     mode: str
@@ -44,11 +45,15 @@ class Size(NamedTuple):
     dtype: str
     convolution: str = "auto"
     remat: bool = False
+    batch_norm_group: int = 0
 
     @property
     def facts(self) -> dict[str, object]:
         """What is told of it, JSON-able."""
-        told = {key: getattr(self, key) for key in ("mode", "image", "batch", "width", "dtype")}
+        told = {
+            key: getattr(self, key)
+            for key in ("mode", "image", "batch", "width", "dtype", "batch_norm_group")
+        }
         return told | {"stages": ",".join(map(str, self.stages))}
 
 
@@ -85,8 +90,11 @@ def size_of(*, stages, **rest) -> Size:
         ) from None
 
 
-def check_batch(size: Size, devices: int) -> None:
-    """Raises UserError where the batch cannot be shared equally, in training by whole five-tuples."""
+def check(size: Size, devices: int) -> None:
+    """Raises UserError where the batch cannot be shared equally, in training by whole five-tuples, or the
+    devices are no whole groups.
+    """
+    norms.check(size.batch_norm_group, devices, "batch_norm_group")
     together = TUPLE_SIZE if size.mode == TRAIN else 1
     if size.batch % (devices * together):
         tuples = " and whole five-tuples" if together > 1 else ""
@@ -99,11 +107,12 @@ def check_batch(size: Size, devices: int) -> None:
 def network(size: Size) -> DMLNet:
     """The paper's network, its branches of this size; BatchNorm goes over the devices of `types.AXIS`."""
     kind = DTYPES[size.dtype]
+    axis = None if size.batch_norm_group == norms.ALONE else AXIS
     branch = partial(
         resnet.build,
         width=size.width,
         stages=size.stages,
-        axis_name=AXIS,
+        axis_name=axis,
         dtype=kind,
         convolution=size.convolution,
         remat=size.remat,
@@ -116,9 +125,9 @@ def initial(net: DMLNet, size: Size) -> dict:
     return net.init(jax.random.key(0), jnp.zeros((1, size.image, size.image, 3)), train=False)
 
 
-def step(net: DMLNet, mode: str) -> Step:
+def step(net: DMLNet, size: Size) -> Step:
     """Of training: standardisation, mining, DWA's weights, Adam and the moving averages are inside."""
-    if mode == INFER:
+    if size.mode == INFER:
         return Step(partial(eval_step, apply=net.apply), lambda variables: variables, trains=False)
     terms = objective.terms(objective.Options(anchors="all"))
     program = Program(
@@ -129,6 +138,7 @@ def step(net: DMLNet, mode: str) -> Step:
         optimizer.build(learning_rate=1e-3),
         lambda step: jnp.ones(len(terms), bool),
         mirror=(),
+        norm_group=size.batch_norm_group,
     )
     begin = lambda variables: state.create(variables, program.optimizer, program.weighting, tuple(terms))
     return Step(partial(train_step, program=program, axis_name=AXIS), begin, trains=True)

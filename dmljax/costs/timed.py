@@ -72,13 +72,13 @@ def prepare(*, device: str | None, warmup: int, **size) -> Prepared:
                 parameter="device",
             ) from None
     devices = jax.local_device_count()
-    sized.check_batch(chosen, devices)
+    sized.check(chosen, devices)
     net = sized.network(chosen)
     started = time.perf_counter()
     variables = jax.jit(partial(sized.initial, net, chosen))()
     place = jax.pmap(lambda x: x, axis_name=AXIS)
     data = [place(sized.batch(k, chosen, devices)) for k in range(BATCHES)]
-    lower, run = _ready(sized.step(net, chosen.mode), variables, data)
+    lower, run = _ready(sized.step(net, chosen), variables, data)
     for k in range(warmup):
         jax.block_until_ready(run(k))
     facts = chosen.facts | {

@@ -16,7 +16,7 @@ from dmljax.models.dmlnet import BINNED, DMLNet
 from dmljax.runs import decided, fine_tuning, recipe, timetable
 from dmljax.runs.decided import Decided
 from dmljax.runs.record import Classes
-from dmljax.training import mix, objective, phases, rivals
+from dmljax.training import mix, norms, objective, phases, rivals
 from dmljax.training.heads import AnglesLoss
 from dmljax.training.objective import RELATIONS
 from dmljax.training.objective import Options as LossOptions
@@ -237,6 +237,7 @@ def program(
         mirror=samples.pose_mirror,
         mix=mixing(config, losses),
         together=found.sampler.together,
+        norm_group=config.model.batch_norm_group if config.model.sync_batch_norm else norms.ALONE,
         ema=config.ema.decay,
         ema_warmup=config.ema.warmup,
         total=tuple(config.losses.total[task] for task in losses.tasks),

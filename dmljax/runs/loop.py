@@ -29,7 +29,7 @@ from dmljax.runs import (
 from dmljax.runs import profile as profiles
 from dmljax.runs.epochs import Epochs
 from dmljax.runs.hooks import Hooks
-from dmljax.training import digests
+from dmljax.training import digests, norms
 from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.training.devices import replicate, set_up_compiler
@@ -208,12 +208,13 @@ def _ended(signalled: int, position: resume.Position, whole: int) -> str:
 
 
 def _decided(config, samples, split) -> decided.Decided:
-    """What the labels decide; refused are mini-batches that cannot be shared among the devices, and mixing
-    that leaves no image to the other losses.
+    """What the labels decide; refused are mini-batches that cannot be shared among the devices, groups of
+    these that are not whole, and mixing that leaves no image to the other losses.
     """
     found = decided.decide(config, samples, split)
     drawing = found.sampler
     order.check_divides(drawing.size, jax.device_count(), together=drawing.together, field=drawing.size_field)
+    norms.check(config.model.batch_norm_group, jax.device_count())
     assemble.mixing(config, assemble.loss_options(config, found))
     return found
 

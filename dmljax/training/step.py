@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from dmljax.losses.angles import angle_difference
 from dmljax.models.dmlnet import ANGLES_HEAD, EXPRESSION_HEAD, POSE_HEAD, TRUNK, perturbed
-from dmljax.training import augment, finetune, mix
+from dmljax.training import augment, finetune, mix, norms
 from dmljax.training.objective import task_losses
 from dmljax.training.optimizer import Optimizer
 from dmljax.training.phases import trainable
@@ -62,6 +62,8 @@ class Program(NamedTuple):
       augment: see `augment.Options`.
       mix: see `mix.Options`.
       together: consecutive rows that are flipped as one: those of a five-tuple, or 1.
+      norm_group: devices, one after the other, that share BatchNorm's statistics; 0: all. The network names
+        their axis, and none where it is 1, each for itself.
       ema: decay of the moving averages.
       ema_warmup: start with a smaller decay.
       held: what of the network is not trained; the optimizer knows it too.
@@ -82,6 +84,7 @@ class Program(NamedTuple):
     augment: augment.Options = augment.Options()
     mix: mix.Options = mix.Options()
     together: int = TUPLE_SIZE
+    norm_group: int = 0
     ema: float = 0.9999
     ema_warmup: bool = True
     held: finetune.Kept = finetune.NOTHING
@@ -141,7 +144,8 @@ def train_step(
     )
     weighting = differentiate.post(params, weighting, *numbered, carry=state.batch_stats)
     decay = ema_decay(state.step, program.ema, program.ema_warmup)
-    ema = move(state.ema, {"params": params, "batch_stats": aux.carry}, decay)
+    batch_stats = norms.running(aux.carry, program.norm_group, axis_name)
+    ema = move(state.ema, {"params": params, "batch_stats": batch_stats}, decay)
     logs = {
         **{f"loss/{task}": loss for task, loss in zip(tasks, losses)},
         TOTAL: jnp.vdot(losses, jnp.asarray(program.total, jnp.float32)),
@@ -152,7 +156,7 @@ def train_step(
         "gradient/norm": norm,
         "learning_rate": jnp.float32(program.optimizer.rate(state.step)),
     }
-    return TrainState(state.step + 1, params, aux.carry, optimizer, ema, weighting), logs
+    return TrainState(state.step + 1, params, batch_stats, optimizer, ema, weighting), logs
 
 
 def conflict_step(state: TrainState, batch: dict, program: Program, *, axis_name: str | None) -> dict:
@@ -199,7 +203,10 @@ def _differentiate(state, program: Program, weighting: Weighting, table: dict, k
         variables = {"params": trained, "batch_stats": carry}
         variables = variables if offset is None else perturbed(variables, offset)
         rngs = {"dropout": _own_key(key, number, axis_name)}
-        with finetune.normalising(program.held, state.step):
+        with (
+            finetune.normalising(program.held, state.step),
+            norms.grouped(program.norm_group, axis_name),
+        ):
             outputs, new = program.apply(variables, images, train=True, mutable=["batch_stats"], rngs=rngs)
         found = task_losses(outputs, labels, program.terms, axis_name=axis_name, micro_batches=count or 1)
         moved = finetune.statistics(new.get("batch_stats", {}), carry, program.held, state.step)

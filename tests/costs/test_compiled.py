@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dmljax.costs import chips, collectives, compiled, sized
+from dmljax.costs.traffic import Moved
 from dmljax.training.devices import replicate
 from dmljax.types import AXIS, UserError
 
@@ -24,7 +25,7 @@ def test_the_step_is_the_one_that_a_run_maps(mode):
     devices = jax.devices()[:2]
     size = sized.size_of(mode=mode, batch=10, **SMALL)
     net = sized.network(size)
-    step = sized.step(net, mode)
+    step = sized.step(net, size)
     batch = sized.batch(3, size, 2)
     variables = jax.jit(lambda: sized.initial(net, size))()
     mapped = jax.pmap(step.function, axis_name=AXIS, devices=devices)
@@ -38,7 +39,7 @@ def test_the_step_is_the_one_that_a_run_maps(mode):
 
 def test_what_is_said_of_a_step(monkeypatch):
     """The counts are XLA's, the bounds arithmetic; BatchNorm's collectives stand by themselves."""
-    counts = {"flops": 394e9, "bytes accessed": 1638e6}
+    counts = {"flops": 394e9, "bytes accessed": 7e9}
     memory = SimpleNamespace(
         argument_size_in_bytes=3e9,
         output_size_in_bytes=2e9,
@@ -55,9 +56,12 @@ def test_what_is_said_of_a_step(monkeypatch):
         collectives.Collective("all-reduce", 95_000_000, 4, "transpose"),
     ]
     monkeypatch.setattr(compiled, "collectives", lambda text, devices: asked)
+    moved = {"fusion": Moved(3, 638_000_000), "copy": Moved(1, 1_000_000_000)}
+    monkeypatch.setattr(compiled, "traffic", lambda text: moved)
     said = compiled.said(program, chips.slice_of("v5e:2x2"))
     assert said == {
         "gflop": 394,
+        "gb_accessed": 7,
         "gb_moved": 1.638,
         "gb_held": {"arguments": 3, "results": 0.5, "temporary": 4, "program": 0.1, "of": 16},
         "collectives": {

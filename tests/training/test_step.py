@@ -104,7 +104,7 @@ def run(devices, weighting, *, steps=13, accumulate=1, shape=None, **fields):
     shape = shape or {}
     net = network(**shape)
     made = program(weighting, net, **fields)
-    variables = initial(network(None, **shape))
+    variables = initial(network(**shape | {"axis_name": None}))
     held = state.create(variables, made.optimizer, weighting, tuple(made.terms))
     held = replicate(held, jax.devices()[:devices])
     traced = []
@@ -255,6 +255,22 @@ def test_mining_per_device_is_another_thing(alone):
     other, _ = run(4, dwa.build(window=3), losses=losses)
     differences = jax.tree.map(lambda x, y: np.abs(x - y).max(), alone[0].params, other.params)
     assert max(jax.tree.leaves(differences)) > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", [1, 2])
+def test_groups_of_devices_have_their_own_statistics(group):
+    """Each normalises by its own images; the running statistics are means over the groups."""
+    shape = {"axis_name": None if group == 1 else AXIS}
+    found, _ = run(4, equal.build(), steps=1, shape=shape, norm_group=group, augment=augment.Options())
+    (batch,) = batches(1)
+    alone = jax.jit(partial(network(None).apply, train=True, mutable=["batch_stats"]))
+    parts = np.split(batch[IMAGE], 4 // group)
+    each = [alone(initial(), images)[1]["batch_stats"] for images in parts]
+    close(found.batch_stats, jax.tree.map(lambda *s: sum(s) / len(s), *each))
+    whole, _ = run(4, equal.build(), steps=1, augment=augment.Options())
+    apart = jax.tree.map(lambda x, y: np.abs(x - y).max(), found.batch_stats, whole.batch_stats)
+    assert max(jax.tree.leaves(apart)) > 1e-3
 
 
 STRATEGIES = [

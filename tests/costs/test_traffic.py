@@ -1,0 +1,47 @@
+"""Bytes to and from the large memory, read from lines as XLA writes them for a TPU."""
+
+import pytest
+
+from dmljax.costs.arrays import size_of
+from dmljax.costs.traffic import Moved, traffic
+
+TEXT = """HloModule jit_mapped, is_scheduled=true
+
+%fused (p: f32[100]) -> f32[100] {
+  %p = f32[100]{0} parameter(0)
+  ROOT %n = f32[100]{0} negate(%p)
+}
+
+ENTRY %main {
+  %x = bf16[2,3,5]{2,1,0:T(8,128)(2,1)} parameter(0)
+  %w = f32[10]{0:T(128)} parameter(1)
+  %c.1 = (bf16[2,3,5]{2,1,0:T(8,128)(2,1)S(1)}, bf16[2,3,5]{2,1,0:T(8,128)}, u32[]{:S(2)}) copy-start(%x)
+  %c.2 = bf16[2,3,5]{2,1,0:T(8,128)(2,1)S(1)} copy-done(%c.1)
+  %s.1 = ((f32[10]{0:T(128)}), f32[4]{0:T(128)S(1)}, s32[]{:S(2)}) slice-start(%w), slice={[0:4]}
+  %s.2 = f32[4]{0:T(128)S(1)} slice-done(%s.1)
+  %j = f32[10]{0:T(128)S(1)} custom-call(%s.2, %s.2), custom_call_target="ConcatBitcast"
+  %f = (f32[7]{0:T(128)}, f32[9]{0:T(128)S(1)}) fusion(%c.2, %w, %s.2), kind=kLoop, calls=%fused
+  %g = f32[7]{0:T(128)} get-tuple-element(%f), index=0
+  %h = f32[9]{0:T(128)S(1)} get-tuple-element(%f), index=1
+  %e = (f32[9]{0:T(128)}, f32[9]{0:T(128)S(1)}, u32[]{:S(2)}) copy-start(%h)
+  %d = f32[9]{0:T(128)} copy-done(%e)
+  %a = f32[7]{0:T(128)} add(%g, %g)
+  ROOT %t = (f32[7]{0:T(128)}, f32[9]{0:T(128)}) tuple(%a, %d)
+}
+"""
+
+
+def test_what_is_moved():
+    assert traffic(TEXT) == {
+        "copy-start": Moved(2, 60 + 36),  # x read to the chip, h written from it
+        "add": Moved(1, 3 * 28),
+        "fusion": Moved(1, 28 + 40),  # the first result, and w
+        "slice-start": Moved(1, 16),
+    }
+
+
+def test_the_size_of_an_array():
+    assert size_of("f32[]") == 4 and size_of("pred[3,2]{1,0}") == 6 and size_of("bf16[5]{0:T(8)S(1)}") == 10
+    assert size_of("s64[2]") == 16 and size_of("u8[7]") == 7
+    with pytest.raises(ValueError, match="such as f32"):
+        size_of("token")
