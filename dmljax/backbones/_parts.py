@@ -32,7 +32,7 @@ class Conv(nn.Module):
 
     On a CPU, XLA's convolutions are slow with 1x1 kernels, on small pictures, and channel by channel. As
     `matmul` the kernel's shifted views of the image are laid side by side and multiplied once, or, channel by
-    channel, weighted and added; a stem's 7x7 stays a convolution.
+    channel, weighted and added. A stem's 7x7 is slow in its gradient alone: it is one product where `trains`.
     """
 
     features: int
@@ -42,6 +42,7 @@ class Conv(nn.Module):
     method: str = "xla"
     same: bool = False
     depthwise: bool = False
+    trains: bool = False
 
     @nn.compact
     def __call__(self, x):
@@ -50,7 +51,8 @@ class Conv(nn.Module):
         kernel = self.param("kernel", init, (self.size, self.size, channels, self.features)).astype(
             self.dtype
         )
-        x, method = x.astype(self.dtype), self.method if self.size <= 3 or self.depthwise else "xla"
+        small = self.size <= 3 or self.depthwise or self.trains
+        x, method = x.astype(self.dtype), self.method if small else "xla"
         pads = tuple(padding(n, self.size, self.stride, same=self.same) for n in x.shape[1:3])
         how: dict[str, Any] = {"stride": self.stride, "pads": pads, "depthwise": self.depthwise}
         return _chosen(method, partial(_product, **how), partial(_convolution, **how), x, kernel)
@@ -148,7 +150,8 @@ class Convolutional(nn.Module):
             dtype=self.dtype,
             axis_name=None if self.is_initializing() else self.axis_name,
         )
-        return partial(Conv, dtype=self.dtype, method=self.convolution, same=same), norm
+        conv = partial(Conv, dtype=self.dtype, method=self.convolution, same=same, trains=train)
+        return conv, norm
 
 
 class Backbone(Convolutional):

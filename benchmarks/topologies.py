@@ -1,0 +1,114 @@
+"""Steps of the paper's network compiled for TPUs that are not here, and a table of them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from absl import flags
+from dmljax.launch import cli
+
+from dmljax import writing
+from dmljax.report.tables import markdown
+from dmljax.types import UserError
+
+SUMMARY = "Compiles the paper's steps for slices of TPUs, 30 images a chip, and writes a table of them."
+USAGE = """\
+    python benchmarks/topologies.py
+    python benchmarks/topologies.py --only= --page=docs/guides/accelerators.md
+
+Wants dmljax[tpu]. Each is compiled for some fifteen minutes by a process of its own; what is in the file is
+not compiled again. The second makes the page's table from what is there.
+"""
+EACH = 30  # images a chip
+BEGIN, END = "<!-- topologies.jsonl -->", "<!-- end of topologies.jsonl -->"
+
+# name -> the flags of `dmljax benchmark`
+PLAN = {
+    "train v5e:2x2": ("v5e:2x2", 4, {}),
+    "train v5e:16x16": ("v5e:16x16", 256, {}),
+    "train v5e:1x1": ("v5e:1x1", 1, {}),
+    "train v5e:4x4": ("v5e:4x4", 16, {}),
+    "train v5e:8x8": ("v5e:8x8", 64, {}),
+    "infer v5e:1x1": ("v5e:1x1", 1, {"mode": "infer"}),
+    "train v5e:4x4, BatchNorm over 4": ("v5e:4x4", 16, {"batch_norm_group": 4}),
+    "train v5e:4x4, BatchNorm over 1": ("v5e:4x4", 16, {"batch_norm_group": 1}),
+    "train v6e:2x2": ("v6e:2x2", 4, {}),
+    "train v5p:2x2x1": ("v5p:2x2x1", 4, {}),
+    "train v5e:2x2, remat": ("v5e:2x2", 4, {"remat": True}),
+}
+COLUMNS = (
+    "step",
+    "chips",
+    "GFLOP an image",
+    "GB moved",
+    "GB by XLA's count",
+    "GB held",
+    "all-reduces",
+    "MB",
+    "at least, ms: operations",
+    "memory",
+    "links",
+)
+
+
+def define(values) -> None:
+    flags.DEFINE_string(
+        "out", "benchmarks/topologies.jsonl", "file of a JSON line a step", flag_values=values
+    )
+    flags.DEFINE_list("only", list(PLAN), "steps; empty: none", flag_values=values)
+    flags.DEFINE_string("page", "", "Markdown file whose table is made anew", flag_values=values)
+
+
+def run(values) -> None:
+    out = Path(values.out)
+    lines = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    if unknown := [name for name in values.only if name and name not in PLAN]:
+        raise UserError(f"must be of {'; '.join(PLAN)}; got '{unknown[0]}'", parameter="only")
+    known = {line["step"] for line in lines}
+    for name in filter(None, values.only):
+        if name not in known:
+            lines.append({"step": name} | compiled(*PLAN[name]))
+            with out.open("a") as file:
+                file.write(json.dumps(lines[-1]) + "\n")
+            print(" | ".join(row(lines[-1])), flush=True)
+    ordered = sorted(lines, key=lambda line: list(PLAN).index(line["step"]))
+    table = markdown([list(COLUMNS), *map(row, ordered)])
+    if values.page:
+        page = Path(values.page)
+        before, _, rest = page.read_text().partition(BEGIN)
+        writing.text(page, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}")
+    else:
+        print(table)
+
+
+def compiled(name: str, chips: int, options: dict) -> dict:
+    """What `dmljax benchmark --compile_for` says, by a process whose memory is given back."""
+    given = {"mode": "train", "image": 224, "batch": EACH * chips, "dtype": "bf16", "compile_for": name}
+    asked = [f"--{key}={value}" for key, value in (given | options).items()]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "dmljax", "benchmark", *asked], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise UserError(done.stderr.strip().splitlines()[-1])
+    return json.loads(done.stdout)
+
+
+def row(line: dict) -> list[str]:
+    held, bounds = line["gb_held"], line["at_least_ms"]
+    asked = [each for kind, each in line["collectives"].items() if kind.startswith("all-reduce")]
+    return [
+        line["step"],
+        str(line["chips"]),
+        f"{line['gflop'] * line['chips'] / line['batch']:.1f}",
+        f"{line['gb_moved']:.1f}",
+        f"{line['gb_accessed']:.1f}",
+        f"{sum(size for part, size in held.items() if part != 'of'):.1f} of {held['of']:.0f}",
+        str(sum(each["number"] for each in asked)),
+        f"{sum(each['mb'] for each in asked):.0f}",
+        *(f"{bounds[bound]:.1f}" for bound in ("operations", "memory", "links")),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run("benchmarks/topologies.py", SUMMARY, USAGE, define, run)
