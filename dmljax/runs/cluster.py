@@ -6,6 +6,7 @@ Kubernetes.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,7 +23,7 @@ NAMES = {
 }
 PORT = "JAX_COORDINATOR_PORT"  # by which JAX lets a user choose another port than the launcher's
 # Without its variable a pod of Kubernetes is none of several; JAX would take every pod for one.
-NUMBER_OF_POD = "JOB_COMPLETION_INDEX"
+NUMBER_OF_POD, KUBERNETES = "JOB_COMPLETION_INDEX", "KUBERNETES_SERVICE_HOST"
 SIZE_OF_MPI, RANK_OF_MPI = "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"  # also of versions that JAX misses
 
 
@@ -90,11 +91,28 @@ def _launcher():
     """
     from jax._src.clusters import ClusterEnv
 
+    _check_pod()
     for launcher in ClusterEnv._cluster_types:
         alone = launcher.__name__ == "K8sCluster" and NUMBER_OF_POD not in os.environ
         if not launcher.opt_in_only_method and not alone and launcher.is_env_present():
             return launcher
     return None
+
+
+def _check_pod() -> None:
+    """Raises UserError for a pod of an indexed job that has not what it would find the others by."""
+    number = os.environ.get(NUMBER_OF_POD)
+    if number is None or KUBERNETES not in os.environ:
+        return
+    try:
+        importlib.import_module("kubernetes")
+    except ImportError:
+        raise UserError(
+            f"this is pod {number} of an indexed Job of Kubernetes, and the package kubernetes, by which JAX"
+            " finds the others, is not installed; install jax[k8s], give coordinator, processes and process,"
+            " or processes=1 to train alone",
+            parameter="processes",
+        ) from None
 
 
 def _without_launcher() -> Place:

@@ -115,6 +115,12 @@ def test_an_indexed_job_of_one_pod_is_alone(monkeypatch):
     assert placed(monkeypatch, {cluster.NUMBER_OF_POD: "0"})[0] == cluster.Place()
 
 
+def test_a_pod_that_cannot_look_for_the_others_asks_for_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kubernetes", None)  # as if it were not installed
+    with pytest.raises(UserError, match="pod 2 of an indexed Job .* install jax.k8s., give coordinator"):
+        placed(monkeypatch, {cluster.NUMBER_OF_POD: "2", cluster.KUBERNETES: "10.0.0.1"})
+
+
 def test_jax_has_the_launchers_that_are_named():
     from jax._src.clusters import ClusterEnv
 
