@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from absl import flags
+from accelerator import tables
 from dmljax.launch import cli
 
-from dmljax import writing
 from dmljax.report.tables import markdown
 from dmljax.types import UserError
 
@@ -21,7 +21,7 @@ Wants dmljax[tpu]. Each is compiled for some fifteen minutes by a process of its
 not compiled again. The second makes the page's table from what is there.
 """
 EACH = 30  # images a chip
-BEGIN, END = "<!-- topologies.jsonl -->", "<!-- end of topologies.jsonl -->"
+MARKS = "<!-- topologies.jsonl -->", "<!-- end of topologies.jsonl -->"
 
 # name -> the flags of `dmljax benchmark`
 PLAN = {
@@ -75,9 +75,7 @@ def run(values) -> None:
     ordered = sorted(lines, key=lambda line: list(PLAN).index(line["step"]))
     table = markdown([list(COLUMNS), *map(row, ordered)])
     if values.page:
-        page = Path(values.page)
-        before, _, rest = page.read_text().partition(BEGIN)
-        writing.text(page, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}")
+        tables.put_into(Path(values.page), table, MARKS)
     else:
         print(table)
 

@@ -110,10 +110,13 @@ def test_an_unknown_item_is_told(tmp_path):
 
 @pytest.mark.slow
 def test_a_profile_and_a_training_in_small(tmp_path):
-    said = suite(tmp_path, "--tiny", "--items=profile,training", f"--traces={tmp_path}/traces")
+    said = suite(tmp_path, "--tiny", "--items=profile,seeds-*,training", f"--traces={tmp_path}/traces")
     lines = lines_of(tmp_path)
     assert not [line for line in lines if "error" in line]
-    assert len([line for line in lines if line.get("done")]) == 2
+    assert len([line for line in lines if line.get("done")]) == 3
+    [seeds] = [line for line in lines if "together_s" in line]
+    assert seeds["largest_difference"] < 1e-4 and seeds["ratio"] > 0
+    assert "| seeds-2-24px | cpu |" in said
     [profile] = [line["rows"] for line in lines if "rows" in line]
     shares = {row["name"]: row["share"] for row in profile if row["by"] == "pass"}
     assert {"forward", "backward"} <= shares.keys() and abs(sum(shares.values()) - 1) < 0.01

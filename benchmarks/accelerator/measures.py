@@ -14,6 +14,7 @@ from accelerator.ceilings import Ceilings
 from accelerator.ours import Operations, Ours
 from accelerator.peer import Peer
 from accelerator.process import Failed, Process
+from accelerator.seeds import Seeds
 from accelerator.training import Training
 
 STEP = ("mode", "dtype", "batch", "image", "width", "stages")
@@ -104,6 +105,11 @@ def _profile(settings, places, add, until) -> None:
         add(rows=process.call("profile", until, keep=places.traces, steps=settings["steps"]))
 
 
+def _seeds(settings, places, add, until) -> None:
+    with contextlib.closing(Process(Seeds)) as process:
+        add(**process.call("measure", until, **settings))
+
+
 def _training(settings, places, add, until) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -117,5 +123,6 @@ KINDS = {
     "operations": _operations,
     "pair": _pair,
     "profile": _profile,
+    "seeds": _seeds,
     "training": _training,
 }

@@ -7,6 +7,7 @@ from typing import NamedTuple
 OURS, EAGER, COMPILED = "dmljax", "torch eager", "torch compiled"
 REMAT = "dmljax remat"
 PAPER = {"image": 224, "width": 64, "stages": "3,4,6,3"}  # three ResNet-50
+QUICK = {"image": 48, "width": 16, "stages": "1,1,1"}
 SMALL = {"image": 64, "width": 16, "stages": "2,2,2,2"}
 TINY = {"image": 24, "width": 4, "stages": "1"}
 
@@ -16,7 +17,7 @@ class Item(NamedTuple):
 
     Attributes:
       name: as --items takes it, and as the lines have it.
-      kind: 'facts', 'operations', 'pair', 'profile' or 'training': how it is measured.
+      kind: 'facts', 'operations', 'pair', 'profile', 'seeds' or 'training': how it is measured.
       seconds: expected on an H200 with 16 cores and empty caches, most of it compiling; no item starts with
         less time left.
       settings: what it was measured with; a line with the same name and settings is not measured again.
@@ -34,6 +35,12 @@ def pair(mode: str, dtype: str, batch: int, sides, seconds: int, net: dict = PAP
     name = f"{mode}-{dtype}-{batch}{size}{more.pop('suffix', '')}"
     settings = {"mode": mode, "dtype": dtype, "batch": batch, **net, "sides": list(sides), **more}
     return Item(name, "pair", seconds, {"turns": 3, "turn_s": 1.5, "warmup": 3, **settings})
+
+
+def seeds(count: int, batch: int, seconds: int, net: dict, **more) -> Item:
+    """Several seeds of a small network in one program, beside one after another."""
+    settings = {"seeds": count, "dtype": "f32", "batch": batch, **net, "turns": 7} | more
+    return Item(f"seeds-{count}-{net['image']}px", "seeds", seconds, settings)
 
 
 def operations(mode: str, batch: int, seconds: int, net: dict = PAPER) -> Item:
@@ -54,6 +61,8 @@ def whole() -> list[Item]:
         Item("training", "training", 320, training(24, 500, 120, 224, memory="host")),
         pair("train", "bf16", 15, two, 160),
         pair("infer", "bf16", 1, three, 110),
+        seeds(5, 30, 90, QUICK),
+        seeds(5, 30, 90, SMALL),
         pair("train", "bf16", 240, two, 160),
         pair("train", "bf16", 120, (REMAT,), 150, suffix="-remat"),
         pair("train", "f32", 15, two, 160),
@@ -81,6 +90,7 @@ def tiny() -> list[Item]:
         pair("infer", "bf16", 10, (OURS, EAGER), most, TINY, **fast),
         pair("train", "f32", 10, (OURS, REMAT, EAGER), most, TINY, **fast),
         operations("infer", 10, most, TINY),
+        seeds(2, 10, most, TINY, turns=2),
         Item("profile", "profile", most, {**step, "steps": 2}),
         Item("training", "training", most, training(5, 4, 10, 24, memory="host") | {"net": TINY}),
     ]

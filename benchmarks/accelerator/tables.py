@@ -19,22 +19,29 @@ def page(lines: list[dict]) -> str:
     """
     last = {line["item"]: line["settings"] for line in lines}
     lines = [line for line in lines if line["settings"] == last[line["item"]]]
-    parts = [_machines(lines), _pairs(lines), _trainings(lines), *_profiles(lines), _failures(lines)]
+    parts = [
+        _machines(lines),
+        _pairs(lines),
+        _seeds(lines),
+        _trainings(lines),
+        *_profiles(lines),
+        _failures(lines),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
-def put_into(path: Path, text: str) -> None:
+def put_into(path: Path, text: str, marks: tuple[str, str] = MARKS) -> None:
     """Replaces what lies between the marks of a page.
 
     Raises:
       ValueError: the page has not both marks.
     """
     whole = path.read_text()
-    before, begun, rest = whole.partition(MARKS[0])
-    _, ended, after = rest.partition(MARKS[1])
+    before, begun, rest = whole.partition(marks[0])
+    _, ended, after = rest.partition(marks[1])
     if not (begun and ended):
-        raise ValueError(f"'{path}' must hold the lines {MARKS[0]} and {MARKS[1]}, between which tables go")
-    path.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
+        raise ValueError(f"'{path}' must hold the lines {marks[0]} and {marks[1]}, between which tables go")
+    path.write_text(f"{before}{marks[0]}\n\n{text}\n\n{marks[1]}{after}")
 
 
 def _table(head: str, rows: Iterable[Iterable[str]], left: int = 1) -> str:
@@ -128,6 +135,23 @@ def _network(settings: dict) -> tuple:
 def _ceiling(machine: dict | None, dtype: str) -> float | None:
     """TFLOP/s of a large matrix product in the step's type, on the same device."""
     return machine and machine["tflops_bf16" if dtype == "bf16" else "tflops_f32_default"]
+
+
+def _seeds(lines: list[dict]) -> str:
+    rows = [
+        [
+            line["item"],
+            line["device"],
+            f"{1000 * line['apart_s']:.1f}",
+            f"{1000 * line['together_s']:.1f}",
+            f"{line['ratio']:.2f}",
+            f"{line['largest_difference']:.0e}",
+        ]
+        for line in lines
+        if "together_s" in line
+    ]
+    head = "seeds | device | ms, one after another | ms, together | ratio | largest difference"
+    return _table(head, rows, left=2) if rows else ""
 
 
 def _trainings(lines: list[dict]) -> str:
