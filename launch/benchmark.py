@@ -11,12 +11,12 @@ SUMMARY = "Times train and inference steps on random images, or compiles them fo
 USAGE = """\
     dmljax benchmark --mode=train --image=224 --batch=120 --dtype=bf16
     dmljax benchmark --mode=infer --image=64 --batch=15 --width=16 --stages=2,2,2,2
-    dmljax benchmark --compile-for=v5e:2x2 --mode=train --image=224 --batch=120 --dtype=bf16
+    dmljax benchmark --compile_for=v5e:2x2 --mode=train --image=224 --batch=120 --dtype=bf16
 
 Prints one JSON line. Needs no TensorFlow and no data. The images lie on the device before the clock starts;
 standardisation, mining, dynamic weights, Adam and the moving average are inside the step.
 
---compile-for wants dmljax[tpu] and no TPU: it tells one chip's operations, bytes and memory, what chips tell
+--compile_for wants dmljax[tpu] and no TPU: it tells one chip's operations, bytes and memory, what chips tell
 each other, and bounds on the time by the rates that are published. A step of the paper's size is compiled for
 some fifteen minutes.
 """

@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from absl import flags
-from dmljax.launch import _arguments, _define, cli
+from dmljax.launch import _arguments, _define, benchmark, cli
 from ml_collections import config_flags
 from PIL import Image
 
@@ -660,6 +660,17 @@ def test_a_changed_configuration_file_is_noticed_by_the_study(tmp_path, capsys):
         compare.main(values)
     assert "losses.margin_pose: 0.3 there, 0.25 here" in str(error.value)
     assert str(error.value).count(" here") == 1
+
+
+def test_dashes_in_a_flag_are_underscores():
+    values = parsed("--compile_for=v5e:2x2", define=benchmark.define)
+    spelt = lambda argument: _arguments.underscored(values, argument)
+    assert (
+        spelt("--compile-for=v5e:2x2-x") == "--compile_for=v5e:2x2-x"
+        and spelt("--compile-for") == "--compile_for"
+    )
+    assert spelt("--batch-norm-group") == "--batch_norm_group" and spelt("--no-such") == "--no-such"
+    assert spelt("compile-for") == "compile-for" and spelt("-") == "-" and spelt("a\n-b=c") == "a\n-b=c"
 
 
 def test_the_commands_explain_themselves_without_docstrings():
