@@ -9,6 +9,7 @@ from absl import flags
 from accelerator import tables
 from dmljax.launch import cli
 
+from dmljax.costs import chips
 from dmljax.report.tables import markdown
 from dmljax.types import UserError
 
@@ -23,19 +24,19 @@ not compiled again. The second makes the page's table from what is there.
 EACH = 30  # images a chip
 MARKS = "<!-- topologies.jsonl -->", "<!-- end of topologies.jsonl -->"
 
-# name -> the flags of `dmljax benchmark`
+# name -> the slice, and further flags of `dmljax benchmark`
 PLAN = {
-    "train v5e:2x2": ("v5e:2x2", 4, {}),
-    "train v5e:16x16": ("v5e:16x16", 256, {}),
-    "train v5e:1x1": ("v5e:1x1", 1, {}),
-    "train v5e:4x4": ("v5e:4x4", 16, {}),
-    "train v5e:8x8": ("v5e:8x8", 64, {}),
-    "infer v5e:1x1": ("v5e:1x1", 1, {"mode": "infer"}),
-    "train v5e:4x4, BatchNorm over 4": ("v5e:4x4", 16, {"batch_norm_group": 4}),
-    "train v5e:4x4, BatchNorm over 1": ("v5e:4x4", 16, {"batch_norm_group": 1}),
-    "train v6e:2x2": ("v6e:2x2", 4, {}),
-    "train v5p:2x2x1": ("v5p:2x2x1", 4, {}),
-    "train v5e:2x2, remat": ("v5e:2x2", 4, {"remat": True}),
+    "train v5e:2x2": ("v5e:2x2", {}),
+    "train v5e:16x16": ("v5e:16x16", {}),
+    "train v5e:1x1": ("v5e:1x1", {}),
+    "train v5e:4x4": ("v5e:4x4", {}),
+    "train v5e:8x8": ("v5e:8x8", {}),
+    "infer v5e:1x1": ("v5e:1x1", {"mode": "infer"}),
+    "train v5e:4x4 BatchNorm over 4": ("v5e:4x4", {"batch_norm_group": 4}),
+    "train v5e:4x4 BatchNorm over 1": ("v5e:4x4", {"batch_norm_group": 1}),
+    "train v6e:2x2": ("v6e:2x2", {}),
+    "train v5p:2x2x1": ("v5p:2x2x1", {}),
+    "train v5e:2x2 remat": ("v5e:2x2", {"remat": True}),
 }
 COLUMNS = (
     "step",
@@ -43,12 +44,12 @@ COLUMNS = (
     "GFLOP an image",
     "GB moved",
     "GB by XLA's count",
-    "GB held",
+    "GiB held",
     "all-reduces",
     "MB",
-    "at least, ms: operations",
-    "memory",
-    "links",
+    "ms by operations",
+    "by memory",
+    "by links",
 )
 
 
@@ -72,7 +73,7 @@ def run(values) -> None:
             with out.open("a") as file:
                 file.write(json.dumps(lines[-1]) + "\n")
             print(" | ".join(row(lines[-1])), flush=True)
-    ordered = sorted(lines, key=lambda line: list(PLAN).index(line["step"]))
+    ordered = [line for name in PLAN for line in lines if line["step"] == name]
     table = markdown([list(COLUMNS), *map(row, ordered)])
     if values.page:
         tables.put_into(Path(values.page), table, MARKS)
@@ -80,20 +81,22 @@ def run(values) -> None:
         print(table)
 
 
-def compiled(name: str, chips: int, options: dict) -> dict:
+def compiled(name: str, options: dict) -> dict:
     """What `dmljax benchmark --compile_for` says, by a process whose memory is given back."""
-    given = {"mode": "train", "image": 224, "batch": EACH * chips, "dtype": "bf16", "compile_for": name}
+    batch = EACH * chips.slice_of(name).chips
+    given = {"mode": "train", "image": 224, "batch": batch, "dtype": "bf16", "compile_for": name}
     asked = [f"--{key}={value}" for key, value in (given | options).items()]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "dmljax", "benchmark", *asked], capture_output=True, text=True
     )
     if done.returncode:
-        raise UserError(done.stderr.strip().splitlines()[-1])
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise UserError(f"{name} was not compiled: {last[0]}")
     return json.loads(done.stdout)
 
 
 def row(line: dict) -> list[str]:
-    held, bounds = line["gb_held"], line["at_least_ms"]
+    held, estimates = line["gib_held"], line["estimate_ms"]
     asked = [each for kind, each in line["collectives"].items() if kind.startswith("all-reduce")]
     return [
         line["step"],
@@ -104,7 +107,7 @@ def row(line: dict) -> list[str]:
         f"{sum(size for part, size in held.items() if part != 'of'):.1f} of {held['of']:.0f}",
         str(sum(each["number"] for each in asked)),
         f"{sum(each['mb'] for each in asked):.0f}",
-        *(f"{bounds[bound]:.1f}" for bound in ("operations", "memory", "links")),
+        *(f"{estimates[by]:.1f}" for by in ("operations", "memory", "links")),
     ]
 
 

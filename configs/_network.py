@@ -32,7 +32,7 @@ def _model() -> dict:
     degrees = "degrees"
     seen = "What the {} head sees, f2 or e; the paper can be read both ways."
     dropped = "Dropout of what the heads see, while training."
-    groups = "Devices, one after the other, that share BatchNorm's statistics; 0: all."
+    groups = "Devices, one after the other, that share BatchNorm's statistics; 0: all, 1: each has its own."
     stretch = "Eyes and mouth, about a third of the face each (section 3.2), are resized to its size."
     return {
         "normalisation": Field("image", normalised, choices=NORMALISATIONS),

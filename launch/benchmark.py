@@ -17,15 +17,15 @@ Prints one JSON line. Needs no TensorFlow and no data. The images lie on the dev
 standardisation, mining, dynamic weights, Adam and the moving average are inside the step.
 
 --compile_for wants dmljax[tpu] and no TPU: it tells one chip's operations, bytes and memory, what chips tell
-each other, and bounds on the time by the rates that are published. A step of the paper's size is compiled for
-some fifteen minutes.
+each other, and estimates of the time by the rates that are published. A step of the paper's size is compiled
+for some fifteen minutes.
 """
 SIZE = ("mode", "image", "batch", "width", "stages", "dtype", "convolution", "remat", "batch_norm_group")
 CLOCK = ("device", "steps", "warmup", "trace")
 
 
 def define(values):
-    flags.DEFINE_enum("mode", "train", ["train", "infer"], "what to time", flag_values=values)
+    flags.DEFINE_enum("mode", "train", ["train", "infer"], "which step", flag_values=values)
     flags.DEFINE_enum(
         "device", None, ["cpu", "gpu", "cuda", "tpu"], "where; default: the best there is", flag_values=values
     )

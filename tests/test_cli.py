@@ -673,6 +673,30 @@ def test_dashes_in_a_flag_are_underscores():
     assert spelt("compile-for") == "compile-for" and spelt("-") == "-" and spelt("a\n-b=c") == "a\n-b=c"
 
 
+def test_what_is_compiled_is_what_the_flags_say(monkeypatch, capsys):
+    from dmljax.costs import compiled
+
+    monkeypatch.setattr(compiled, "compile_for", lambda name, **size: {"for": name} | size)
+    given = "--compile_for=v5e:2x2 --mode=infer --image=32 --batch=8 --width=4 --stages=1,2 --dtype=bf16"
+    more = "--convolution=xla --remat --batch_norm_group=2"
+    benchmark.main(parsed(*f"{given} {more}".split(), define=benchmark.define))
+    assert json.loads(capsys.readouterr().out) == {
+        "for": "v5e:2x2",
+        "mode": "infer",
+        "image": 32,
+        "batch": 8,
+        "width": 4,
+        "stages": ["1", "2"],
+        "dtype": "bf16",
+        "convolution": "xla",
+        "remat": True,
+        "batch_norm_group": 2,
+    }
+    with pytest.raises(UserError, match="nothing is timed") as error:
+        benchmark.main(parsed("--compile_for=v5e:2x2", "--warmup=1", define=benchmark.define))
+    assert error.value.parameter == "warmup"
+
+
 def test_the_commands_explain_themselves_without_docstrings():
     """python -OO drops them."""
     done = subprocess.run(

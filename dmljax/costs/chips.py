@@ -1,6 +1,6 @@
 """TPU slices by name, and the rates that their maker publishes.
 
-Rates of one chip: https://cloud.google.com/tpu/docs/v5e, /v5p and /v6e.
+Rates of one chip as of November 2026: https://cloud.google.com/tpu/docs/v5e, /v5p and /v6e.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Chip(NamedTuple):
       flops: bfloat16 operations a second.
       memory: bytes.
       bandwidth: bytes of memory moved a second.
-      links: bytes a second that go to other chips and come from them, over all of its links.
+      links: bytes a second in each direction, over all of its links; a slice of few chips uses some of them.
       axes: of the torus in which chips are laid out.
     """
 
@@ -30,10 +30,11 @@ class Chip(NamedTuple):
     axes: int
 
 
+GIB = 2**30
 CHIPS = {
-    "v5e": Chip(197e12, 16e9, 819e9, 200e9, axes=2),
-    "v5p": Chip(459e12, 95e9, 2765e9, 600e9, axes=3),
-    "v6e": Chip(918e12, 32e9, 1600e9, 400e9, axes=2),
+    "v5e": Chip(197e12, 16 * GIB, 819e9, 200e9, axes=2),
+    "v5p": Chip(459e12, 95 * GIB, 2765e9, 600e9, axes=3),
+    "v6e": Chip(918e12, 32 * GIB, 1638e9, 400e9, axes=2),
 }
 
 
@@ -90,7 +91,9 @@ def slice_of(text: str) -> Slice:
     axes = CHIPS[name].axes
     if len(shape) == axes + 1 == 3 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) != axes or min(shape) < 1:
+    if len(shape) == axes and not min(shape):
+        raise UserError(f"needs a chip along every axis; got '{text}'", parameter="compile_for")
+    if len(shape) != axes:
         wanted = {2: "2x2", 3: "2x2x1"}[axes]
         raise UserError(
             f"{name} is laid out along {axes} axes, such as {name}:{wanted}; got '{text}'",

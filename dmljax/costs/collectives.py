@@ -10,6 +10,7 @@ from dmljax.costs.arrays import ARRAYS, size_of
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _ASKED = re.compile(rf" = (.*?) ({'|'.join(KINDS)})(-start)?\((.*?)\)(?:,|$)")
+_SIGNALS = ("u32[]", "s32[]")  # by which the end of one that was begun is known
 _LISTED = re.compile(r"replica_groups=\{\{([\d,]*)\}")
 _COUNTED = re.compile(r"replica_groups=\[\d+,(\d+)\]<=")
 _NAME = re.compile(r'op_name="([^"]*)"')
@@ -47,9 +48,10 @@ def _read(text: str, devices: int) -> Iterator[Collective]:
         if not found:
             continue
         shape, kind, begun, _ = found.groups()
-        arrays = [size_of(array[0]) for array in ARRAYS.finditer(shape)]
+        arrays = [array[0] for array in ARRAYS.finditer(shape) if not array[0].startswith(_SIGNALS)]
         # one that is begun here and ended later holds what goes in and what comes out
-        size = sum(arrays[len(arrays) // 2 :]) if begun and kind != "all-reduce" else sum(arrays)
+        results = arrays[len(arrays) // 2 :] if begun and kind != "all-reduce" else arrays
+        size = sum(map(size_of, results))
         name = _NAME.search(line)
         yield Collective(kind, size, _devices(line, devices), name[1] if name else "")
 
@@ -62,11 +64,19 @@ def _devices(line: str, every: int) -> int:
 
 
 def seconds(found: list[Collective], links: float) -> float:
-    """Time on the links where each is done in a ring: all-reduce moves 2 (n - 1) / n of its bytes in and out
-    of a device, the others (n - 1) / n (Patarasuk & Yuan, J. Parallel Distrib. Comput. 69, 2009).
+    """Time on the links where each is done in a ring (Patarasuk & Yuan, J. Parallel Distrib. Comput. 69,
+    2009).
 
     Args:
       links: bytes a second in each direction. How long one takes to begin is left out.
     """
-    shares = [(2 if each.kind == "all-reduce" else 1) * (each.devices - 1) / each.devices for each in found]
-    return sum(share * each.bytes for share, each in zip(shares, found)) / links
+    return sum(_share(each.kind, each.devices) * each.bytes for each in found) / links
+
+
+def _share(kind: str, devices: int) -> float:
+    """What goes in and out of a device, in parts of what it gets."""
+    if kind == "collective-permute":
+        return 1.0
+    if kind == "reduce-scatter":  # a device gets one part of n
+        return devices - 1.0
+    return (2 if kind == "all-reduce" else 1) * (devices - 1) / devices

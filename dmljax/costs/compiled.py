@@ -1,6 +1,6 @@
 """A step compiled for TPUs that are not here: operations, bytes, memory, collectives, and what follows.
 
-libtpu compiles for any slice without one. Nothing runs: times are bounds from published rates.
+libtpu compiles for any slice without one. Nothing runs: times are estimates from published rates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dmljax.costs.collectives import Collective, collectives, seconds
 from dmljax.costs.traffic import traffic
 from dmljax.types import AXIS, UserError
 
-GB = 1e9
+GIB = chips.GIB
 # What libtpu asks of a machine that it takes for a TPU's host; here are answers that need no network.
 _NOWHERE = {
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
@@ -33,9 +33,13 @@ _FULL = re.compile(
     r"Used ([\d.]+\w?) of ([\d.]+\w?) hbm|required .*?\(([\d.]+\w?)\) exceeds available HBM \(([\d.]+\w?)\)"
 )
 
+_NORM = re.compile(r"/(norm\w*|embedding_norm|BatchNorm\w*)/")
+
 
 def compile_for(name: str, **size) -> dict[str, object]:
-    """What XLA says of a step for a slice, and bounds on its time by the rates that are published.
+    """What XLA says of a step for a slice, and estimates of its time by the rates that are published.
+
+    For a process of its own: JAX sees no accelerator afterwards.
 
     Args:
       name: of the slice, see `chips.slice_of`.
@@ -45,7 +49,8 @@ def compile_for(name: str, **size) -> dict[str, object]:
       JSON-able facts; all counts and times are one chip's and one step's.
 
     Raises:
-      UserError: no such slice, a batch that does not divide, no libtpu, or a step that does not fit.
+      UserError: no such slice, stages that are no numbers, a batch that does not divide, no libtpu, or a step
+        that does not fit.
     """
     where, chosen = chips.slice_of(name), sized.size_of(**size)
     sized.check(chosen, where.chips)
@@ -59,7 +64,7 @@ def compile_for(name: str, **size) -> dict[str, object]:
     return (
         told
         | {"chips": where.chips, "compile_s": round(time.perf_counter() - began, 1)}
-        | said(compiled, where)
+        | report(compiled, where)
     )
 
 
@@ -124,8 +129,8 @@ def _told(error: Exception, where: chips.Slice, size: sized.Size) -> Exception:
     )
 
 
-def said(compiled: jax.stages.Compiled, where: chips.Slice) -> dict[str, object]:
-    """What XLA counts of a compiled program, and the bounds on its time.
+def report(compiled: jax.stages.Compiled, where: chips.Slice) -> dict[str, object]:
+    """What XLA counts of a compiled program, and how long it takes if one thing alone decides.
 
     'gb_accessed' is XLA's count, 'gb_moved' that of `traffic`.
     """
@@ -133,26 +138,26 @@ def said(compiled: jax.stages.Compiled, where: chips.Slice) -> dict[str, object]
     text = compiled.as_text()
     asked = collectives(text, where.chips)
     moved = sum(each.bytes for each in traffic(text).values())
-    bounds = {
+    estimates = {
         "operations": counts["flops"] / where.chip.flops,
         "memory": moved / where.chip.bandwidth,
         "links": seconds(asked, where.chip.links),
     }
-    longest = max(bounds, key=lambda bound: bounds[bound])
+    longest = max(estimates, key=lambda by: estimates[by])
     return {
-        "gflop": round(counts["flops"] / GB, 3),
-        "gb_accessed": round(counts["bytes accessed"] / GB, 4),
-        "gb_moved": round(moved / GB, 4),
-        "gb_held": {
-            "arguments": round(memory.argument_size_in_bytes / GB, 4),
-            "results": round((memory.output_size_in_bytes - memory.alias_size_in_bytes) / GB, 4),
-            "temporary": round(memory.temp_size_in_bytes / GB, 4),
-            "program": round(memory.generated_code_size_in_bytes / GB, 4),
-            "of": where.chip.memory / GB,
+        "gflop": round(counts["flops"] / 1e9, 3),
+        "gb_accessed": round(counts["bytes accessed"] / 1e9, 4),
+        "gb_moved": round(moved / 1e9, 4),
+        "gib_held": {
+            "arguments": round(memory.argument_size_in_bytes / GIB, 4),
+            "results": round((memory.output_size_in_bytes - memory.alias_size_in_bytes) / GIB, 4),
+            "temporary": round(memory.temp_size_in_bytes / GIB, 4),
+            "program": round(memory.generated_code_size_in_bytes / GIB, 4),
+            "of": where.chip.memory / GIB,
         },
         "collectives": _by_kind(asked),
-        "at_least_ms": {bound: round(1000 * value, 4) for bound, value in bounds.items()},
-        "bound_by": longest,
+        "estimate_ms": {by: round(1000 * value, 4) for by, value in estimates.items()},
+        "longest": longest,
     }
 
 
@@ -160,7 +165,7 @@ def _by_kind(asked: list[Collective]) -> dict[str, dict[str, float]]:
     """Number and megabytes of each kind; BatchNorm's by themselves."""
     found: dict[str, dict[str, float]] = {}
     for each in asked:
-        kind = f"{each.kind}, BatchNorm" if "norm" in each.name else each.kind
+        kind = f"{each.kind}, BatchNorm" if _NORM.search(each.name) else each.kind
         entry = found.setdefault(kind, {"number": 0, "mb": 0.0})
         entry["number"] += 1
         entry["mb"] = round(entry["mb"] + each.bytes / 1e6, 6)

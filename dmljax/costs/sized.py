@@ -49,12 +49,8 @@ class Size(NamedTuple):
 
     @property
     def facts(self) -> dict[str, object]:
-        """What is told of it, JSON-able."""
-        told = {
-            key: getattr(self, key)
-            for key in ("mode", "image", "batch", "width", "dtype", "batch_norm_group")
-        }
-        return told | {"stages": ",".join(map(str, self.stages))}
+        """All of it, JSON-able."""
+        return self._asdict() | {"stages": ",".join(map(str, self.stages))}
 
 
 class Step(NamedTuple):

@@ -1,8 +1,8 @@
-"""What a compiled program moves to and from a TPU's large memory, read from XLA's text of it.
+"""What a compiled program moves to and from a TPU's large memory, estimated from XLA's text of it.
 
 XLA's own count takes the operands and results of every instruction, wherever they lie. On a TPU many lie in
 the vector memory on the chip, written S(1), to which they are copied ahead; those of the large memory are
-what its bandwidth bounds.
+what its bandwidth bounds. An instruction that reads or writes a part of an array counts as if it were all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dmljax.costs.arrays import ARRAYS, size_of
 _INSTRUCTION = re.compile(r"\s+(?:ROOT )?(%[\w.\-]+) = (.*?) ([a-z][\w\-]*)\((.*?)\)(?:,|$)")
 _NAME = re.compile(r"%[\w.\-]+")
 # What names memory, or waits for what another began.
-_NOTHING = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all"}
+_NOTHING = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "opt-barrier"}
+_NAMED = ('custom_call_target="ConcatBitcast"', 'custom_call_target="AllocateBuffer"')
 _ON_CHIP = "S("  # any memory but the large one
 
 
@@ -45,11 +46,11 @@ def traffic(text: str) -> dict[str, Moved]:
             continue
         name, shape, kind, operands = read.groups()
         places[name] = shape
-        if kind in _NOTHING or kind.endswith("-done") or "ConcatBitcast" in line:
+        if kind in _NOTHING or kind.endswith("-done") or any(name in line for name in _NAMED):
             continue
-        asked = [places.get(operand, "") for operand in _NAME.findall(operands)]
+        read_from = [places.get(operand, "") for operand in dict.fromkeys(_NAME.findall(operands))]
         before = found.get(kind, Moved())
-        found[kind] = Moved(before.number + 1, before.bytes + _moved(kind, shape, asked))
+        found[kind] = Moved(before.number + 1, before.bytes + _moved(kind, shape, read_from))
     return dict(sorted(found.items(), key=lambda each: -each[1].bytes))
 
 

@@ -48,12 +48,17 @@ def backbone(config) -> partial:
     build = partial(
         plugins.load("backbones", config.backbone.name).build,
         dtype=getattr(jnp, model.dtype),
-        axis_name=AXIS if model.sync_batch_norm else None,
+        axis_name=None if norm_group(model) == norms.ALONE else AXIS,
         remat=model.remat,
         **configuration.options(config, "backbone"),
     )
     build()  # its errors belong here, not into the tracing of the network
     return build
+
+
+def norm_group(model) -> int:
+    """Devices that share BatchNorm's statistics; 0: all."""
+    return model.batch_norm_group if model.sync_batch_norm else norms.ALONE
 
 
 def network(config, classes: Samples | Classes) -> DMLNet:
@@ -237,7 +242,7 @@ def program(
         mirror=samples.pose_mirror,
         mix=mixing(config, losses),
         together=found.sampler.together,
-        norm_group=config.model.batch_norm_group if config.model.sync_batch_norm else norms.ALONE,
+        norm_group=norm_group(config.model),
         ema=config.ema.decay,
         ema_warmup=config.ema.warmup,
         total=tuple(config.losses.total[task] for task in losses.tasks),

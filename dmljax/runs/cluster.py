@@ -91,21 +91,26 @@ def _launcher():
     """
     from jax._src.clusters import ClusterEnv
 
-    _check_pod()
     for launcher in ClusterEnv._cluster_types:
-        alone = launcher.__name__ == "K8sCluster" and NUMBER_OF_POD not in os.environ
-        if not launcher.opt_in_only_method and not alone and launcher.is_env_present():
+        if launcher.__name__ == "K8sCluster" and not _numbered_pod():
+            continue
+        if not launcher.opt_in_only_method and launcher.is_env_present():
             return launcher
     return None
 
 
-def _check_pod() -> None:
-    """Raises UserError for a pod of an indexed job that has not what it would find the others by."""
+def _numbered_pod() -> bool:
+    """Whether this is a pod of an indexed job.
+
+    Raises:
+      UserError: it is, and it has not what it would find the others by.
+    """
     number = os.environ.get(NUMBER_OF_POD)
     if number is None or KUBERNETES not in os.environ:
-        return
+        return False
     try:
         importlib.import_module("kubernetes")
+        return True
     except ImportError:
         raise UserError(
             f"this is pod {number} of an indexed Job of Kubernetes, and the package kubernetes, by which JAX"

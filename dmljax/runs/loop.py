@@ -214,7 +214,7 @@ def _decided(config, samples, split) -> decided.Decided:
     found = decided.decide(config, samples, split)
     drawing = found.sampler
     order.check_divides(drawing.size, jax.device_count(), together=drawing.together, field=drawing.size_field)
-    norms.check(config.model.batch_norm_group, jax.device_count())
+    norms.check(assemble.norm_group(config.model), jax.device_count())
     assemble.mixing(config, assemble.loss_options(config, found))
     return found
 

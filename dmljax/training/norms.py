@@ -18,7 +18,8 @@ def check(group: int, devices: int, parameter: str = "model.batch_norm_group") -
     if group and devices % group:
         fit = [n for n in range(1, devices + 1) if devices % n == 0]
         raise UserError(
-            f"must divide the {devices} devices; got {group}. Set one of 0, {', '.join(map(str, fit))}",
+            f"must divide the number of devices, {devices}; got {group}. Set one of 0,"
+            f" {', '.join(map(str, fit))}",
             parameter=parameter,
         )
 
@@ -43,6 +44,16 @@ def grouped(group: int, axis_name: str | None):
     return nn.intercept_methods(call)
 
 
-def running(statistics, group: int, axis_name: str | None):
-    """The running statistics after a step, the same on all devices: means over them where groups differ."""
-    return mean(statistics, axis_name) if group else statistics
+def running(new, before, group: int, axis_name: str | None):
+    """The running statistics after a step, the same on all devices: means over them where groups differ.
+
+    How far the means of groups are apart is in no group's variance, and so not in theirs. What was not
+    changed stays as it was, bit for bit.
+
+    Args:
+      new, before: after the step and before it, pytrees of the same shape.
+    """
+    if not group:
+        return new
+    change = mean(jax.tree.map(lambda after, old: after - old, new, before), axis_name)
+    return jax.tree.map(lambda old, moved: old + moved, before, change)

@@ -144,7 +144,7 @@ def train_step(
     )
     weighting = differentiate.post(params, weighting, *numbered, carry=state.batch_stats)
     decay = ema_decay(state.step, program.ema, program.ema_warmup)
-    batch_stats = norms.running(aux.carry, program.norm_group, axis_name)
+    batch_stats = norms.running(aux.carry, state.batch_stats, program.norm_group, axis_name)
     ema = move(state.ema, {"params": params, "batch_stats": batch_stats}, decay)
     logs = {
         **{f"loss/{task}": loss for task, loss in zip(tasks, losses)},
@@ -175,8 +175,8 @@ def conflict_step(state: TrainState, batch: dict, program: Program, *, axis_name
     )
     first = jax.tree.map(lambda x: x[0], rows)
     (_, _, aux), _, _ = differentiate(state.params, (), jnp.int32(0), first, carry=state.batch_stats)
-    norms, cosine = cosines(aux.strategy["gram"])
-    found = {f"conflict/norm_{task}": norm for task, norm in zip(tasks, norms)}
+    lengths, cosine = cosines(aux.strategy["gram"])
+    found = {f"conflict/norm_{task}": length for task, length in zip(tasks, lengths)}
     pairs = [(i, j) for i in range(len(tasks)) for j in range(i + 1, len(tasks))]
     return found | {f"conflict/cosine_{tasks[i]}_{tasks[j]}": cosine[i, j] for i, j in pairs}
 

@@ -30,7 +30,7 @@ def test_a_slice_by_its_name(text, topology, count, host):
         ("v7:2x2", "knows v5e, v5p, v6e; got 'v7'"),
         ("v5e:2x2x2", "v5e is laid out along 2 axes, such as v5e:2x2; got 'v5e:2x2x2'"),
         ("v5p:2x2", "v5p is laid out along 3 axes, such as v5p:2x2x1; got 'v5p:2x2'"),
-        ("v6e:0x2", "v6e is laid out along 2 axes, such as v6e:2x2; got 'v6e:0x2'"),
+        ("v6e:0x2", "needs a chip along every axis; got 'v6e:0x2'"),
     ],
 )
 def test_what_is_no_slice(text, told):

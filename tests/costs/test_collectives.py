@@ -16,6 +16,9 @@ use_global_device_ids=true, to_apply=%region_1.0, metadata={{op_name="{PATH}" st
 MORE = """
   %r.9 = (f32[64]{0:T(128)}, bf16[3,5]{1,0:T(8,128)}) all-reduce(%a, %b), replica_groups=[4,2]<=[8]
   %g = (u8[2,10]{1,0}, u8[8,10]{1,0}) all-gather-start(%p), replica_groups={{0,2},{1,3}}
+  %h = ((f32[5], f32[5]), (f32[10], f32[10]), u32[]) all-gather-start(%p, %q), replica_groups={{0,1}}
+  %i = (f32[100], f32[100], u32[], u32[]) collective-permute-start(%p), source_target_pairs={{0,1}}
+  %j = f32[6]{0} reduce-scatter(%p), replica_groups={{0,1,2,3}}, dimensions={0}
   %gd = u8[8,10]{1,0} all-gather-done(%g)
   %c = pred[16]{0} collective-permute(%x), source_target_pairs={{0,1},{1,0}}
   ROOT %t = (f32[2]{0}) tuple(%all-reduce.9)
@@ -27,6 +30,9 @@ def test_collectives_of_a_text():
         Collective("all-reduce", 512, 4, PATH),
         Collective("all-reduce", 64 * 4 + 15 * 2, 2, ""),
         Collective("all-gather", 80, 2, ""),
+        Collective("all-gather", 80, 2, ""),
+        Collective("collective-permute", 400, 8, ""),
+        Collective("reduce-scatter", 24, 4, ""),
         Collective("collective-permute", 16, 8, ""),
     ]
 
@@ -50,3 +56,6 @@ def test_seconds_in_a_ring():
     asked = [Collective("all-reduce", 800, 4, ""), Collective("all-gather", 100, 2, "")]
     assert seconds([*asked, Collective("all-reduce", 999, 1, "")], 250) == pytest.approx((1200 + 50) / 250)
     assert seconds([], 250) == 0
+    # of 100 bytes for each of 4, 300 come in; one neighbour's 70 bytes come whole
+    more = [Collective("reduce-scatter", 100, 4, ""), Collective("collective-permute", 70, 8, "")]
+    assert seconds(more, 10) == pytest.approx(37)

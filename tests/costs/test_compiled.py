@@ -41,36 +41,36 @@ def test_what_is_said_of_a_step(monkeypatch):
     """The counts are XLA's, the bounds arithmetic; BatchNorm's collectives stand by themselves."""
     counts = {"flops": 394e9, "bytes accessed": 7e9}
     memory = SimpleNamespace(
-        argument_size_in_bytes=3e9,
-        output_size_in_bytes=2e9,
-        alias_size_in_bytes=1.5e9,
-        temp_size_in_bytes=4e9,
-        generated_code_size_in_bytes=1e8,
+        argument_size_in_bytes=3 * 2**30,
+        output_size_in_bytes=2 * 2**30,
+        alias_size_in_bytes=1.5 * 2**30,
+        temp_size_in_bytes=4 * 2**30,
+        generated_code_size_in_bytes=2**27,
     )
     program = SimpleNamespace(
         cost_analysis=lambda: counts, memory_analysis=lambda: memory, as_text=lambda: "text"
     )
     asked = [
-        collectives.Collective("all-reduce", 4_000_000, 4, "trunk/face/norm1"),
-        collectives.Collective("all-reduce", 1_000_000, 4, "trunk/face/norm2"),
-        collectives.Collective("all-reduce", 95_000_000, 4, "transpose"),
+        collectives.Collective("all-reduce", 4_000_000, 4, "trunk/face/norm1/psum"),
+        collectives.Collective("all-reduce", 1_000_000, 4, "trunk/embedding_norm/psum"),
+        collectives.Collective("all-reduce", 95_000_000, 4, "optimizer/global_norm/psum"),
     ]
     monkeypatch.setattr(compiled, "collectives", lambda text, devices: asked)
     moved = {"fusion": Moved(3, 638_000_000), "copy": Moved(1, 1_000_000_000)}
     monkeypatch.setattr(compiled, "traffic", lambda text: moved)
-    said = compiled.said(program, chips.slice_of("v5e:2x2"))
+    said = compiled.report(program, chips.slice_of("v5e:2x2"))
     assert said == {
         "gflop": 394,
         "gb_accessed": 7,
         "gb_moved": 1.638,
-        "gb_held": {"arguments": 3, "results": 0.5, "temporary": 4, "program": 0.1, "of": 16},
+        "gib_held": {"arguments": 3, "results": 0.5, "temporary": 4, "program": 0.125, "of": 16},
         "collectives": {
             "all-reduce, BatchNorm": {"number": 2, "mb": 5},
             "all-reduce": {"number": 1, "mb": 95},
         },
         # 394 / 197 000, 1.638 / 819, 1.5 x 0.1 / 200
-        "at_least_ms": {"operations": 2, "memory": 2, "links": 0.75},
-        "bound_by": "operations",
+        "estimate_ms": {"operations": 2, "memory": 2, "links": 0.75},
+        "longest": "operations",
     }
     json.dumps(said)
 
@@ -105,7 +105,7 @@ def test_compiled_for_tpus(name):
     where = chips.slice_of(name)
     said = compiled.compile_for(name, mode="infer", batch=2 * where.chips, **SMALL)
     assert said["for"] == name and 0 < said["gflop"] < 1 and 0 < said["gb_moved"] < 1
-    assert said["collectives"] == {} and said["gb_held"]["arguments"] > 0
+    assert said["collectives"] == {} and said["gib_held"]["arguments"] > 0
 
 
 @NEEDS_LIBTPU

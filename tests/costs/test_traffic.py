@@ -25,6 +25,8 @@ ENTRY %main {
   %h = f32[9]{0:T(128)S(1)} get-tuple-element(%f), index=1
   %e = (f32[9]{0:T(128)}, f32[9]{0:T(128)S(1)}, u32[]{:S(2)}) copy-start(%h)
   %d = f32[9]{0:T(128)} copy-done(%e)
+  %n = f32[1000]{0:T(128)} custom-call(), custom_call_target="AllocateBuffer"
+  %b = f32[1000]{0:T(128)} opt-barrier(%n)
   %a = f32[7]{0:T(128)} add(%g, %g)
   ROOT %t = (f32[7]{0:T(128)}, f32[9]{0:T(128)}) tuple(%a, %d)
 }
@@ -34,7 +36,7 @@ ENTRY %main {
 def test_what_is_moved():
     assert traffic(TEXT) == {
         "copy-start": Moved(2, 60 + 36),  # x read to the chip, h written from it
-        "add": Moved(1, 3 * 28),
+        "add": Moved(1, 2 * 28),  # one array twice
         "fusion": Moved(1, 28 + 40),  # the first result, and w
         "slice-start": Moved(1, 16),
     }

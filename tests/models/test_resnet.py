@@ -104,6 +104,25 @@ def test_the_platform_decides_how_a_convolution_is_computed(rng):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+def test_a_stem_that_trains_is_one_product(rng):
+    """Of shifted views, with a convolution's gradients; one that does not train stays a convolution."""
+    images = jnp.float32(rng.normal(size=(3, 17, 14, 3)))
+    matmul, xla = (resnet.build(depth=18, width=4, stages=(1,), convolution=c) for c in ("matmul", "xla"))
+    variables = initial(matmul, images)
+
+    def gradient(model, train):
+        def loss(params):
+            found, _ = model.apply(variables | {"params": params}, images, train=train, mutable="batch_stats")
+            return jnp.sin(found).sum()
+
+        return jax.jit(jax.grad(loss))
+
+    lowered = lambda train: gradient(matmul, train).lower(variables["params"]).as_text()
+    assert [lowered(train).count("stablehlo.convolution") for train in (True, False)] == [0, 2]
+    a, b = (gradient(model, True)(variables["params"]) for model in (matmul, xla))
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), a, b)
+
+
 @pytest.mark.parametrize("method", _parts.CONVOLUTIONS)
 @pytest.mark.parametrize(
     ("height", "width", "before"), [(7, 4, 1), (6, 5, 1), (1, 2, 1), (7, 4, 0), (6, 5, 0)]

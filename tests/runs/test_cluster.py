@@ -121,6 +121,17 @@ def test_a_pod_that_cannot_look_for_the_others_asks_for_the_package(monkeypatch)
         placed(monkeypatch, {cluster.NUMBER_OF_POD: "2", cluster.KUBERNETES: "10.0.0.1"})
 
 
+def test_a_tpu_pod_of_kubernetes_needs_no_package(monkeypatch):
+    """Its own launcher is asked before, and knows the others without Kubernetes' service."""
+    from jax._src.clusters.cloud_tpu_cluster import GkeTpuCluster
+
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    for name, value in (("is_env_present", True), ("get_process_count", 1)):
+        monkeypatch.setattr(GkeTpuCluster, name, classmethod(lambda cls, value=value: value))
+    found = placed(monkeypatch, {cluster.NUMBER_OF_POD: "2", cluster.KUBERNETES: "10.0.0.1"})
+    assert found[0] == cluster.Place()
+
+
 def test_jax_has_the_launchers_that_are_named():
     from jax._src.clusters import ClusterEnv
 

@@ -273,6 +273,15 @@ def test_groups_of_devices_have_their_own_statistics(group):
     assert max(jax.tree.leaves(apart)) > 1e-3
 
 
+@pytest.mark.slow
+def test_groups_of_two_devices_train_as_two_devices_by_themselves():
+    """Gradients too go through a group alone; two micro-batches, whose statistics follow each other."""
+    how = {"steps": 3, "accumulate": 2}
+    groups, _ = run(4, equal.build(), norm_group=2, **how)
+    single, _ = run(2, equal.build(), norm_group=1, shape={"axis_name": None}, **how)
+    close(groups, single)
+
+
 STRATEGIES = [
     ("mgda", "rep", 1),
     ("upgrad", "shared", 1),
