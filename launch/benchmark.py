@@ -7,7 +7,7 @@ from dmljax.launch import cli
 
 from dmljax.types import UserError
 
-SUMMARY = "Times train and inference steps on random images, or compiles them for TPUs that are not here."
+SUMMARY = "Times train and inference steps, or compiles them for TPUs that are not here."
 USAGE = """\
     dmljax benchmark --mode=train --image=224 --batch=120 --dtype=bf16
     dmljax benchmark --mode=infer --image=64 --batch=15 --width=16 --stages=2,2,2,2

@@ -93,9 +93,9 @@ def check(size: Size, devices: int) -> None:
     norms.check(size.batch_norm_group, devices, "batch_norm_group")
     together = TUPLE_SIZE if size.mode == TRAIN else 1
     if size.batch % (devices * together):
-        tuples = " and whole five-tuples" if together > 1 else ""
+        tuples = " by whole five-tuples" if together > 1 else ""
         raise UserError(
-            f"must be a multiple of {devices * together}, for {devices} devices{tuples}; got {size.batch}",
+            f"must be a multiple of {devices * together}, got {size.batch}; devices share it{tuples}",
             parameter="batch",
         )
 

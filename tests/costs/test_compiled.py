@@ -94,7 +94,7 @@ def test_a_step_that_does_not_fit_is_told_with_its_numbers(monkeypatch, text):
 
 
 def test_a_batch_that_does_not_divide():
-    with pytest.raises(UserError, match="a multiple of 80, for 16 devices and whole five-tuples; got 60"):
+    with pytest.raises(UserError, match="a multiple of 80, got 60; devices share it by whole five-tuples"):
         compiled.compile_for("v5e:4x4", mode="train", batch=60, **SMALL)
 
 
