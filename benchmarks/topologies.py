@@ -26,11 +26,11 @@ MARKS = "<!-- topologies.jsonl -->", "<!-- end of topologies.jsonl -->"
 
 # name -> the slice, and further flags of `dmljax benchmark`
 PLAN = {
-    "train v5e:2x2": ("v5e:2x2", {}),
-    "train v5e:16x16": ("v5e:16x16", {}),
     "train v5e:1x1": ("v5e:1x1", {}),
+    "train v5e:2x2": ("v5e:2x2", {}),
     "train v5e:4x4": ("v5e:4x4", {}),
     "train v5e:8x8": ("v5e:8x8", {}),
+    "train v5e:16x16": ("v5e:16x16", {}),
     "infer v5e:1x1": ("v5e:1x1", {"mode": "infer"}),
     "train v5e:4x4 BatchNorm over 4": ("v5e:4x4", {"batch_norm_group": 4}),
     "train v5e:4x4 BatchNorm over 1": ("v5e:4x4", {"batch_norm_group": 1}),

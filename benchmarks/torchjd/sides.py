@@ -59,7 +59,7 @@ class Ours:
         self.value_and_grad = weightings.value_and_grad(losses_fn, strategy, shared="trunk", heads="unit")
         self.optimizer, self.strategy, self.problem = optax.adam(rate), strategy, problem
         self.step = jax.jit(self._step)
-        self.predict = jax.jit(lambda params: problem.net.apply({"params": params}, problem.test[0]))
+        self.predict = jax.jit(lambda params, inputs: problem.net.apply({"params": params}, inputs))
 
     def begin(self, params):
         state = self.strategy.init(self.problem.tasks, self.value_and_grad.shared(params))
@@ -77,7 +77,7 @@ class Ours:
         held = self.begin(params)
         for number, rows in enumerate(order):
             held = self.step(number, rows, held)
-        return np.asarray(self.predict(held[0]))
+        return np.asarray(self.predict(held[0], self.problem.test[0]))
 
     def timed(self, params, order: np.ndarray, steps: int) -> float:
         """Seconds a step."""

@@ -88,9 +88,12 @@ def scores_of(problem: Problem, strategy, epochs: int, seeds) -> np.ndarray:
     """Scores on the test examples [seeds, tasks]."""
     params = [initial(problem, seed) for seed in seeds]
     order, train = orders(problem, epochs, seeds), jax.jit(trainer(problem, strategy))
-    predict = jax.jit(lambda params: problem.net.apply({"params": params}, problem.test[0]))
+    # inputs are an argument: XLA would work out in advance what depends on a constant alone
+    predict = jax.jit(lambda params, inputs: problem.net.apply({"params": params}, inputs))
     trained = [train(params[k], order[k], seed) for k, seed in enumerate(seeds)]
-    return np.array([problem.scores(np.asarray(predict(one)), problem.test[1]) for one in trained])
+    return np.array(
+        [problem.scores(np.asarray(predict(one, problem.test[0])), problem.test[1]) for one in trained]
+    )
 
 
 def alone(problem: Problem, epochs: int, seeds) -> np.ndarray:
