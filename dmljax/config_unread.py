@@ -47,7 +47,15 @@ def idle(config) -> list[str]:
                 for option, value in options.items()
                 if value != configuration.options_of(before, section, name)[option]
             ]
-    return lines + _not_taken(config, before)
+    return lines + _not_taken(config, before) + _not_shared(config)
+
+
+def _not_shared(config) -> list[str]:
+    """Of groups of devices that are set where each device has its own statistics."""
+    group = config.model.batch_norm_group
+    if config.model.sync_batch_norm or group <= 1:
+        return []
+    return [f"model.batch_norm_group={group} has no effect: model.sync_batch_norm is False"]
 
 
 def _chooser(section) -> str:

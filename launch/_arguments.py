@@ -23,9 +23,9 @@ def named(values, arguments: list[str]) -> list[str]:
 
 def underscored(values, argument: str) -> str:
     """`--compile-for=...` is `--compile_for=...`, where there is such a flag."""
-    dashes, name, rest = re.fullmatch(r"(-{0,2})([^=]*)(.*)", argument, re.DOTALL).groups()
-    own = name.replace("-", "_")
-    return f"{dashes}{own}{rest}" if dashes and own in values else argument
+    flag, equals, value = argument.partition("=")
+    name = flag.lstrip("-").replace("-", "_")
+    return f"--{name}{equals}{value}" if flag.startswith("-") and name in values else argument
 
 
 def at_home(argument: str) -> str:

@@ -37,6 +37,12 @@ from dmljax import config_sources, config_unread
         ),
         ({"augment.rand_augment.number": 3, "augment.chain": ("rand_augment",)}, []),
         ({"dataset.kdef.sessions": "A"}, []),
+        (
+            {"model.sync_batch_norm": False, "model.batch_norm_group": 4},
+            ["model.batch_norm_group=4 has no effect: model.sync_batch_norm is False"],
+        ),
+        ({"model.sync_batch_norm": False, "model.batch_norm_group": 1}, []),
+        ({"model.batch_norm_group": 4}, []),
     ],
 )
 def test_what_has_no_effect_is_told(changes, told):

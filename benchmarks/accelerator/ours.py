@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -94,21 +93,21 @@ class Operations:
 
         Convolutions are asked for as such: on a GPU they become calls of a library, which XLA does not count.
         """
-        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # the step is not run, and its weights hardly
-        from dmljax.costs import timed
+        import jax
 
-        ready = timed.prepare(
+        from dmljax.costs import compiled, sized
+
+        size = sized.size_of(
             mode=mode,
-            device="cpu",
             image=image,
             batch=batch,
             width=width,
             stages=stages.split(","),
             dtype=dtype,
-            warmup=0,
             convolution="xla",
         )
-        return {"flops": ready.lower().cost_analysis()["flops"]}
+        jax.config.update("jax_platforms", "cpu")
+        return {"flops": compiled.lower(size, jax.devices()[:1]).cost_analysis()["flops"]}
 
 
 def _or_none(ask):

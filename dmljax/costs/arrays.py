@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-ARRAYS = re.compile(r"\b(pred|bf16|[fsu]\d+)\[([\d,]*)\](\{[^}]*\})?")
-_BITS = {"pred": 8, "bf16": 16}  # of others the number in the name
+ARRAYS = re.compile(r"\b(pred|bf16|[fsuc]\d\w*)\[([\d,]*)\](\{[^}]*\})?")
+_BITS = re.compile(r"\d+")  # the first number in a type's name; truth values, which have none, take eight
 
 
 def size_of(array: str) -> int:
@@ -15,4 +15,5 @@ def size_of(array: str) -> int:
     if not found:
         raise ValueError(f"must be an array such as f32[2,3]; got '{array}'")
     kind, lengths = found[1], [int(length) for length in found[2].split(",") if length]
-    return math.prod(lengths) * _BITS.get(kind, int(re.sub(r"\D", "", kind) or 8)) // 8
+    bits = _BITS.search(kind)
+    return math.prod(lengths) * (int(bits[0]) if bits else 8) // 8

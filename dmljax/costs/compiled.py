@@ -21,7 +21,6 @@ from dmljax.costs.collectives import Collective, collectives, seconds
 from dmljax.costs.traffic import traffic
 from dmljax.types import AXIS, UserError
 
-GIB = chips.GIB
 # What libtpu asks of a machine that it takes for a TPU's host; here are answers that need no network.
 _NOWHERE = {
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
@@ -32,7 +31,6 @@ _NOWHERE = {
 _FULL = re.compile(
     r"Used ([\d.]+\w?) of ([\d.]+\w?) hbm|required .*?\(([\d.]+\w?)\) exceeds available HBM \(([\d.]+\w?)\)"
 )
-
 _NORM = re.compile(r"/(norm\w*|embedding_norm|BatchNorm\w*)/")
 
 
@@ -60,12 +58,13 @@ def compile_for(name: str, **size) -> dict[str, object]:
         compiled = lower(chosen, devices).compile()
     except jax.errors.JaxRuntimeError as error:
         raise _told(error, where, chosen) from None
-    told = chosen.facts | {"program": f"dmljax jax {jax.__version__}", "for": where.topology}
-    return (
-        told
-        | {"chips": where.chips, "compile_s": round(time.perf_counter() - began, 1)}
-        | report(compiled, where)
-    )
+    facts = {
+        "program": f"dmljax jax {jax.__version__}",
+        "for": where.topology,
+        "chips": where.chips,
+        "compile_s": round(time.perf_counter() - began, 1),
+    }
+    return chosen.facts | facts | report(compiled, where)
 
 
 def lower(size: sized.Size, devices: list) -> jax.stages.Lowered:
@@ -149,11 +148,11 @@ def report(compiled: jax.stages.Compiled, where: chips.Slice) -> dict[str, objec
         "gb_accessed": round(counts["bytes accessed"] / 1e9, 4),
         "gb_moved": round(moved / 1e9, 4),
         "gib_held": {
-            "arguments": round(memory.argument_size_in_bytes / GIB, 4),
-            "results": round((memory.output_size_in_bytes - memory.alias_size_in_bytes) / GIB, 4),
-            "temporary": round(memory.temp_size_in_bytes / GIB, 4),
-            "program": round(memory.generated_code_size_in_bytes / GIB, 4),
-            "of": where.chip.memory / GIB,
+            "arguments": round(memory.argument_size_in_bytes / chips.GIB, 4),
+            "results": round((memory.output_size_in_bytes - memory.alias_size_in_bytes) / chips.GIB, 4),
+            "temporary": round(memory.temp_size_in_bytes / chips.GIB, 4),
+            "program": round(memory.generated_code_size_in_bytes / chips.GIB, 4),
+            "of": where.chip.memory / chips.GIB,
         },
         "collectives": _by_kind(asked),
         "estimate_ms": {by: round(1000 * value, 4) for by, value in estimates.items()},

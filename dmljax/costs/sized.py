@@ -18,7 +18,7 @@ from dmljax.types import AXIS, EXPRESSION, IDENTITY, IMAGE, INDEX, POSE, TUPLE_S
 from dmljax.weightings import dwa
 
 CLASSES = {EXPRESSION: 7, POSE: 5, IDENTITY: 20}
-TRAIN, INFER = MODES = ("train", "infer")
+TRAIN, INFER = "train", "infer"
 DTYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16}
 
 

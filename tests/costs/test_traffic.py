@@ -44,6 +44,7 @@ def test_what_is_moved():
 
 def test_the_size_of_an_array():
     assert size_of("f32[]") == 4 and size_of("pred[3,2]{1,0}") == 6 and size_of("bf16[5]{0:T(8)S(1)}") == 10
+    assert size_of("f8e4m3fn[8]") == 8 and size_of("c64[3]") == 24 and size_of("s4[6]") == 3
     assert size_of("s64[2]") == 16 and size_of("u8[7]") == 7
     with pytest.raises(ValueError, match="such as f32"):
         size_of("token")
