@@ -66,7 +66,11 @@ EXTRAS = {
         "setuptools>=77",
     ],
 }
-APART = {"tpu": ["jax[tpu]"]}  # for one kind of machine
+APART = {  # for one kind of machine, or of storage
+    "tpu": ["jax[tpu]"],
+    "cuda": ["jax[cuda12]"],
+    "buckets": ["fsspec>=2024.6", "gcsfs>=2024.6", "s3fs>=2024.6"],
+}
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
 # Parts of the package that lie beside it in a checkout.

@@ -1,4 +1,4 @@
-"""Steps of the paper's network compiled for TPUs that are not here, and a table of them."""
+"""Steps of the paper's network compiled for TPUs and GPUs that are not here, and a table of them."""
 
 import json
 import subprocess
@@ -13,13 +13,13 @@ from dmljax.costs import chips
 from dmljax.report.tables import markdown
 from dmljax.types import UserError
 
-SUMMARY = "Compiles the paper's steps for slices of TPUs, 30 images a chip, and writes a table of them."
+SUMMARY = "Compiles the paper's steps for TPUs and GPUs, 30 images a chip; writes a table of them."
 USAGE = """\
     python benchmarks/topologies.py
     python benchmarks/topologies.py --only= --page=docs/guides/accelerators.md
 
-Wants dmljax[tpu]. Each is compiled for some fifteen minutes by a process of its own; what is in the file is
-not compiled again. The second makes the page's table from what is there.
+Wants dmljax[tpu] and dmljax[cuda]. A process of its own compiles each, for some fifteen minutes where it is
+of TPUs; what is in the file is not compiled again. The second makes the page's table from what is there.
 """
 EACH = 30  # images a chip
 MARKS = "<!-- topologies.jsonl -->", "<!-- end of topologies.jsonl -->"
@@ -37,6 +37,11 @@ PLAN = {
     "train v6e:2x2": ("v6e:2x2", {}),
     "train v5p:2x2x1": ("v5p:2x2x1", {}),
     "train v5e:2x2 remat": ("v5e:2x2", {"remat": True}),
+    "train h100:1": ("h100:1", {}),
+    "train h100:8": ("h100:8", {}),
+    "train h200:8": ("h200:8", {}),
+    "train h100:1 remat": ("h100:1", {"remat": True}),
+    "infer h100:1": ("h100:1", {"mode": "infer"}),
 }
 COLUMNS = (
     "step",
@@ -103,7 +108,7 @@ def row(line: dict) -> list[str]:
         str(line["chips"]),
         f"{line['gflop'] * line['chips'] / line['batch']:.1f}",
         f"{line['gb_moved']:.1f}",
-        f"{line['gb_accessed']:.1f}",
+        "" if line["gb_accessed"] is None else f"{line['gb_accessed']:.1f}",
         f"{sum(size for part, size in held.items() if part != 'of'):.1f} of {held['of']:.0f}",
         str(sum(each["number"] for each in asked)),
         f"{sum(each['mb'] for each in asked):.0f}",

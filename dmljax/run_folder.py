@@ -52,14 +52,25 @@ OWN = (
 FOLD = "fold_"
 
 
+def is_url(folder: str | Path) -> bool:
+    """Whether a name is that of a folder in a bucket: gs://BUCKET/FOLDER."""
+    return isinstance(folder, str) and "://" in folder
+
+
 def named(folder: str | Path, parameter: str = "run") -> Path:
     """The folder that a person names; '~' is the home folder.
 
     Raises:
-      UserError: the name is empty, or that of a file.
+      UserError: the name is empty, that of a file, or of a folder in a bucket.
     """
     if not str(folder).strip():
         raise UserError("a folder's name is empty; give one such as runs/quick", parameter=parameter)
+    if is_url(folder):
+        raise UserError(
+            f"'{folder}' lies in a bucket, and this must be a folder of this machine; runs that are trained,"
+            " evaluated, exported or used one by one may lie there",
+            parameter=parameter,
+        )
     path = Path(os.path.expanduser(folder))
     if os.path.isfile(path):
         raise UserError(f"'{folder}' is a file; give the name of a folder", parameter=parameter)

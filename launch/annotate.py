@@ -40,14 +40,14 @@ def define(values):
 
 def main(values):
     from dmljax.preparation import opening
-    from dmljax.runs import annotate, trained
+    from dmljax.runs import annotate, remote, trained
     from dmljax.types import UserError
 
     if not values.run:
         raise UserError("give a trained run: --run=runs/quick")
     name, folder = opening.named(values.set, "set")
     labelled = annotate.annotate(
-        trained.open_run(Path(values.run), root=values.root, progress=values.progress),
+        trained.open_run(remote.fetched(values.run, print), root=values.root, progress=values.progress),
         name,
         folder,
         Path(values.out),

@@ -7,18 +7,19 @@ from dmljax.launch import cli
 
 from dmljax.types import UserError
 
-SUMMARY = "Times train and inference steps, or compiles them for TPUs that are not here."
+SUMMARY = "Times train and inference steps, or compiles them for chips that are not here."
 USAGE = """\
     dmljax benchmark --mode=train --image=224 --batch=120 --dtype=bf16
     dmljax benchmark --mode=infer --image=64 --batch=15 --width=16 --stages=2,2,2,2
     dmljax benchmark --compile_for=v5e:2x2 --mode=train --image=224 --batch=120 --dtype=bf16
+    dmljax benchmark --compile_for=h100:8 --mode=train --image=224 --batch=240 --dtype=bf16
 
 Prints one JSON line. Needs no TensorFlow and no data. The images lie on the device before the clock starts;
 standardisation, mining, dynamic weights, Adam and the moving average are inside the step.
 
---compile_for wants dmljax[tpu] and no TPU: it tells one chip's operations, bytes and memory, what chips tell
-each other, and estimates of the time by the rates that are published. A step of the paper's size is compiled
-for some fifteen minutes.
+--compile_for wants dmljax[tpu] and no TPU, or dmljax[cuda] and no GPU: it tells one chip's operations, bytes
+and memory, what chips tell each other, and estimates of the time by the rates that are published. A step of
+the paper's size is compiled for some fifteen minutes for TPUs, and for some five for GPUs.
 """
 SIZE = ("mode", "image", "batch", "width", "stages", "dtype", "convolution", "remat", "batch_norm_group")
 CLOCK = ("device", "steps", "warmup", "trace")
@@ -48,7 +49,7 @@ def define(values):
     flags.DEFINE_string(
         "compile_for",
         "",
-        "slice of TPUs to compile for, such as v5e:4x4; nothing is timed",
+        "chips to compile for, such as v5e:4x4 or h100:8; nothing is timed",
         flag_values=values,
     )
     flags.DEFINE_integer("steps", 20, "steps timed", lower_bound=1, flag_values=values)

@@ -1,7 +1,5 @@
 """`dmljax classical`: flags, and one call of `runs.classical`."""
 
-from pathlib import Path
-
 from absl import flags
 from dmljax.launch import _define, cli
 
@@ -28,7 +26,7 @@ def main(values):
     from dmljax.report import write
     from dmljax.runs import classical
 
-    whole = classical.fit_folds(values.config, Path(values.run), values.descriptor, progress=values.progress)
+    whole = classical.fit_folds(values.config, values.run, values.descriptor, progress=values.progress)
     for evaluation in (*whole.folds, whole):
         print(write.report(evaluation.folder))
 

@@ -33,12 +33,13 @@ def define(values):
 
 def main(values):
     from dmljax.report import write
-    from dmljax.runs import evaluate
+    from dmljax.runs import evaluate, remote
 
     chosen = {key: values[key].value for key in ("checkpoint", "yaw", "flip", "test", "root", "progress")}
-    whole = evaluate.evaluate(values.run, **chosen)
-    for evaluation in (*whole.folds, whole):
-        print(write.report(evaluation.folder))
+    with remote.at_hand(values.run, print, progress=values.progress) as at:
+        whole = evaluate.evaluate(at.folder, **chosen)
+        for evaluation in (*whole.folds, whole):
+            print(write.report(evaluation.folder))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`dmljax report`: flags, and one call of `runs.page` a run."""
 
+import contextlib
 from pathlib import Path
 
 from absl import flags
@@ -32,18 +33,22 @@ def define(values):
 def main(values):
     from dmljax import run_folder
     from dmljax.report import run_page
-    from dmljax.runs import page
+    from dmljax.runs import page, remote
     from dmljax.types import UserError
 
     if not values.run:
         raise UserError("give one or more run folders: --run=runs/quick")
-    runs = run_folder.check_trained(values.run)
-    for run in runs:
-        written = page.write(run, root=values.root, features=values.features, progress=values.progress)
-        print(f"page: {written}")
-    if len(runs) > 1:
-        out = Path(values.out) if values.out else runs[0].resolve().parent
-        print(f"page: {run_page.side_by_side(runs, out)}")
+    with contextlib.ExitStack() as stack:
+        found = [
+            stack.enter_context(remote.at_hand(run, print, progress=values.progress)) for run in values.run
+        ]
+        runs = run_folder.check_trained(at.folder for at in found)
+        for run in runs:
+            written = page.write(run, root=values.root, features=values.features, progress=values.progress)
+            print(f"page: {written}")
+        if len(runs) > 1:
+            out = Path(values.out) if values.out else runs[0].resolve().parent
+            print(f"page: {run_page.side_by_side(runs, out)}")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,25 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dmljax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # words and helpers that everyone shares
-EVERYONE = {"types", "tables", "extras", "run_folder", "workers", "writing", "signals", "bars", "boxes"}
+EVERYONE = {
+    "types",
+    "tables",
+    "extras",
+    "cache",
+    "run_folder",
+    "workers",
+    "writing",
+    "signals",
+    "bars",
+    "boxes",
+}
 
 # Each part, and the parts that it may import. A part knows only those above it.
 MAY_IMPORT = {
     "types": set(),
     "tables": {"types"},
     "extras": {"types"},
+    "cache": {"types"},
     "run_folder": {"types"},
     "writing": {"tables", "types"},
     "signals": set(),

@@ -1,11 +1,10 @@
-"""A step compiled for TPUs that are not here: operations, bytes, memory, collectives, and what follows.
+"""A step compiled for chips that are not here: operations, bytes, memory, collectives, and what follows.
 
-libtpu compiles for any slice without one. Nothing runs: times are estimates from published rates.
+Nothing runs: times are estimates from published rates.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from functools import partial
@@ -15,19 +14,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from dmljax import extras
-from dmljax.costs import chips, sized
+from dmljax.costs import chips, sized, targets
 from dmljax.costs.collectives import Collective, collectives, seconds
 from dmljax.costs.traffic import traffic
 from dmljax.types import AXIS, UserError
 
-# What libtpu asks of a machine that it takes for a TPU's host; here are answers that need no network.
-_NOWHERE = {
-    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
-    "TPU_ACCELERATOR_TYPE": "v5litepod-4",
-    "TPU_WORKER_HOSTNAMES": "localhost",
-    "TPU_SKIP_MDS_QUERY": "1",
-}
 _FULL = re.compile(
     r"Used ([\d.]+\w?) of ([\d.]+\w?) hbm|required .*?\(([\d.]+\w?)\) exceeds available HBM \(([\d.]+\w?)\)"
 )
@@ -47,12 +38,12 @@ def compile_for(name: str, **size) -> dict[str, object]:
       JSON-able facts; all counts and times are one chip's and one step's.
 
     Raises:
-      UserError: no such slice, stages that are no numbers, a batch that does not divide, no libtpu, or a step
-        that does not fit.
+      UserError: no such slice, stages that are no numbers, a batch that does not divide, no compiler for the
+        slice, or a step that does not fit.
     """
     where, chosen = chips.slice_of(name), sized.size_of(**size)
     sized.check(chosen, where.chips)
-    devices = _devices(where)
+    devices = targets.devices(where)
     began = time.perf_counter()
     try:
         compiled = lower(chosen, devices).compile()
@@ -62,9 +53,13 @@ def compile_for(name: str, **size) -> dict[str, object]:
         "program": f"dmljax jax {jax.__version__}",
         "for": where.topology,
         "chips": where.chips,
-        "compile_s": round(time.perf_counter() - began, 1),
     }
-    return chosen.facts | facts | report(compiled, where)
+    taken = time.perf_counter() - began
+    said = report(compiled, where, operations(compiled, chosen, where.chips))
+    held = sum(size for part, size in said["gib_held"].items() if part != "of")
+    if held > said["gib_held"]["of"]:  # which XLA does not look at for a GPU
+        raise _too_large(f"{held:.2f}G", f"{said['gib_held']['of']:.2f}G", where, chosen)
+    return chosen.facts | facts | {"compile_s": round(taken, 1)} | said
 
 
 def lower(size: sized.Size, devices: list) -> jax.stages.Lowered:
@@ -93,34 +88,15 @@ def lower(size: sized.Size, devices: list) -> jax.stages.Lowered:
     )
 
 
-def _devices(where: chips.Slice) -> list:
-    """Devices to compile for; nothing can be run on them.
-
-    Raises:
-      UserError: no libtpu, or a shape that it does not know.
-    """
-    extras.require("tpu", "libtpu", purpose="compiling for a TPU", parameter="compile_for")
-    from jax.experimental import topologies
-
-    for key, value in _NOWHERE.items():
-        os.environ.setdefault(key, value)
-    jax.config.update("jax_platforms", "cpu")  # a TPU of this machine, if any, is not needed
-    try:
-        found = topologies.get_topology_desc(
-            platform="tpu", topology_name=where.topology, chips_per_host_bounds=where.host
-        )
-    except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError) as error:
-        why = " ".join(str(error).split())
-        raise UserError(f"libtpu knows no slice {where.topology} ({why})", parameter="compile_for") from None
-    return list(found.devices)
-
-
 def _told(error: Exception, where: chips.Slice, size: sized.Size) -> Exception:
     """What is raised instead: of a step that does not fit, in one line."""
     found = _FULL.search(str(error))
     if not found:
         return error
-    needed, there = filter(None, found.groups())
+    return _too_large(*filter(None, found.groups()), where, size)
+
+
+def _too_large(needed: str, there: str, where: chips.Slice, size: sized.Size) -> UserError:
     return UserError(
         f"a step of {size.batch // where.chips} images a chip needs {needed}iB of memory, and a {where.name}"
         f" has {there}iB for it; take fewer images a chip, more chips, bf16 or remat",
@@ -128,31 +104,43 @@ def _told(error: Exception, where: chips.Slice, size: sized.Size) -> Exception:
     )
 
 
-def report(compiled: jax.stages.Compiled, where: chips.Slice) -> dict[str, object]:
+def operations(compiled: jax.stages.Compiled, size: sized.Size, devices: int) -> float:
+    """Operations of one device, as XLA counts them in the compiled program.
+
+    In one for a GPU it does not; there they are those of one device's share as it is written, before XLA
+    simplifies it.
+    """
+    if counts := compiled.cost_analysis():
+        return counts["flops"]
+    share = size._replace(batch=size.batch // devices, convolution="xla", batch_norm_group=0)
+    return lower(share, jax.devices("cpu")[:1]).cost_analysis()["flops"]
+
+
+def report(compiled: jax.stages.Compiled, where: chips.Slice, flops: float) -> dict[str, Any]:
     """What XLA counts of a compiled program, and how long it takes if one thing alone decides.
 
-    'gb_accessed' is XLA's count, 'gb_moved' that of `traffic`.
+    'gb_accessed' is XLA's count, None where it makes none, 'gb_moved' that of `traffic`.
     """
     counts, memory = compiled.cost_analysis(), compiled.memory_analysis()
     text = compiled.as_text()
     asked = collectives(text, where.chips)
     moved = sum(each.bytes for each in traffic(text).values())
     estimates = {
-        "operations": counts["flops"] / where.chip.flops,
+        "operations": flops / where.chip.flops,
         "memory": moved / where.chip.bandwidth,
         "links": seconds(asked, where.chip.links),
     }
     longest = max(estimates, key=lambda by: estimates[by])
     return {
-        "gflop": round(counts["flops"] / 1e9, 3),
-        "gb_accessed": round(counts["bytes accessed"] / 1e9, 4),
+        "gflop": round(flops / 1e9, 3),
+        "gb_accessed": round(counts["bytes accessed"] / 1e9, 4) if counts else None,
         "gb_moved": round(moved / 1e9, 4),
         "gib_held": {
             "arguments": round(memory.argument_size_in_bytes / chips.GIB, 4),
             "results": round((memory.output_size_in_bytes - memory.alias_size_in_bytes) / chips.GIB, 4),
             "temporary": round(memory.temp_size_in_bytes / chips.GIB, 4),
             "program": round(memory.generated_code_size_in_bytes / chips.GIB, 4),
-            "of": where.chip.memory / chips.GIB,
+            "of": round(where.chip.memory / chips.GIB, 2),
         },
         "collectives": _by_kind(asked),
         "estimate_ms": {by: round(1000 * value, 4) for by, value in estimates.items()},

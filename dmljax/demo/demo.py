@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dmljax import extras, run_folder
+from dmljax import extras
 from dmljax.demo import page, server, shown, training_side
 from dmljax.demo.answers import Answers
 from dmljax.demo.training_side import TrainingSide
@@ -14,6 +14,7 @@ from dmljax.inference.model import Model
 from dmljax.inference.of_run import OfRun
 from dmljax.preparation import opening
 from dmljax.report.rendered import is_rendered
+from dmljax.runs import remote
 from dmljax.types import UserError
 
 PORT = 7860
@@ -73,7 +74,7 @@ def _side(
     if not isinstance(model, OfRun):
         return None, "Neighbours: none, since an exported file does not know its training images."
     try:
-        side = training_side.read(model, run_folder.named(run), most=most, root=root, progress=progress)
+        side = training_side.read(model, remote.fetched(run), most=most, root=root, progress=progress)
     except (UserError, OSError) as error:
         if root and getattr(error, "parameter", "") == "root":
             raise

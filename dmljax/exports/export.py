@@ -13,6 +13,7 @@ from dmljax.exports import card, formats, pictures, place, trial
 from dmljax.exports import source as sources
 from dmljax.exports.made import Export
 from dmljax.inference import of_run
+from dmljax.runs import remote
 from dmljax.training.devices import set_up_compiler
 from dmljax.types import UserError, nearest
 
@@ -68,7 +69,7 @@ def export(
     network has them.
 
     Args:
-      run: the folder of a training.
+      run: the folder of a training, or the URL of one in a bucket.
       out: the file, or of 'savedmodel' and 'web' the folder; empty: RUN/exports/RUN with the format's ending.
         A card in Markdown is written beside it.
       format: 'stablehlo' (which `load` reads), 'savedmodel', 'tflite', 'onnx', 'web', a page for a browser,
@@ -96,32 +97,35 @@ def export(
     if not limit >= 0:
         raise UserError(f"must be at least 0, got {limit}", parameter="limit")
     module = load(format)
-    folder = run_folder.named(run)
-    if len(parts := run_folder.parts(folder)) > 1 or parts != [folder]:
-        raise UserError(f"'{folder}' holds folds; export one of them, such as {parts[0]}", parameter="run")
-    run_folder.check_trained([folder])
-    path = Path(out).expanduser() if str(out) else _default(folder, module.ENDING)
-    is_folder = getattr(module, "FOLDER", False)
-    place.check_free(path, folder=is_folder, overwrite=overwrite)
-    set_up_compiler()
-    model = of_run.read(folder, checkpoint=checkpoint, flip=flip, calibrated=calibrated)
-    if getattr(module, "FLOAT32", False) and (dtype := model.config.model.dtype) != "float32":
-        raise UserError(
-            f"{format} is written for activations in float32, and the run has model.dtype={dtype}; choose"
-            " stablehlo or safetensors",
-            parameter="format",
-        )
-    shown = pictures.choose(model, folder, count=COUNT, given=photographs, root=root)
-    source = sources.of(model, folder, checkpoint=checkpoint, form=format, licence=licence)
-    say(f"writing {path} ({format}), which {module.RUNTIME} then runs on {shown.origin}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with place.whole(path, folder=is_folder) as part:
-        module.write(part, source)
-        found = trial.differences(source, module.runtime(part, source), shown.pixels)
-        trial.refuse_above(limit, found, module.RUNTIME)
-    made = Export(path, place.card_of(path), place.size(path), found, module.RUNTIME, shown.origin)
-    writing.text(made.card, card.write(folder, source, made))
-    return made
+    with remote.at_hand(run, say) as at:
+        folder = at.folder
+        if len(parts := run_folder.parts(folder)) > 1 or parts != [folder]:
+            raise UserError(
+                f"'{folder}' holds folds; export one of them, such as {parts[0]}", parameter="run"
+            )
+        run_folder.check_trained([folder])
+        path = Path(out).expanduser() if str(out) else _default(folder, module.ENDING)
+        is_folder = getattr(module, "FOLDER", False)
+        place.check_free(path, folder=is_folder, overwrite=overwrite)
+        set_up_compiler()
+        model = of_run.read(folder, checkpoint=checkpoint, flip=flip, calibrated=calibrated)
+        if getattr(module, "FLOAT32", False) and (dtype := model.config.model.dtype) != "float32":
+            raise UserError(
+                f"{format} is written for activations in float32, and the run has model.dtype={dtype}; choose"
+                " stablehlo or safetensors",
+                parameter="format",
+            )
+        shown = pictures.choose(model, folder, count=COUNT, given=photographs, root=root)
+        source = sources.of(model, folder, checkpoint=checkpoint, form=format, licence=licence)
+        say(f"writing {path} ({format}), which {module.RUNTIME} then runs on {shown.origin}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with place.whole(path, folder=is_folder) as part:
+            module.write(part, source)
+            found = trial.differences(source, module.runtime(part, source), shown.pixels)
+            trial.refuse_above(limit, found, module.RUNTIME)
+        made = Export(path, place.card_of(path), place.size(path), found, module.RUNTIME, shown.origin)
+        writing.text(made.card, card.write(folder, source, made))
+        return made
 
 
 def _default(run: Path, ending: str) -> Path:

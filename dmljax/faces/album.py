@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -17,25 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dmljax import bars, writing
+from dmljax import bars, cache, writing
 from dmljax.types import UserError
 from dmljax.workers import each
 
 _FEW = 32  # so many are not worth keeping
-
-
-def default_folder() -> Path:
-    """Where albums lie: $DMLJAX_CACHE, or the user's cache folder.
-
-    Raises:
-      UserError: it is not said where the user's home is.
-    """
-    if given := os.environ.get("DMLJAX_CACHE"):
-        return Path(given)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-    if not cache.is_absolute():
-        raise UserError("this user has no home folder; set DMLJAX_CACHE to a folder for rendered pictures")
-    return cache / "dmljax"
 
 
 def is_album(path: Path) -> bool:
@@ -79,7 +64,7 @@ class Album:
         self._make, self._count, self._side, self._per_shard = make, count, side, shard
         self._key = key | {"shard": shard, "side": side, "code": _code()}
         mark = hashlib.sha256(json.dumps(self._key, sort_keys=True).encode()).hexdigest()[:12]
-        self.folder = Path(folder or default_folder()) / f"{name}-{mark}"
+        self.folder = Path(folder or cache.default_folder("rendered pictures")) / f"{name}-{mark}"
 
     def prepare(self, numbers: Iterable[int], *, progress: bool = True, workers: int = 0) -> Path:
         """Makes the shards of the pictures `numbers` that are missing, with `workers` processes (0: one for

@@ -25,7 +25,8 @@ def load(
     It is all that is needed: no set, and beside a file no run.
 
     Args:
-      run: the folder of a training, or a file that `export` wrote in the format 'stablehlo'.
+      run: the folder of a training, the URL of one in a bucket, or a file that `export` wrote in the format
+        'stablehlo'.
       checkpoint: 'last' or 'best'; the moving averages of its weights are taken.
       flip: predict by the mean over each image and its mirror image, as `evaluate` does.
       calibrated: divide logits by the temperatures that `evaluate` fitted on validation people, if the run's

@@ -15,7 +15,7 @@ from dmljax import run_folder
 from dmljax.inference import program
 from dmljax.inference.model import Model
 from dmljax.inference.options import BATCH
-from dmljax.runs import assemble, record
+from dmljax.runs import assemble, record, remote
 from dmljax.runs import calibrated as calibration
 from dmljax.runs.record import Classes
 from dmljax.runs.trained import read_checkpoint
@@ -74,7 +74,7 @@ def read(
     Raises:
       UserError: the folder holds no trained run, or one that cannot be read; or a pose has no mirror image.
     """
-    run = run_folder.named(run)
+    run = remote.fetched(run)
     config = configuration.read(run)
     classes = record.read_classes(run)
     saved = read_checkpoint(run, checkpoint, config)

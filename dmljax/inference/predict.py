@@ -121,7 +121,7 @@ def _key(run: str | Path, model: Model, rule: finding.Rule, options: Options) ->
     }
     is_table = options.faces.lower().endswith(finding.TABLE)
     return {
-        "run": str(Path(run).expanduser().resolve()),
+        "run": str(run) if run_folder.is_url(run) else str(Path(run).expanduser().resolve()),
         "step": model.step,
         "weights": model.digest,
         "boxes": run_folder.digest(Path(options.faces).read_bytes()) if is_table else "",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from dmljax import extras, run_folder
 from dmljax.report import audit as report
-from dmljax.runs import features, trained
+from dmljax.runs import features, remote, trained
 from dmljax.types import UserError
 
 
@@ -32,16 +33,18 @@ def audit(
     root: str = "",
     maps: bool = True,
     progress: bool = True,
+    say: Callable[[str], None] = print,
 ) -> Audited:
     """Audits runs side by side.
 
     Args:
-      runs: their folders, whose names name the rows.
+      runs: their folders, or URLs of some in buckets; the folders' names name the rows.
       out: folder for the table and the maps; '': RUN/audit of the first.
       checkpoint: 'last' or 'best'.
       root: where the dataset lies, if not where the runs' configurations say; of joined sets
         'kdef:FOLDER,rafd:FOLDER'.
       maps: draw a t-SNE map of each run.
+      say: is told where the copies of runs in buckets lie.
 
     Raises:
       UserError: no run, two of one name, or a folder that holds no run that can be read; or the report's
@@ -49,14 +52,24 @@ def audit(
     """
     if not runs:
         raise UserError("give one or more run folders, such as runs/quick", parameter="runs")
-    folders = [run_folder.named(run, "runs") for run in runs]
+    into = run_folder.named(out, "out") if out else None
+    with contextlib.ExitStack() as stack:
+        # the audit lies with the first run
+        first = remote.at_hand(runs[0], say, parameter="runs", writes=into is None, progress=progress)
+        folders = [stack.enter_context(first).folder]
+        folders += [remote.fetched(run, say, parameter="runs") for run in runs[1:]]
+        into = into or folders[0] / run_folder.AUDIT
+        return _audit(folders, into, checkpoint=checkpoint, root=root, maps=maps, progress=progress)
+
+
+def _audit(
+    folders: list[Path], into: Path, *, checkpoint: str, root: str, maps: bool, progress: bool
+) -> Audited:
     if len({_name(run) for run in folders}) < len(folders):
         raise UserError("the folders must have different names; they name the rows", parameter="runs")
     run_folder.check_trained(folders, "runs")
     opened = trained.open_runs(folders, checkpoint=checkpoint, root=root, progress=progress)
-    audited = audit_opened(
-        opened, run_folder.named(out, "out") if out else folders[0] / run_folder.AUDIT, maps=maps
-    )
+    audited = audit_opened(opened, into, maps=maps)
     if not audited.rows:
         raise UserError(
             "there is nothing to probe: the test side needs two classes, two people, several images of a"

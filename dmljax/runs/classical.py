@@ -10,7 +10,7 @@ import numpy as np
 from dmljax import bars, extras, plugins, run_folder, writing
 from dmljax import config as configuration
 from dmljax.metrics import scores
-from dmljax.runs import decided, record, resume, sets, together
+from dmljax.runs import decided, record, remote, resume, sets, together
 from dmljax.runs import evaluate as evaluation
 from dmljax.types import EXPRESSION, GREY, IMAGE, INDEX, POSE, UserError
 
@@ -20,17 +20,17 @@ BLOCK = 64  # images described at a time
 
 
 def fit_folds(
-    config, run: Path, descriptor: str, *, progress: bool = True, say: Callable[[str], None] = print
+    config, run: str | Path, descriptor: str, *, progress: bool = True, say: Callable[[str], None] = print
 ) -> evaluation.Evaluation:
     """Trains and tests, with `split.fold` = -1 on every fold and then over all.
 
     Args:
       say: is told what each set holds.
     """
-    run = run_folder.named(run)
-    runs = sets.folds(config, run)
-    evaluations = [fit(each, folder, descriptor, progress=progress, say=say) for each, folder in runs]
-    return evaluation.whole(run, evaluations) if len(runs) > 1 else evaluations[0]
+    with remote.at_hand(run, say, progress=progress) as at:
+        runs = sets.folds(config, at.folder)
+        evaluations = [fit(each, folder, descriptor, progress=progress, say=say) for each, folder in runs]
+        return evaluation.whole(at.folder, evaluations) if len(runs) > 1 else evaluations[0]
 
 
 def fit(

@@ -12,7 +12,7 @@ import numpy as np
 from dmljax import config_differences, run_folder, writing
 from dmljax.metrics import intervals
 from dmljax.metrics.scores import pool, predictions, summarise
-from dmljax.runs import calibrated, elsewhere, features, sets
+from dmljax.runs import calibrated, elsewhere, features, remote, sets
 from dmljax.runs.trained import Opened, open_runs
 from dmljax.types import UserError
 
@@ -69,6 +69,7 @@ def evaluate(
     out for validation, temperatures are fitted to them, by which probabilities of test images are calibrated.
 
     Args:
+      run: the folder of a training, or of its folds; or the URL of one in a bucket.
       checkpoint: 'last' or 'best'; its moving averages are evaluated.
       yaw: (least, largest) yaw in degrees of the poses to evaluate; empty for all.
       flip: predict by the mean over each image and its mirror image; nothing is flipped where a pose has no
@@ -88,21 +89,28 @@ def evaluate(
       >>> 0 <= scores["expression accuracy"] <= 1
       True
     """
-    run, bounds = run_folder.named(run), _bounds(yaw)
-    parts = run_folder.parts(run)
+    bounds = _bounds(yaw)
     if test and root:
         raise UserError(
             "is that of the run's own set; another set is given whole, NAME:FOLDER", parameter="root"
         )
-    evaluations: list[Evaluation] = []
     how: dict[str, Any] = {"checkpoint": checkpoint, "progress": progress, "flip": flip}
+    with remote.at_hand(run, say, progress=progress) as at:
+        return _evaluate(at.folder, bounds, test, root, how, say)
+
+
+def _evaluate(
+    run: Path, bounds, test: str, root: str, how: dict[str, Any], say: Callable[[str], None]
+) -> Evaluation:
+    parts = run_folder.parts(run)
+    evaluations: list[Evaluation] = []
     opened = (
         (elsewhere.open_elsewhere(part, test, say=say, **how) for part in parts)
         if test
         else open_runs(parts, root=root, **how)
     )
     for fold in opened:
-        if flip and not fold.flip and not evaluations:
+        if how["flip"] and not fold.flip and not evaluations:
             say(f"flip: nothing is flipped; {sets.without_mirror(fold.samples)}")
         evaluations.append(evaluate_opened(fold, yaw=bounds, on=elsewhere.name(fold.samples) if test else ""))
     return evaluations[0] if parts == [run] else whole(run, evaluations)

@@ -34,6 +34,10 @@ class Hooks:
                     f"a hook must have one of the methods {', '.join(NAMES)}; got {type(hook).__name__}"
                 )
 
+    def and_also(self, hooks: Iterable[Any]) -> Hooks:
+        """These hooks, and others after them."""
+        return Hooks((*self._hooks, *hooks))
+
     def step(self, step: int, scalars: Mapping[str, float]) -> None:
         self._call("on_step", step, scalars)
 

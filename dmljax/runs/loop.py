@@ -12,13 +12,14 @@ import jax
 import jax.numpy as jnp
 
 from dmljax import config as configuration
-from dmljax import config_unread, run_folder
+from dmljax import config_unread
 from dmljax.data import order
 from dmljax.runs import (
     assemble,
     decided,
     fine_tuning,
     record,
+    remote,
     resume,
     sets,
     timetable,
@@ -41,7 +42,7 @@ class Trained(NamedTuple):
     """A training that is over, or was stopped.
 
     Attributes:
-      run: its folder.
+      run: its folder, or the copy here of one in a bucket.
       signal: number of the signal that stopped it (2 for Ctrl-C), 0 if it is done. What was reached is saved;
         the same call continues.
     """
@@ -64,7 +65,8 @@ def train(
 
     Args:
       config: a resolved configuration, as `dmljax.get_config` returns it.
-      run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/.
+      run: the folder for config.json, split.json, train.jsonl, tensorboard/ and checkpoints/; or the URL of
+        one in a bucket, to which it is sent with each checkpoint, see `runs.remote`.
       hooks: objects of the caller's own with any of the methods on_step, on_epoch and on_save, see
         `dmljax.runs.hooks.Hooks`; of several processes, the first one calls them.
       progress: show a progress bar.
@@ -86,15 +88,15 @@ def train(
     set_up_compiler(training=True)  # before JAX is asked for anything
     if jax.process_index() > 0:
         say, called = (lambda _: None), Hooks()
-    run = run_folder.named(run)
-    runs, signalled = sets.folds(config, run), 0
-    for k, (config, folder) in enumerate(runs):
-        if len(runs) > 1:
-            say(f"fold {k + 1} of {len(runs)}: {folder}")
-        signalled = _train_one(config, folder, called, progress=progress, say=say)
-        if signalled:
-            break
-    return Trained(run, signalled)
+    with remote.at_hand(run, say, progress=progress) as at:
+        runs, signalled = sets.folds(config, at.folder), 0
+        for k, (config, folder) in enumerate(runs):
+            if len(runs) > 1:
+                say(f"fold {k + 1} of {len(runs)}: {folder}")
+            signalled = _train_one(config, folder, called.and_also(at.hooks), progress=progress, say=say)
+            if signalled:
+                break
+    return Trained(at.folder, signalled)
 
 
 def _train_one(config, run: Path, hooks: Hooks, *, progress: bool, say: Callable[[str], None]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from dmljax import config as configuration
@@ -10,24 +11,36 @@ from dmljax.preparation.opening import open_samples
 from dmljax.report import run_page
 from dmljax.report import write as tables
 from dmljax.runs import audit as auditing
-from dmljax.runs import augmented, decided, hardest, trained
+from dmljax.runs import augmented, decided, hardest, remote, trained
 from dmljax.runs import evaluate as evaluation
 from dmljax.types import ANGLES, UserError
 
 
-def write(run: Path, *, root: str = "", features: bool = True, progress: bool = True) -> Path:
+def write(
+    run: str | Path,
+    *,
+    root: str = "",
+    features: bool = True,
+    progress: bool = True,
+    say: Callable[[str], None] = print,
+) -> Path:
     """RUN/report.html. The set is opened once for all that the page shows, and so is each checkpoint.
 
     Args:
-      run: the run folder, or the folder of its folds.
+      run: the run folder, or the folder of its folds; or the URL of one in a bucket.
       root: where the dataset lies, if not where the run's configuration says; of joined sets
         'kdef:FOLDER,rafd:FOLDER'.
       features: probe and map the features too; not for folders of folds.
+      say: is told where the copy of a run in a bucket lies.
 
     Raises:
       UserError: the folder holds no run, or the report's libraries are not installed.
     """
-    run = run_folder.named(run)
+    with remote.at_hand(run, say, progress=progress) as at:
+        return _write(at.folder, root, features=features, progress=progress)
+
+
+def _write(run: Path, root: str, *, features: bool, progress: bool) -> Path:
     folder, parts = run / run_folder.EVALUATION, run_folder.parts(run)
     wanted, opened = features and parts == [run], None
     if wanted:

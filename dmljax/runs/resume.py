@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from dmljax import config as configuration
 from dmljax import config_differences, config_unread, run_folder
 from dmljax.models import pretrained
-from dmljax.runs import kept_tables, record, sets, together, weights
+from dmljax.runs import kept_tables, record, remote, sets, together, weights
 from dmljax.training.checkpoint import Checkpoints
 from dmljax.types import UserError
 
@@ -89,7 +89,7 @@ def check_start(checkpoints: Checkpoints, config) -> None:
     weights.check(config)
     if not config.init.run:
         return
-    kind, other = config.init.checkpoint, run_folder.named(config.init.run, "init.run")
+    kind, other = config.init.checkpoint, remote.fetched(config.init.run, parameter="init.run")
     if Checkpoints(other).latest(kind) is None:
         lacks = f"has no checkpoint '{kind}'" if other.is_dir() else "is no folder"
         raise UserError(
@@ -100,7 +100,7 @@ def check_start(checkpoints: Checkpoints, config) -> None:
 def from_another(config, variables, say: Callable[[str], None]):
     """The variables with parts of another run's; `say` is told which."""
     chosen = config.init
-    saved = Checkpoints(run_folder.named(chosen.run, "init.run")).newest(chosen.checkpoint)
+    saved = Checkpoints(remote.fetched(chosen.run, parameter="init.run")).newest(chosen.checkpoint)
     variables, modules = pretrained.take(variables, saved.averages, tuple(chosen.parts))
     lines = [pretrained.in_words(module) for module in modules]
     say("\n  ".join([f"starting from '{chosen.run}', step {saved.step}", *lines]))

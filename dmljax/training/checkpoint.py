@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from dmljax import extras, run_folder
@@ -81,9 +82,13 @@ class Checkpoints:
     def save(self, kind: str, step: int, state, position: dict) -> None:
         """Saves a state of NumPy arrays and a JSON-able position; the first checkpoint is read back once.
 
+        Of several processes, which have the same state, the first one does it; others do nothing.
+
         Raises:
           UserError: it cannot be written, or not be read back; the checkpoint before stays.
         """
+        if jax.process_index() > 0:
+            return
         if not self.folder.parent.is_dir() or (kind in self._managers and not (self.folder / kind).is_dir()):
             raise UserError(
                 f"'{self.folder / kind}' was removed while the run was training; step {step} is not saved."
@@ -113,9 +118,12 @@ class Checkpoints:
         if kind not in self._managers:
             options = ocp.CheckpointManagerOptions(
                 max_to_keep=2 if kind == "last" else 1,
+                create=False,
                 enable_async_checkpointing=False,
                 cleanup_tmp_directories=True,
+                multiprocessing_options=_alone(),
             )
+            (self.folder / kind).mkdir(parents=True, exist_ok=True)
             self._managers[kind] = ocp.CheckpointManager(self.folder / kind, options=options)
         manager = self._managers[kind]
         if step in manager.all_steps():
@@ -213,7 +221,9 @@ class Checkpoints:
         if (folder / "digests").exists():
             items["digests"] = ocp.args.JsonRestore()
         try:
-            with quiet(), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
+            how = ocp.CompositeOptions(multiprocessing_options=_alone())
+            handler = ocp.CompositeCheckpointHandler(composite_options=how)
+            with quiet(), ocp.Checkpointer(handler, multiprocessing_options=_alone()) as reader:
                 found = reader.restore(folder, args=ocp.args.Composite(**items))
             saved = Saved(step, dict(found["position"]), digests.named(found["state"]))
             different = differences(*saved, found["digests"]) if "digests" in items else []
@@ -232,3 +242,13 @@ class Checkpoints:
         for manager in self._managers.values():
             manager.close()
         self._managers.clear()
+
+
+def _alone():
+    """A process of several writes and reads by itself: each may have a folder of its own."""
+    import orbax.checkpoint as ocp
+
+    process = jax.process_index()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process{process}"
+    )

@@ -1,4 +1,4 @@
-"""Steps compiled for devices by their shapes alone; for TPUs where libtpu is installed."""
+"""Steps compiled for devices by their shapes alone; for TPUs and GPUs where their compilers are installed."""
 
 import importlib.util
 import json
@@ -9,12 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmljax.costs import chips, collectives, compiled, sized
+from dmljax.costs import chips, collectives, compiled, sized, targets
 from dmljax.costs.traffic import Moved
 from dmljax.training.devices import replicate
 from dmljax.types import AXIS, UserError
 
 SMALL = {"image": 24, "width": 4, "stages": ("1",), "dtype": "f32"}
+NEEDS_CUDA = pytest.mark.skipif(
+    not any(targets._installed(name) for name in targets._PLUGINS), reason="JAX's CUDA plug-in compiles"
+)
 NEEDS_LIBTPU = pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu compiles")
 
 
@@ -58,7 +61,8 @@ def test_what_is_said_of_a_step(monkeypatch):
     monkeypatch.setattr(compiled, "collectives", lambda text, devices: asked)
     moved = {"fusion": Moved(3, 638_000_000), "copy": Moved(1, 1_000_000_000)}
     monkeypatch.setattr(compiled, "traffic", lambda text: moved)
-    said = compiled.report(program, chips.slice_of("v5e:2x2"))
+    where, size = chips.slice_of("v5e:2x2"), sized.size_of(mode="train", batch=20, **SMALL)
+    said = compiled.report(program, where, compiled.operations(program, size, 4))
     assert said == {
         "gflop": 394,
         "gb_accessed": 7,
@@ -87,7 +91,7 @@ def test_a_step_that_does_not_fit_is_told_with_its_numbers(monkeypatch, text):
     def full():
         raise jax.errors.JaxRuntimeError(text)
 
-    monkeypatch.setattr(compiled, "_devices", lambda where: [])
+    monkeypatch.setattr(targets, "devices", lambda where: [])
     monkeypatch.setattr(compiled, "lower", lambda *_: SimpleNamespace(compile=full))
     with pytest.raises(UserError, match="25 images a chip needs 58.06GiB of memory, and a v5e has 15.75GiB"):
         compiled.compile_for("v5e:2x2", mode="train", batch=100, **SMALL)
@@ -108,9 +112,54 @@ def test_compiled_for_tpus(name):
     assert said["collectives"] == {} and said["gib_held"]["arguments"] > 0
 
 
+@NEEDS_CUDA
+@pytest.mark.slow
+def test_compiled_for_gpus():
+    said = compiled.compile_for("h100:4", mode="infer", batch=8, **SMALL)
+    assert said["for"] == "h100:4" and said["gb_accessed"] is None and said["collectives"] == {}
+    assert 0 < said["gflop"] < 1 and 0 < said["gb_moved"] < 1 and said["gib_held"]["of"] == 79.11
+
+
+@jax.numpy_dtype_promotion("standard")
+def test_operations_that_xla_does_not_count():
+    """One device's share: half of what one device alone would do for the batch, parameters apart."""
+    silent = SimpleNamespace(cost_analysis=lambda: None)
+    count = lambda batch, devices: compiled.operations(
+        silent, sized.size_of(mode="infer", batch=batch, **SMALL | {"dtype": "bf16"}), devices
+    )
+    alone, share = count(16, 1), count(16, 2)
+    assert share == count(8, 1) and alone / 2.1 < share < alone / 1.9
+
+
+def test_a_step_that_a_gpu_cannot_hold(monkeypatch):
+    """XLA compiles it all the same; the numbers are compared here."""
+    memory = SimpleNamespace(
+        argument_size_in_bytes=60 * 2**30,
+        output_size_in_bytes=50 * 2**30,
+        alias_size_in_bytes=50 * 2**30,
+        temp_size_in_bytes=30 * 2**30,
+        generated_code_size_in_bytes=0,
+    )
+    program = SimpleNamespace(
+        cost_analysis=lambda: None, memory_analysis=lambda: memory, as_text=lambda: "\nENTRY"
+    )
+    monkeypatch.setattr(targets, "devices", lambda where: [])
+    monkeypatch.setattr(compiled, "lower", lambda *_: SimpleNamespace(compile=lambda: program))
+    monkeypatch.setattr(compiled, "operations", lambda *_: 1e9)
+    with pytest.raises(UserError, match="10 images a chip needs 90.00GiB of memory, and a h100 has 79.11GiB"):
+        compiled.compile_for("h100:8", mode="train", batch=80, **SMALL)
+    assert compiled.compile_for("h200:8", mode="train", batch=80, **SMALL)["gib_held"]["temporary"] == 30
+
+
+def test_a_gpu_as_it_is_told():
+    told = targets.described("a100")
+    assert "core_count: 108 " in told and "device_memory_size: 85100068864 " in told and "major: 8 }" in told
+    assert targets.GPUS.keys() == set(chips.GPUS)
+
+
 @NEEDS_LIBTPU
 def test_a_slice_that_libtpu_does_not_know():
-    with pytest.raises(UserError, match="libtpu knows no slice v5e:3x5"):
+    with pytest.raises(UserError, match="JAX knows no v5e:3x5"):
         compiled.compile_for("v5e:3x5", mode="infer", batch=15, **SMALL)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dmljax import plugins
+from dmljax.cache import default_folder
 from dmljax.datasets import synthetic
-from dmljax.faces.album import Album, default_folder
+from dmljax.faces.album import Album
 from dmljax.types import UserError
 
 FIELDS = {k: v for k, v in plugins.defaults("datasets", "synthetic").items() if k != "identities"}
@@ -109,7 +110,7 @@ def test_an_unwritable_folder_is_one_clear_line(tmp_path):
 
 def test_the_folder_is_the_users_to_choose(monkeypatch, tmp_path):
     monkeypatch.setenv("DMLJAX_CACHE", str(tmp_path))
-    assert default_folder() == tmp_path
+    assert default_folder("rendered pictures") == tmp_path
     monkeypatch.delenv("DMLJAX_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert default_folder() == tmp_path / "xdg" / "dmljax"
+    assert default_folder("rendered pictures") == tmp_path / "xdg" / "dmljax"
