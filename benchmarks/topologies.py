@@ -39,9 +39,11 @@ PLAN = {
     "train v5e:2x2 remat": ("v5e:2x2", {"remat": True}),
     "train h100:1": ("h100:1", {}),
     "train h100:8": ("h100:8", {}),
-    "train h200:8": ("h200:8", {}),
-    "train h100:1 remat": ("h100:1", {"remat": True}),
+    "train h100:8 BatchNorm over 1": ("h100:8", {"batch_norm_group": 1}),
     "infer h100:1": ("h100:1", {"mode": "infer"}),
+    # which benchmarks/gpu.py has measured
+    "train h200:1 batch 120": ("h200:1", {"batch": 120}),
+    "infer h200:1 batch 120": ("h200:1", {"mode": "infer", "batch": 120}),
 }
 COLUMNS = (
     "step",

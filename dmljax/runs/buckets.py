@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -88,6 +89,8 @@ class Bucket:
             extras.require("buckets", client, purpose=f"folders in {scheme}://")
         import fsspec
 
+        # its own lines about a failure, which is raised as well
+        logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
         how = {"auto_mkdir": True} if scheme in _HERE else {}
         self.url = url.rstrip("/")
         try:

@@ -42,6 +42,38 @@ def test_what_is_moved():
     }
 
 
+SLICED = """HloModule jit_mapped, is_scheduled=true
+
+%part (p.1: f32[1000], i: s32[], whole: f32[8]) -> f32[9] {
+  %p.1 = f32[1000]{0} parameter(0)
+  %i = s32[] parameter(1)
+  %whole = f32[8]{0} parameter(2)
+  %s.1 = f32[6]{0} slice(%p.1), slice={[4:10]}
+  %s.2 = f32[3]{0} dynamic-slice(%p.1, %i), dynamic_slice_sizes={3}
+  %s.3 = f32[2]{0} slice(%whole), slice={[0:2]}
+  %s.4 = f32[8]{0} negate(%whole)
+  ROOT %c = f32[9]{0} concatenate(%s.1, %s.2), dimensions={0}
+}
+
+ENTRY %main {
+  %x = f32[1000]{0} parameter(0)
+  %k = s32[] parameter(1)
+  %y = f32[8]{0} parameter(2)
+  %f = f32[9]{0} fusion(%x, %k, %y), kind=kLoop, calls=%part
+  %g = f32[5]{0} slice(%x), slice={[0:5]}
+  ROOT %h = f32[9]{0} fusion(%y, %k, %y), kind=kLoop, calls=%part
+}
+"""
+
+
+def test_of_what_is_only_sliced_the_slices_count():
+    assert traffic(SLICED) == {
+        # result, 6 + 3 of x, k, all of y; result, k, and y: no more than it has
+        "fusion": Moved(2, (36 + 36 + 4 + 32) + (36 + 4 + 32)),
+        "slice": Moved(1, 20 + 20),
+    }
+
+
 def test_the_size_of_an_array():
     assert size_of("f32[]") == 4 and size_of("pred[3,2]{1,0}") == 6 and size_of("bf16[5]{0:T(8)S(1)}") == 10
     assert size_of("f8e4m3fn[8]") == 8 and size_of("c64[3]") == 24 and size_of("s4[6]") == 3

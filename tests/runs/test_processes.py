@@ -33,8 +33,8 @@ def same_parameters(one, other):
     return step
 
 
-def pair(run, *flags):
-    """Two processes of one run."""
+def pair(run, *flags, machines=({}, {})):
+    """Two processes of one run, and what each has in its environment."""
     port = free_port()
     return [
         start(
@@ -43,9 +43,9 @@ def pair(run, *flags):
             f"--coordinator=127.0.0.1:{port}",
             "--processes=2",
             f"--process={k}",
-            **host(1),
+            **host(1) | machine,
         )
-        for k in range(2)
+        for k, machine in enumerate(machines)
     ]
 
 
@@ -59,6 +59,24 @@ def test_two_processes_give_what_one_gives(tmp_path):
     outs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
     assert same_parameters(tmp_path / "one", tmp_path / "two") == 9
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_two_machines_share_nothing_but_a_bucket(tmp_path):
+    """Each has a copy of the run; process 0 sends. Two others, which have none, go on with it."""
+    flags = ["--config.optimizer.epsilon=0.1", f"--config.dataset.root={tmp_path / 'rendered'}"]
+    for duration, names in (("4 steps", "ab"), ("9 steps", "cd")):
+        duration = f"--config.train.duration={duration}"
+        code, out = finish(tmp_path / "one", duration, *flags, **host(2))
+        assert code == 0, out
+        machines = [{"DMLJAX_CACHE": str(tmp_path / name)} for name in names]
+        both = pair(f"file://{tmp_path / 'bucket'}", duration, *flags, machines=machines)
+        outs = [process.communicate(timeout=300)[0] for process in both]
+        assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
+    assert f"continuing at step 4 of '{tmp_path / 'c'}" in outs[0], outs[0]
+    assert same_parameters(tmp_path / "one", tmp_path / "bucket") == 9
+    assert steps_logged(tmp_path / "bucket") == [3, 4, 6, 9]
 
 
 @pytest.mark.slow

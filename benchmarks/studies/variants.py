@@ -1,0 +1,112 @@
+"""A method beside itself with one thing changed, under one condition or several: its runs and their table."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import flags
+from dmljax.launch import _define
+
+from dmljax.config import changed
+from dmljax.report import differences, statistics
+from dmljax.report.tables import markdown
+from dmljax.studies import measures, members, results, study
+from dmljax.types import UserError, nearest
+
+TEST = Path(__file__).with_name("test_people.txt")
+COLUMNS = ("condition", "what", "runs", "expression, %", "95 %", *statistics.COMPARED)
+KEPT = ("label", "seed", "expression accuracy", "pose accuracy", "train_s", "made")
+
+
+class Variants(NamedTuple):
+    """What is compared.
+
+    Attributes:
+      conditions: what each changes in the configuration, by its name.
+      methods: what each changes besides; the first is what the others are compared with.
+    """
+
+    conditions: dict[str, dict]
+    methods: dict[str, dict]
+
+    def among(self, conditions: list[str]) -> "Variants":
+        """Under some of the conditions; none: all of them.
+
+        Raises:
+          UserError: an unknown one.
+        """
+        if unknown := [name for name in conditions if name not in self.conditions]:
+            known = "; ".join(self.conditions)
+            raise UserError(
+                f"must be of: {known}; got '{unknown[0]}'.{nearest(unknown[0], self.conditions)}",
+                parameter="conditions",
+            )
+        return self._replace(
+            conditions={name: self.conditions[name] for name in conditions or self.conditions}
+        )
+
+    def planned(self, seeds: list[int], folder: Path) -> list[members.Member]:
+        """Seed by seed, so that what is unfinished is balanced."""
+        return [
+            members.Member(
+                f"{condition}: {method}",
+                seed,
+                0,
+                folder / _folder(condition) / _folder(method) / members.run_name(seed, 0),
+                given | changes,
+            )
+            for seed in seeds
+            for condition, given in self.conditions.items()
+            for method, changes in self.methods.items()
+        ]
+
+    def table(self, rows: list[dict]) -> list[list[str]]:
+        """A line a condition and method: accuracy, difference from the first, p by Holm over a condition."""
+        lines = [list(COLUMNS)]
+        first, *others = self.methods
+        for condition in self.conditions:
+            lost = differences.adjusted(
+                [
+                    measures.difference(rows, f"{condition}: {method}", f"{condition}: {first}")
+                    for method in others
+                ]
+            )
+            against = dict(zip(others, lost))
+            for method in self.methods:
+                own = measures.of(rows, f"{condition}: {method}")
+                cells = [*measures.percent(own), *statistics.compared(against.get(method))]
+                lines.append([condition, method, str(len(own)), *cells])
+        return lines
+
+
+def _folder(name: str) -> str:
+    return name.replace(" ", "_").replace(",", "")
+
+
+def define(values, folder: str) -> None:
+    """Flags of such a study; `folder` is the default of its runs."""
+    _define.config(values, "quick")
+    flags.DEFINE_string("run", folder, "folder of the runs", flag_values=values)
+    flags.DEFINE_string("length", "2000 steps", "of each training", flag_values=values)
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "seeds of the trainings", flag_values=values)
+    flags.DEFINE_integer("jobs", 1, "runs at a time", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("out", "", "file for a JSON line a training", flag_values=values)
+
+
+def run(compared: Variants, values) -> None:
+    """Makes the runs that are missing, and prints the table."""
+    try:
+        seeds = [int(seed) for seed in values.seeds]
+    except ValueError:
+        raise UserError(f"must be whole numbers; got '{','.join(values.seeds)}'", parameter="seeds") from None
+    members.check_numbers(values.config, seeds, (0,))
+    split = {"split.kind": "list", "split.file": str(TEST), "train.duration": values.length}
+    config, folder = changed(values.config, split), Path(values.run)
+    each = compared.planned(seeds, folder)
+    failures = study.run_missing(config, each, study.StudyOptions(folder, jobs=values.jobs, progress=True))
+    rows, unreadable = results.read(study.without(each, failures))
+    print("\n".join([*study.problem_lines(failures, unreadable), *results.mixed(rows)]))
+    print(markdown(compared.table(rows)))
+    if values.out:
+        lines = [json.dumps({key: row[key] for key in KEPT if key in row}) for row in rows]
+        Path(values.out).write_text("".join(f"{line}\n" for line in lines))
