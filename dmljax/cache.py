@@ -1,4 +1,4 @@
-"""Where files lie that can be made or fetched again."""
+"""Where pictures are kept that were rendered once, and copies of runs in buckets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ def default_folder(holds: str) -> Path:
     """
     if given := os.environ.get("DMLJAX_CACHE"):
         return Path(given)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-    if not cache.is_absolute():
+    if (own := users()) is None:
         raise UserError(f"this user has no home folder; set DMLJAX_CACHE to a folder for {holds}")
-    return cache / "dmljax"
+    return own
+
+
+def users() -> Path | None:
+    """The user's cache folder for this package; None of one without a home."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    return folder / "dmljax" if folder.is_absolute() else None

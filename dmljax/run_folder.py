@@ -67,8 +67,7 @@ def named(folder: str | Path, parameter: str = "run") -> Path:
         raise UserError("a folder's name is empty; give one such as runs/quick", parameter=parameter)
     if is_url(folder):
         raise UserError(
-            f"'{folder}' lies in a bucket, and this must be a folder of this machine; runs that are trained,"
-            " evaluated, exported or used one by one may lie there",
+            f"'{folder}' lies in a bucket; give a folder of this machine",
             parameter=parameter,
         )
     path = Path(os.path.expanduser(folder))

@@ -46,8 +46,9 @@ def main(values):
     if not values.run:
         raise UserError("give a trained run: --run=runs/quick")
     name, folder = opening.named(values.set, "set")
+    run = remote.fetched(values.run, print, progress=values.progress)
     labelled = annotate.annotate(
-        trained.open_run(remote.fetched(values.run, print), root=values.root, progress=values.progress),
+        trained.open_run(run, root=values.root, progress=values.progress),
         name,
         folder,
         Path(values.out),

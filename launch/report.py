@@ -38,6 +38,8 @@ def main(values):
 
     if not values.run:
         raise UserError("give one or more run folders: --run=runs/quick")
+    if len(values.run) > 1 and not values.out and run_folder.is_url(values.run[0]):
+        raise UserError("give a folder for the page of several runs", parameter="out")
     with contextlib.ExitStack() as stack:
         found = [
             stack.enter_context(remote.at_hand(run, print, progress=values.progress)) for run in values.run

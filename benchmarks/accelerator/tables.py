@@ -114,7 +114,7 @@ def _pairs(lines: list[dict]) -> str:
             )
     head = (
         f"step | device | program | ms, median of turns | images/s | {OURS}'s time / this"
-        " | most held, GiB | by XLA's plan | GB moved by it (ms at the copy's rate)"
+        " | most held, GiB | by XLA's plan | GB moved by it, convolutions apart (ms at the copy's rate)"
         " | GFLOP an image | of the peak | s until ready"
     )
     return _table(head, rows, left=3) if rows else ""

@@ -1,4 +1,4 @@
-"""What the paper leaves open: each decision taken otherwise, beside the quick configuration."""
+"""What the paper leaves open, and its dynamic weights: each decided otherwise than quick decides it."""
 
 import variants
 from dmljax.launch import cli
@@ -36,7 +36,8 @@ METHODS = {
     "heads on the fused feature": {"model.expression_input": "fused", "model.pose_input": "fused"},
     "average 0.9999 without warm-up": {"ema.decay": 0.9999, "ema.warmup": False},
 }
-CONDITION = {"40 people": {"dataset.synthetic.identities": 140}}
+PEOPLE = 40
+CONDITION = {f"{PEOPLE} people": {"dataset.synthetic.identities": variants.tested() + PEOPLE}}
 COMPARED = variants.Variants(CONDITION, METHODS)
 
 

@@ -50,10 +50,9 @@ class Condition(NamedTuple):
 
     @property
     def changes(self) -> dict:
-        tested = len(variants.TEST.read_text().split())
         chosen = {"dataset.synthetic.images": 2, "split.shown": 2, "split.correlation": self.correlation}
         return ({} if self.correlation is None else chosen) | {
-            "dataset.synthetic.identities": tested + self.people,
+            "dataset.synthetic.identities": variants.tested() + self.people,
             "dataset.synthetic.difficulty": self.difficulty,
         }
 

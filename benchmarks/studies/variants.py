@@ -79,6 +79,11 @@ class Variants(NamedTuple):
         return lines
 
 
+def tested() -> int:
+    """How many people test."""
+    return len(TEST.read_text().split())
+
+
 def _folder(name: str) -> str:
     return name.replace(" ", "_").replace(",", "")
 

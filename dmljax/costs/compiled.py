@@ -98,7 +98,7 @@ def _told(error: Exception, where: chips.Slice, size: sized.Size) -> Exception:
 
 def _too_large(needed: str, there: str, where: chips.Slice, size: sized.Size) -> UserError:
     return UserError(
-        f"a step of {size.batch // where.chips} images a chip needs {needed}iB of memory, and a {where.name}"
+        f"a step of {size.batch // where.chips} images a chip needs {needed}iB of memory, and {where.name}"
         f" has {there}iB for it; take fewer images a chip, more chips, bf16 or remat",
         parameter="compile_for",
     )

@@ -22,7 +22,7 @@ _NOWHERE = {
 _PLUGINS = ("jax_plugins.xla_cuda13", "jax_plugins.xla_cuda12")
 
 
-class Gpu(NamedTuple):
+class Board(NamedTuple):
     """What the compiler asks of a GPU beside `chips.Chip`.
 
     Attributes:
@@ -46,10 +46,10 @@ class Gpu(NamedTuple):
 
 
 _HOPPER = (9, 132, 128, 233_472, 232_448, 52_428_800, 1.98)
-GPUS = {
-    "a100": Gpu("NVIDIA A100-SXM4-80GB", 8, 108, 64, 167_936, 166_912, 41_943_040, 1.41),
-    "h100": Gpu("NVIDIA H100 80GB HBM3", *_HOPPER),
-    "h200": Gpu("NVIDIA H200", *_HOPPER),
+BOARDS = {
+    "a100": Board("NVIDIA A100-SXM4-80GB", 8, 108, 64, 167_936, 166_912, 41_943_040, 1.41),
+    "h100": Board("NVIDIA H100 80GB HBM3", *_HOPPER),
+    "h200": Board("NVIDIA H200", *_HOPPER),
 }
 
 
@@ -61,20 +61,24 @@ def devices(where: chips.Slice) -> list[jax.Device]:
     """
     from jax.experimental import topologies
 
-    if where.name in GPUS:
+    if where.name in chips.GPUS:
         if not any(_installed(name) for name in _PLUGINS):
             extras.require("cuda", _PLUGINS[-1], purpose="compiling for a GPU", parameter="compile_for")
-        how = {"platform": "cuda", "target_config": described(where.name), "topology": f"1x1x{where.chips}"}
+        options = {
+            "platform": "cuda",
+            "target_config": described(where.name),
+            "topology": f"1x1x{where.chips}",
+        }
     else:
         extras.require("tpu", "libtpu", purpose="compiling for a TPU", parameter="compile_for")
         for key, value in _NOWHERE.items():
             os.environ.setdefault(key, value)
         x, y = where.shape[:2]
         host = min(x, 2), min(y, 2), 1  # chips of one host along each of three axes
-        how = {"platform": "tpu", "topology_name": where.topology, "chips_per_host_bounds": host}
+        options = {"platform": "tpu", "topology_name": where.topology, "chips_per_host_bounds": host}
     jax.config.update("jax_platforms", "cpu")  # an accelerator of this machine, if any, is not needed
     try:
-        return list(topologies.get_topology_desc(**how).devices)
+        return list(topologies.get_topology_desc(**options).devices)
     except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError) as error:
         why = " ".join(str(error).split())
         raise UserError(f"JAX knows no {where.topology} ({why})", parameter="compile_for") from None
@@ -89,8 +93,8 @@ def _installed(name: str) -> bool:
 
 def described(name: str) -> str:
     """A GPU as XLA wants it told: the text of a `GpuTargetConfigProto`."""
-    gpu, chip = GPUS[name], chips.CHIPS[name]
-    told = {
+    gpu, chip = BOARDS[name], chips.CHIPS[name]
+    fields = {
         "threads_per_block_limit": 1024,
         "threads_per_warp": 32,
         "shared_memory_per_block": 49_152,
@@ -109,7 +113,7 @@ def described(name: str) -> str:
         "registers_per_core_limit": 65_536,
         "registers_per_block_limit": 65_536,
     }
-    info = " ".join(f"{field}: {value}" for field, value in told.items())
+    info = " ".join(f"{field}: {value}" for field, value in fields.items())
     return (
         f"gpu_device_info {{ {info} cuda_compute_capability {{ major: {gpu.capability} }} }}"
         ' platform_name: "CUDA" dnn_version_info { major: 9 minor: 10 }'

@@ -74,7 +74,8 @@ def _side(
     if not isinstance(model, OfRun):
         return None, "Neighbours: none, since an exported file does not know its training images."
     try:
-        side = training_side.read(model, remote.fetched(run), most=most, root=root, progress=progress)
+        folder = remote.fetched(run, progress=progress)
+        side = training_side.read(model, folder, most=most, root=root, progress=progress)
     except (UserError, OSError) as error:
         if root and getattr(error, "parameter", "") == "root":
             raise

@@ -74,7 +74,7 @@ def read(
     Raises:
       UserError: the folder holds no trained run, or one that cannot be read; or a pose has no mirror image.
     """
-    run = remote.fetched(run)
+    run = remote.fetched(run, progress=False)
     config = configuration.read(run)
     classes = record.read_classes(run)
     saved = read_checkpoint(run, checkpoint, config)

@@ -57,7 +57,7 @@ def audit(
         # the audit lies with the first run
         first = remote.at_hand(runs[0], say, parameter="runs", writes=into is None, progress=progress)
         folders = [stack.enter_context(first).folder]
-        folders += [remote.fetched(run, say, parameter="runs") for run in runs[1:]]
+        folders += [remote.fetched(run, say, parameter="runs", progress=progress) for run in runs[1:]]
         into = into or folders[0] / run_folder.AUDIT
         return _audit(folders, into, checkpoint=checkpoint, root=root, maps=maps, progress=progress)
 

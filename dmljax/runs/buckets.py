@@ -1,71 +1,35 @@
-"""A folder in a bucket, by fsspec: what was sent to it, and the moving of files.
-
-A bucket knows neither renaming nor appending, and a sending may be cut off. So a list of all files is written
-after them: what it does not name was not sent to its end, or is somebody's own.
-"""
+"""A folder in a bucket, by fsspec: which files lie there, and moving them."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import logging
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from dmljax import bars, extras, run_folder, writing
+from dmljax import bars, extras, run_folder
 from dmljax.types import UserError
 
-LIST = ".sent.json"
 TOGETHER = 32  # files that are moved at a time
 _CLIENTS = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs"}
-_HERE = ("file", "local")  # schemes of this machine's own folders
+_OF_THIS_MACHINE = ("file", "local")
+# fields of fsspec's descriptions that differ between two versions of a file
+_VERSION = ("size", "etag", "ETag", "md5Hash", "generation", "updated", "LastModified", "mtime", "created")
 
 
-class Mark(NamedTuple):
-    """By which two states of a file are told apart.
-
-    Attributes:
-      size: bytes.
-      time: of its last change, in ns; 0: not known.
-    """
-
-    size: int
-    time: int
-
-
-class Listed(NamedTuple):
-    """Which files there are.
+class Lying(NamedTuple):
+    """A file in a bucket.
 
     Attributes:
-      state: another one after every sending; '': no list of any bucket.
-      files: by their paths below the folder.
+      version: a digest that another version of it does not have.
+      time: of its last change, in seconds; 0: not known.
     """
 
-    state: str
-    files: dict[str, Mark]
-
-    def write(self, path: Path) -> None:
-        """Writes it as a file of this machine."""
-        writing.as_json(path, self._asdict(), indent=None)
-
-    @classmethod
-    def of_text(cls, text: str | bytes) -> Listed:
-        """What was written.
-
-        Raises:
-          ValueError, TypeError, KeyError: it is something else.
-        """
-        found = json.loads(text)
-        return cls(
-            str(found["state"]), {name: Mark(*map(int, mark)) for name, mark in found["files"].items()}
-        )
-
-
-def new_state() -> str:
-    """A name for what comes of a sending."""
-    return uuid.uuid4().hex
+    version: str
+    time: float
 
 
 class Unreachable(UserError):
@@ -78,12 +42,17 @@ class Bucket:
     Args:
       url: gs://BUCKET/FOLDER, s3://BUCKET/FOLDER, or of another scheme that fsspec knows.
 
+    Attributes:
+      url: without a / at its end.
+
     Raises:
-      UserError: fsspec knows no such scheme, or its client is not installed.
+      UserError: no folder in a bucket, a scheme that fsspec does not know, or one whose client is missing.
     """
 
     def __init__(self, url: str):
-        scheme = url.split("://")[0]
+        scheme, _, place = url.partition("://")
+        if "/" not in place.strip("/") and (scheme in _CLIENTS or not place.strip("/")):
+            raise UserError(f"'{url}' names no folder in a bucket; give one such as gs://BUCKET/runs/quick")
         extras.require("buckets", "fsspec", purpose=f"folders in {scheme}://")
         if client := _CLIENTS.get(scheme):
             extras.require("buckets", client, purpose=f"folders in {scheme}://")
@@ -91,107 +60,115 @@ class Bucket:
 
         # its own lines about a failure, which is raised as well
         logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
-        how = {"auto_mkdir": True} if scheme in _HERE else {}
+        options = {"auto_mkdir": True} if scheme in _OF_THIS_MACHINE else {}
         self.url = url.rstrip("/")
         try:
-            self._files, root = fsspec.url_to_fs(self.url, **how)
+            self._client, root = fsspec.url_to_fs(self.url, **options)
         except (ImportError, ValueError, TypeError) as error:
             raise UserError(f"'{url}' cannot be opened: {error}") from None
         self._root = root.rstrip("/")
 
-    def listed(self) -> Listed:
-        """What was sent; of a folder without a list, such as one that was copied by hand, what lies there.
+    def files(self) -> dict[str, Lying]:
+        """The files below the folder by their paths.
 
         Raises:
-          Unreachable: it cannot be read, or is no list.
+          Unreachable: they cannot be listed.
         """
-        with self._told("read"):
+        with self._errors("files cannot be listed"):
+            self._client.invalidate_cache()
             try:
-                return Listed.of_text(self._files.cat_file(self._at(LIST)))
+                found = self._client.find(self._root, detail=True)
             except FileNotFoundError:
-                files = {name: Mark(size, 0) for name, size in self._lying().items()}
-        state = run_folder.digest(json.dumps(sorted(files.items())).encode())
-        return Listed(f"copied-{state}", files)
+                return {}
+        below = len(self._root) + 1
+        return {path[below:]: Lying(_version(info), _time(info)) for path, info in found.items()}
 
-    def get(self, names: Iterable[str], folder: Path, *, progress: bool) -> None:
+    def get(self, names: Iterable[str], folder: Path, *, progress: bool = False) -> None:
         """Fetches files into a folder.
 
         Raises:
-          Unreachable: one of them cannot be read.
+          Unreachable: one of them cannot be fetched.
         """
         for part in self._parts(names, f"fetching {self.url}", progress):
             for name in part:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            with self._told("read"):
-                self._files.get([self._at(name) for name in part], [str(folder / name) for name in part])
+            with self._errors("files cannot be fetched"):
+                self._client.get([self._at(name) for name in part], [str(folder / name) for name in part])
 
     def put(self, names: Iterable[str], folder: Path) -> None:
-        """Sends files of a folder.
+        """Sends files of a folder, each as a whole.
 
         Raises:
-          Unreachable: one of them cannot be written.
+          Unreachable: one of them cannot be sent.
         """
-        for part in self._parts(names, f"sending to {self.url}", show=False):
-            with self._told("written to"):
-                self._files.put([str(folder / name) for name in part], [self._at(name) for name in part])
+        for part in self._parts(names, f"sending to {self.url}", progress=False):
+            with self._errors("files cannot be sent"):
+                self._client.put([str(folder / name) for name in part], [self._at(name) for name in part])
 
-    def put_list(self, listed: Listed) -> None:
-        """Says what was sent; from now on it is what the bucket holds.
+    def read(self, name: str) -> bytes | None:
+        """A small file; None where it does not lie there.
 
         Raises:
-          Unreachable: it cannot be written.
+          Unreachable: it cannot be fetched.
         """
-        with self._told("written to"):
-            self._files.pipe_file(self._at(LIST), json.dumps(listed._asdict()).encode())
+        with self._errors("files cannot be fetched"):
+            try:
+                return self._client.cat_file(self._at(name))
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Sends a small file.
+
+        Raises:
+          Unreachable: it cannot be sent.
+        """
+        with self._errors("files cannot be sent"):
+            self._client.pipe_file(self._at(name), content)
 
     def remove(self, names: Iterable[str]) -> None:
-        """Removes files, if they are there.
+        """Removes files, as far as they lie there.
 
         Raises:
           Unreachable: one of them cannot be removed.
         """
         for name in names:
-            with self._told("written to"), contextlib.suppress(FileNotFoundError):
-                self._files.rm_file(self._at(name))
-
-    def lying(self) -> list[str]:
-        """Paths of all files below the folder, whether they were listed or not.
-
-        Raises:
-          Unreachable: it cannot be read.
-        """
-        with self._told("read"):
-            return list(self._lying())
-
-    def _lying(self) -> dict[str, int]:
-        """Bytes by path."""
-        self._files.invalidate_cache()
-        try:
-            found = self._files.find(self._root, detail=True)
-        except FileNotFoundError:
-            return {}
-        below = len(self._root) + 1
-        return {path[below:]: int(info["size"]) for path, info in found.items() if path[below:] != LIST}
+            with self._errors("files cannot be removed"), contextlib.suppress(FileNotFoundError):
+                self._client.rm_file(self._at(name))
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
 
     @staticmethod
-    def _parts(names: Iterable[str], desc: str, show: bool) -> Iterator[list[str]]:
-        names = sorted(names)
-        with bars.bar(desc=desc, unit="file", show=show, total=len(names)) as bar:
-            for first in range(0, len(names), TOGETHER):
-                part = names[first : first + TOGETHER]
+    def _parts(names: Iterable[str], desc: str, progress: bool) -> Iterator[list[str]]:
+        ordered = sorted(names)
+        with bars.bar(desc=desc, unit="file", show=progress, total=len(ordered)) as bar:
+            for first in range(0, len(ordered), TOGETHER):
+                part = ordered[first : first + TOGETHER]
                 yield part
                 bar.update(len(part))
 
     @contextlib.contextmanager
-    def _told(self, done: str) -> Iterator[None]:
-        """Tells of whatever goes wrong in one line: clients of buckets fail in any way."""
+    def _errors(self, what: str) -> Iterator[None]:
+        """Whatever goes wrong in one line: clients of buckets fail in any way."""
         try:
             yield
-        except UserError:
-            raise
         except Exception as error:
             why = " ".join(str(error).split())[:300] or type(error).__name__
-            raise Unreachable(f"'{self.url}' cannot be {done}: {why}") from error
+            raise Unreachable(f"'{self.url}': {what}: {why}") from error
+
+
+def _version(info: dict) -> str:
+    told = {key: str(info[key]) for key in _VERSION if key in info}
+    return run_folder.digest(json.dumps(told, sort_keys=True).encode())
+
+
+def _time(info: dict[str, Any]) -> float:
+    """fsspec's clients tell it as a number, a date, or its text."""
+    told = next((info[key] for key in ("LastModified", "updated", "mtime", "created") if info.get(key)), 0)
+    if isinstance(told, str):
+        with contextlib.suppress(ValueError):
+            told = datetime.datetime.fromisoformat(told)
+    if isinstance(told, datetime.datetime):
+        return told.timestamp()
+    return float(told) if isinstance(told, int | float) else 0.0

@@ -27,7 +27,7 @@ def fit_folds(
     Args:
       say: is told what each set holds.
     """
-    with remote.at_hand(run, say, progress=progress) as at:
+    with remote.training(run, say, progress=progress) as at:
         runs = sets.folds(config, at.folder)
         evaluations = [fit(each, folder, descriptor, progress=progress, say=say) for each, folder in runs]
         return evaluation.whole(at.folder, evaluations) if len(runs) > 1 else evaluations[0]

@@ -159,3 +159,4 @@ class Epochs:
         }
         self._checkpoints.save(kind, self.position.step, unreplicate(state), position)
         self._hooks.save(kind, self.position.step, self._checkpoints.folder / kind / str(self.position.step))
+        together.wait("a checkpoint is saved")  # in a step, others might not be waited for so long

@@ -18,7 +18,7 @@ except ImportError:  # no POSIX system: there are no such locks
 
 from dmljax.types import UserError
 
-FILE = ".lock"
+FILE, TURN = ".lock", ".turn"
 HELD = (errno.EWOULDBLOCK, errno.EACCES)
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -47,6 +47,33 @@ def held(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
         if fresh:
             with contextlib.suppress(OSError):  # it is not empty
                 folder.rmdir()
+
+
+@contextlib.contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """One process at a time in this block, where the file system has locks; others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / TURN, "wb") as file:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process holds a folder by `held`."""
+    try:
+        file = os.open(folder / FILE, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError as error:
+        return error.errno in HELD
+    finally:
+        os.close(file)
 
 
 def _acquire(folder: Path, say: Callable[[str], None]) -> int | None:

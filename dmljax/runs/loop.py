@@ -88,7 +88,7 @@ def train(
     set_up_compiler(training=True)  # before JAX is asked for anything
     if jax.process_index() > 0:
         say, called = (lambda _: None), Hooks()
-    with remote.at_hand(run, say, progress=progress) as at:
+    with remote.training(run, say, progress=progress) as at:
         runs, signalled = sets.folds(config, at.folder), 0
         for k, (config, folder) in enumerate(runs):
             if len(runs) > 1:

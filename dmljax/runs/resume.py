@@ -89,7 +89,7 @@ def check_start(checkpoints: Checkpoints, config) -> None:
     weights.check(config)
     if not config.init.run:
         return
-    kind, other = config.init.checkpoint, remote.fetched(config.init.run, parameter="init.run")
+    kind, other = config.init.checkpoint, _start(config)
     if Checkpoints(other).latest(kind) is None:
         lacks = f"has no checkpoint '{kind}'" if other.is_dir() else "is no folder"
         raise UserError(
@@ -97,10 +97,15 @@ def check_start(checkpoints: Checkpoints, config) -> None:
         )
 
 
+def _start(config) -> Path:
+    """The folder of the run that `init.run` names."""
+    return remote.fetched(config.init.run, parameter="init.run", progress=False)
+
+
 def from_another(config, variables, say: Callable[[str], None]):
     """The variables with parts of another run's; `say` is told which."""
     chosen = config.init
-    saved = Checkpoints(remote.fetched(chosen.run, parameter="init.run")).newest(chosen.checkpoint)
+    saved = Checkpoints(_start(config)).newest(chosen.checkpoint)
     variables, modules = pretrained.take(variables, saved.averages, tuple(chosen.parts))
     lines = [pretrained.in_words(module) for module in modules]
     say("\n  ".join([f"starting from '{chosen.run}', step {saved.step}", *lines]))
@@ -123,6 +128,14 @@ def from_checkpoint(
       UserError: none of the checkpoints is whole, or the last one is of another configuration or set.
     """
     saved, damaged = checkpoints.whole()
+    steps = together.everyones(-1 if saved is None else saved.step)
+    if len(set(steps)) > 1:
+        seen = ", ".join("none" if step < 0 else f"step {step}" for step in steps)
+        raise UserError(
+            f"the processes see different checkpoints in '{checkpoints.folder}' ({seen}, in their order);"
+            " give them one folder of a disk that they share, or in a bucket",
+            parameter="run",
+        )
     if saved is None:
         _begin_again(checkpoints, say)
         return Position(began=config.train.duration), None

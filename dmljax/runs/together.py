@@ -74,6 +74,13 @@ def largest(number: int) -> int:
     return int(np.max(multihost_utils.process_allgather(np.int32(number))))
 
 
+def everyones(number: int) -> list[int]:
+    """The number that each process has, below 2^31; every process has to ask."""
+    if alone():
+        return [number]
+    return [int(each) for each in np.ravel(multihost_utils.process_allgather(np.int32(number)))]
+
+
 def wait(what: str) -> None:
     """Goes on when all processes are here; `what` names the place."""
     if not alone():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
 
 import jax
 import jaxlib
@@ -29,9 +28,8 @@ def set_up_compiler(*, training: bool = False) -> None:
     another, unless XLA_FLAGS has said something about it.
     """
     if not jax.config.jax_compilation_cache_dir:  # JAX fills it from the environment
-        base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-        if base.is_absolute():  # else nobody knows where home is
-            jax.config.update("jax_compilation_cache_dir", str(base / "dmljax" / "xla"))
+        if folder := cache.users():
+            jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
     flags = os.environ.get("XLA_FLAGS", "")
     if (

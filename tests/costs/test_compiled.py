@@ -93,7 +93,7 @@ def test_a_step_that_does_not_fit_is_told_with_its_numbers(monkeypatch, text):
 
     monkeypatch.setattr(targets, "devices", lambda where: [])
     monkeypatch.setattr(compiled, "lower", lambda *_: SimpleNamespace(compile=full))
-    with pytest.raises(UserError, match="25 images a chip needs 58.06GiB of memory, and a v5e has 15.75GiB"):
+    with pytest.raises(UserError, match="25 images a chip needs 58.06GiB of memory, and v5e has 15.75GiB"):
         compiled.compile_for("v5e:2x2", mode="train", batch=100, **SMALL)
 
 
@@ -146,7 +146,7 @@ def test_a_step_that_a_gpu_cannot_hold(monkeypatch):
     monkeypatch.setattr(targets, "devices", lambda where: [])
     monkeypatch.setattr(compiled, "lower", lambda *_: SimpleNamespace(compile=lambda: program))
     monkeypatch.setattr(compiled, "operations", lambda *_: 1e9)
-    with pytest.raises(UserError, match="10 images a chip needs 90.00GiB of memory, and a h100 has 79.11GiB"):
+    with pytest.raises(UserError, match="10 images a chip needs 90.00GiB of memory, and h100 has 79.11GiB"):
         compiled.compile_for("h100:8", mode="train", batch=80, **SMALL)
     assert compiled.compile_for("h200:8", mode="train", batch=80, **SMALL)["gib_held"]["temporary"] == 30
 
@@ -154,7 +154,7 @@ def test_a_step_that_a_gpu_cannot_hold(monkeypatch):
 def test_a_gpu_as_it_is_told():
     told = targets.described("a100")
     assert "core_count: 108 " in told and "device_memory_size: 85100068864 " in told and "major: 8 }" in told
-    assert targets.GPUS.keys() == set(chips.GPUS)
+    assert targets.BOARDS.keys() == set(chips.GPUS)
 
 
 @NEEDS_LIBTPU

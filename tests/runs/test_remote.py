@@ -1,241 +1,168 @@
-"""Runs in a bucket, for which a folder of this machine stands in, and fsspec's memory."""
+"""Runs in a bucket: who may work in one, what its copy holds, and names that are none."""
 
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-import dmljax
 from dmljax import run_folder
-from dmljax.runs import buckets, lock, remote
-from dmljax.runs.buckets import LIST, Bucket, Mark, Unreachable
+from dmljax.runs import buckets, copy_state, lock, remote
+from dmljax.runs.buckets import Unreachable
+from dmljax.runs.contents import Mark
+from dmljax.runs.copies import Copy
 from dmljax.types import UserError
-from tests.runs.tiny import TINY
+from tests.runs.saves import checkpoint, files, put, save, url
 
 
-@pytest.fixture
-def bucket(tmp_path, monkeypatch):
-    """A folder that stands in for a bucket; the machine's copies lie beside it."""
-    monkeypatch.setenv("DMLJAX_CACHE", str(tmp_path / "machine"))
-    return tmp_path / "bucket" / "quick"
-
-
-def url(bucket):
-    return f"file://{bucket}"
-
-
-def files(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != LIST
-    }
-
-
-def on_another_machine(monkeypatch, tmp_path, name="other"):
-    monkeypatch.setenv("DMLJAX_CACHE", str(tmp_path / name))
-
-
-def put(folder, **contents):
-    for name, content in contents.items():
-        path = folder / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-
-
-def test_what_changes_in_the_copy_is_sent_and_comes_back_elsewhere(bucket, tmp_path, monkeypatch):
+def test_of_two_trainings_the_one_that_began_last_goes_on(bucket, machine):
     said = []
-    with remote.at_hand(url(bucket), said.append) as at:
-        assert at.folder.name == "quick" and not files(at.folder) and (bucket / LIST).is_file()
-        put(at.folder, log="a", checkpoints__last__10__state="ten")
-    assert files(bucket) == {"log": b"a", "checkpoints/last/10/state": b"ten"}
-    on_another_machine(monkeypatch, tmp_path)
-    with remote.at_hand(url(bucket), said.append) as at:
-        assert files(at.folder) == files(bucket)
-        put(at.folder, log="ab", checkpoints__last__20__state="twenty")
-        shutil.rmtree(at.folder / "checkpoints" / "last" / "10")
-    assert files(bucket) == {"log": b"ab", "checkpoints/last/20/state": b"twenty"}
-    monkeypatch.setenv("DMLJAX_CACHE", str(tmp_path / "machine"))
-    copy = remote.fetched(url(bucket), said.append)
-    assert files(copy) == files(bucket) and not (copy / "checkpoints" / "last" / "10").exists()
-    assert said[0] == f"'{url(bucket)}': 0 files; one works in '{copy}'" and len(said) == 3
-
-
-def test_only_what_changed_is_moved(bucket, monkeypatch):
-    moved = []
-    for name in ("get", "put"):
-        plain = getattr(Bucket, name)
-
-        def counted(self, names, *rest, _plain=plain, **how):
-            moved.append(sorted(names))
-            return _plain(self, names, *rest, **how)
-
-        monkeypatch.setattr(Bucket, name, counted)
-    with remote.at_hand(url(bucket), print) as at:
-        put(at.folder, one="1", two="2")
-    with remote.at_hand(url(bucket), print) as at:
-        put(at.folder, two="other")
-    remote.fetched(url(bucket))
-    with remote.at_hand(url(bucket), print):
-        pass
-    assert [names for names in moved if names] == [["one", "two"], ["two"]]
-
-
-def test_a_sending_that_was_cut_off_is_not_fetched(bucket, tmp_path, monkeypatch):
-    """Files that the list does not name; those of checkpoints are removed by the next sending."""
-    with remote.at_hand(url(bucket), print) as at:
-        put(at.folder, log="a", checkpoints__last__10__state="ten")
-    put(bucket, checkpoints__last__20__state="half", notes="somebody's")
-    on_another_machine(monkeypatch, tmp_path)
-    with remote.at_hand(url(bucket), print) as at:
-        assert sorted(files(at.folder)) == ["checkpoints/last/10/state", "log"]
-        put(at.folder, log="ab")
-    assert sorted(files(bucket)) == ["checkpoints/last/10/state", "log", "notes"]
-
-
-def test_a_fetching_that_was_cut_off_begins_again(bucket, tmp_path, monkeypatch):
-    with remote.at_hand(url(bucket), print) as at:
-        put(at.folder, log="a", state="b" * 1000)
-    on_another_machine(monkeypatch, tmp_path)
-
-    def cut_off(self, names, folder, **how):
-        put(folder, log="?")
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Bucket, "get", cut_off)
-        remote.fetched(url(bucket))
-    assert files(remote.fetched(url(bucket))) == files(bucket)
-
-
-def test_a_training_may_send_while_another_machine_fetches(bucket, tmp_path, monkeypatch):
-    """The older checkpoint is gone before it is fetched: the new list is fetched instead."""
-    with remote.at_hand(url(bucket), print) as at:
-        put(at.folder, checkpoints__last__10__state="ten")
-    plain, machine = Bucket.get, os.environ["DMLJAX_CACHE"]
-
-    def late(self, names, folder, **how):
-        if "checkpoints/last/10/state" in names:
-            with pytest.MonkeyPatch.context() as here:
-                here.setenv("DMLJAX_CACHE", machine)
-                with remote.at_hand(url(bucket), print) as at:
-                    put(at.folder, checkpoints__last__20__state="twenty")
-                    shutil.rmtree(at.folder / "checkpoints" / "last" / "10")
-        return plain(self, names, folder, **how)
-
-    on_another_machine(monkeypatch, tmp_path)
-    monkeypatch.setattr(Bucket, "get", late)
-    assert files(remote.fetched(url(bucket))) == {"checkpoints/last/20/state": b"twenty"}
-
-
-def test_a_folder_that_was_copied_into_a_bucket_by_hand(bucket):
-    put(bucket, config="c", checkpoints__last__10__state="ten")
-    with remote.at_hand(url(bucket), print) as at:
-        assert files(at.folder) == files(bucket)
-        put(at.folder, evaluation="e")
-    assert sorted(files(bucket)) == ["checkpoints/last/10/state", "config", "evaluation"]
-    assert (bucket / LIST).is_file()
-
-
-def test_two_machines_change_different_files(bucket, tmp_path, monkeypatch):
-    """One trains while the other evaluates: both are kept, and the first gets the evaluation next time."""
-    with remote.at_hand(url(bucket), print) as training:
-        put(training.folder, log="a")
-        training.hooks[0].on_save("last", 1, training.folder)
-        with pytest.MonkeyPatch.context() as there:
-            on_another_machine(there, tmp_path)
-            with remote.at_hand(url(bucket), print) as evaluating:
-                put(evaluating.folder, evaluation__metrics="m")
-        put(training.folder, log="ab")
-        training.hooks[0].on_save("last", 2, training.folder)
-        put(training.folder, log="abc")
-    assert files(bucket) == {"log": b"abc", "evaluation/metrics": b"m"}
-    assert files(remote.fetched(url(bucket))) == files(bucket)
-
-
-def test_two_machines_change_the_same_file(bucket, tmp_path):
-    with (
-        pytest.raises(UserError, match=r"changed by another process meanwhile \(log\); nothing is sent"),
-        remote.at_hand(url(bucket), print) as one,
-    ):
-        put(one.folder, log="mine")
-        with pytest.MonkeyPatch.context() as there:
-            on_another_machine(there, tmp_path)
-            with remote.at_hand(url(bucket), print) as other:
-                put(other.folder, log="theirs")
-    assert files(bucket) == {"log": b"theirs"} and files(one.folder) == {"log": b"mine"}
-    said = []
-    with remote.at_hand(url(bucket), said.append) as one:  # nothing is lost
-        assert files(one.folder) == {"log": b"theirs"}
+    with pytest.raises(UserError, match=r"another training has begun in .*, so this one stops; what it has"):
+        with remote.training(url(bucket), print) as one:
+            save(one, 10)
+            machine("other")
+            with remote.training(url(bucket), print) as other:
+                save(other, 20)
+                machine("first")
+                save(one, 15)
+    assert files(bucket) == {"log": "until 20"} | checkpoint(10) | checkpoint(20)
+    with remote.training(url(bucket), said.append) as one:
+        assert files(one.folder) == files(bucket)
     aside = one.folder.with_name("quick-unsent-1")
-    assert files(aside) == {"log": b"mine"} and f"what was not sent lies in '{aside}' now" in said[0]
+    assert files(aside) == {"log": "until 15"} | checkpoint(15) and f"lies in '{aside}'" in said[0]
 
 
-def test_a_bucket_that_cannot_be_reached_for_a_while(bucket, monkeypatch):
-    said = []
-
-    def unreachable(self, names, folder):
-        raise Unreachable("no route to host")
-
-    with remote.at_hand(url(bucket), said.append) as at:
-        with monkeypatch.context() as patched:
-            patched.setattr(Bucket, "put", unreachable)
-            put(at.folder, log="a")
-            at.hooks[0].on_save("last", 5, at.folder)
-        assert said[1:] == ["no route to host; the last checkpoint of step 5 is sent with the next one"]
-        put(at.folder, log="ab")
-        at.hooks[0].on_save("last", 10, at.folder)
-        assert files(bucket) == {"log": b"ab"}
-    with monkeypatch.context() as patched, pytest.raises(Unreachable):
-        patched.setattr(Bucket, "put", unreachable)
+def test_a_copy_that_was_removed_comes_back(bucket):
+    """By a purge of the cache, or by hand; nothing is removed from the bucket for it."""
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    before = files(bucket)
+    for gone in (at.folder, at.folder / "checkpoints", at.folder.parent):
+        shutil.rmtree(gone)
         with remote.at_hand(url(bucket), print) as at:
-            put(at.folder, log="abc")
-    with remote.at_hand(url(bucket), said.append):
-        pass
-    assert files(bucket) == {"log": b"abc"} and "holds what was not sent" in said[-1]
+            assert files(at.folder) == before
+    assert files(bucket) == before
 
 
-def test_an_error_in_the_block_stays_and_its_files_are_sent(bucket):
-    with pytest.raises(RuntimeError, match="not finite"), remote.at_hand(url(bucket), print) as at:
-        put(at.folder, log="a")
-        raise RuntimeError("not finite")
-    assert files(bucket) == {"log": b"a"}
+def test_a_bucket_that_was_emptied(bucket):
+    said = []
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    before = files(bucket)
+    shutil.rmtree(bucket)
+    with remote.training(url(bucket), said.append) as at:
+        assert not files(at.folder)
+    aside = at.folder.with_name("quick-removed-1")
+    assert (
+        files(aside) == before and said[0] == f"'{url(bucket)}' is empty now; what it held lies in '{aside}'"
+    )
+
+
+def test_a_folder_that_was_copied_into_a_bucket_by_hand(bucket, machine):
+    for name, content in ({"log": "until 10", "config": "c"} | checkpoint(10)).items():
+        put(bucket, **{name.replace("/", "__"): content})
+    whole = files(bucket)
+    assert files(remote.fetched(url(bucket))) == whole
+    with remote.training(url(bucket), print) as at:
+        assert files(at.folder) == whole
+        machine("other")
+        assert files(remote.fetched(url(bucket))) == whole
+        machine("first")
+        save(at, 20)
+    assert files(bucket) == whole | {"log": "until 20"} | checkpoint(20)
+
+
+def test_folds_and_the_folder_above_them(bucket, machine):
+    """A fold goes on by itself, and all are evaluated elsewhere."""
+    with remote.training(f"{url(bucket)}/fold_0", print) as fold:
+        save(fold, 10)
+    machine("other")
+    with remote.at_hand(url(bucket), print) as whole:
+        put(whole.folder, evaluation__metrics="of 10")
+    machine("first")
+    with remote.training(f"{url(bucket)}/fold_0", print) as fold:
+        save(fold, 20, replaces=10)
+    machine("other")
+    with remote.at_hand(url(bucket), print) as whole:
+        assert checkpoint(20, "fold_0/checkpoints/last").items() <= files(whole.folder).items()
+        assert not (whole.folder / "fold_0" / "checkpoints" / "last" / "10").exists()
+        put(whole.folder, evaluation__metrics="of 20")
+    expected = {"evaluation/metrics": "of 20", "fold_0/log": "until 20"}
+    assert files(bucket) == expected | checkpoint(20, "fold_0/checkpoints/last")
+
+
+TRAIN = """
+import sys
+from dmljax.runs import remote
+with remote.training(sys.argv[1], print) as at:
+    print("trains", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_while_a_training_of_this_machine_runs(bucket):
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    held = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, url(bucket)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert any("trains" in line for line in held.stdout)
+        put(at.folder, log="until 12")
+        with remote.at_hand(url(bucket), print) as also:
+            assert also.folder == at.folder and files(also.folder)["log"] == "until 12"
+            put(also.folder, evaluation__metrics="m")
+        assert files(bucket)["evaluation/metrics"] == "m"
+        with pytest.raises(UserError, match=f"is in use by process {held.pid}"):
+            with remote.training(url(bucket), print):
+                pass
+    finally:
+        held.communicate("")
+    assert held.returncode == 0
 
 
 def test_what_is_not_the_runs_for_long_is_not_sent(bucket):
-    with remote.at_hand(url(bucket), print) as at:
+    with remote.training(url(bucket), print) as at:
         put(at.folder, log="a", **{".log.17.part": "half", lock.FILE: "me"})
         put(at.folder, **{"checkpoints__last__10.orbax-checkpoint-tmp-3__state": "half"})
-    assert files(bucket) == {"log": b"a"}
+    assert files(bucket) == {"log": "a"}
 
 
-def test_a_second_process_of_the_same_machine_uses_the_same_copy(bucket):
-    said = []
-    with remote.at_hand(url(bucket), print) as at, remote.at_hand(url(bucket), said.append) as also:
-        assert also.folder == at.folder and also.hooks == ()
-        put(also.folder, evaluation="e")
-    assert files(bucket) == {"evaluation": b"e"}
-    assert said == [f"'{url(bucket)}': another process works in its copy, '{at.folder}', and sends what"
-                    " changes in it"]  # fmt: skip
+def test_times_tell_what_is_later(bucket, machine):
+    with remote.training(url(bucket), print) as at:
+        put(at.folder, log="a", evaluation="b")
+    for name, time in (("evaluation", 1_700_000_000), ("log", 1_700_000_100)):
+        os.utime(bucket / name, (time, time))
+    machine("other")
+    copy = remote.fetched(url(bucket))
+    assert (copy / "log").stat().st_mtime - (copy / "evaluation").stat().st_mtime == 100
+
+
+@pytest.mark.parametrize("time", ["2026-11-27T17:00:00Z", "2026-11-27 17:00:00+00:00", 1_795_798_800.0, None])
+def test_times_as_clients_tell_them(time):
+    assert buckets._time({"updated": time}) == (1_795_798_800.0 if time else 0)
 
 
 def test_a_folder_of_this_machine_is_at_hand(tmp_path):
-    with remote.at_hand(tmp_path / "run", print) as at:
-        assert at == (tmp_path / "run", ())
+    with remote.at_hand(tmp_path / "run", print) as at, remote.training(str(tmp_path / "run"), print) as also:
+        assert at == also == (tmp_path / "run", ())
     assert remote.fetched("~/run") == Path.home() / "run"
 
 
-def test_other_schemes_of_fsspec(monkeypatch, tmp_path):
+def test_other_schemes_of_fsspec(machine):
     import fsspec
 
-    monkeypatch.setenv("DMLJAX_CACHE", str(tmp_path))
-    with remote.at_hand("memory://bucket/runs/one", print) as at:
-        put(at.folder, log="a")
+    machine("first")
+    with remote.training("memory://bucket/runs/one", print) as at:
+        save(at, 10)
     memory = fsspec.filesystem("memory")
     try:
-        assert memory.cat("/bucket/runs/one/log") == b"a"
+        machine("other")
+        assert memory.cat("/bucket/runs/one/log") == b"until 10"
+        assert checkpoint(10).items() <= files(remote.fetched("memory://bucket/runs/one")).items()
     finally:
         memory.rm("/bucket", recursive=True)
 
@@ -244,14 +171,22 @@ def test_other_schemes_of_fsspec(monkeypatch, tmp_path):
     ("name", "told"),
     [
         ("nowhere://bucket/run", "'nowhere://bucket/run' cannot be opened: Protocol not known: nowhere"),
-        ("file://", "names no folder in a bucket; give one such as gs://BUCKET/runs/quick"),
+        ("file://", "'file://' names no folder in a bucket; give one such as gs://BUCKET/runs/quick"),
+        ("gs://bucket/", "'gs://bucket/' names no folder in a bucket"),
     ],
 )
-def test_names_that_are_none(name, told, monkeypatch, tmp_path):
-    monkeypatch.setenv("DMLJAX_CACHE", str(tmp_path))
+def test_names_that_are_none(name, told, machine):
+    machine("first")
     with pytest.raises(UserError) as error:
         remote.fetched(name)
     assert told in str(error.value)
+
+
+def test_a_name_with_a_mistake_writes_nothing(bucket):
+    with pytest.raises(UserError, match=rf"^run: there is no run in '{url(bucket)}s'$"):
+        with remote.at_hand(f"{url(bucket)}s", print):
+            pass
+    assert not Path(f"{bucket}s").exists()
 
 
 def test_a_client_that_is_missing_is_named(monkeypatch):
@@ -260,64 +195,27 @@ def test_a_client_that_is_missing_is_named(monkeypatch):
         remote.fetched("gs://bucket/run")
 
 
-def test_a_bucket_that_fails_is_told_in_one_line(bucket):
-    put(bucket, **{LIST: "{"})
-    with pytest.raises(Unreachable, match=r"quick' cannot be read: Expecting property name"):
-        remote.fetched(url(bucket))
+def test_a_bucket_that_fails_is_told_in_one_line(bucket, monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("quota\nexceeded")
+
+    copy = Copy(url(bucket), print)
+    monkeypatch.setattr(copy.bucket._client, "find", fails)
+    with pytest.raises(Unreachable, match=r"quick': files cannot be listed: quota exceeded$"):
+        copy.fetch(progress=False)
 
 
 def test_where_a_bucket_cannot_be_named():
-    with pytest.raises(UserError, match=r"folder: 'gs://b/s' lies in a bucket, and this must be a folder of"):
+    with pytest.raises(
+        UserError, match=r"^folder: 'gs://b/s' lies in a bucket; give a folder of this machine"
+    ):
         run_folder.named("gs://b/s", "folder")
 
 
-def test_marks_are_what_they_were(tmp_path):
-    listed = buckets.Listed("x", {"a/b": Mark(3, 1_700_000_000_123_456_789)})
-    listed.write(tmp_path / "list")
-    assert buckets.Listed.of_text((tmp_path / "list").read_text()) == listed
-
-
-def lines(folder):
-    return [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_run_in_a_bucket_goes_on_on_another_machine(standard_promotion, bucket, tmp_path, monkeypatch):
-    """Half of it here, the rest where nothing of it lies, equals one run of a folder; then it is used."""
-    rendered = str(tmp_path / "rendered")
-    own = TINY | {
-        "dataset.root": rendered,
-        "train.log_every": "1 step",
-        "train.save_every": "2 steps",
-        "split.validation": 0.3,
-        "dataset.synthetic.identities": 8,
-    }
-    config = lambda duration: dmljax.get_config("quick", own | {"train.duration": duration})
-    quiet = {"progress": False, "say": lambda line: None}
-    dmljax.train(config("6 steps"), tmp_path / "whole", **quiet)
-
-    class Stopped(Exception):
-        pass
-
-    class Stops:
-        def on_save(self, kind, step, folder):
-            if step == 4 and kind == "last":
-                raise Stopped
-
-    with pytest.raises(Stopped):
-        dmljax.train(config("6 steps"), url(bucket), hooks=[Stops()], **quiet)
-    on_another_machine(monkeypatch, tmp_path)
-    done = dmljax.train(config("6 steps"), url(bucket), **quiet)
-    same = lambda folder: [
-        {k: v for k, v in line.items() if k not in ("steps_per_second", "seconds")} for line in lines(folder)
-    ]
-    assert same(bucket) == same(tmp_path / "whole") and same(done.run) == same(bucket)
-    scores = dmljax.evaluate(url(bucket), progress=False, say=lambda line: None)
-    assert (bucket / "evaluation" / "metrics.json").is_file()
-    assert dict(scores) == dict(dmljax.evaluate(tmp_path / "whole", progress=False))
-    on_another_machine(monkeypatch, tmp_path, "third")
-    assert dmljax.load(url(bucket)).digest == dmljax.load(tmp_path / "whole").digest
-    began = dmljax.get_config("quick", own | {"init.run": url(bucket), "train.duration": "1 step"})
-    dmljax.train(began, tmp_path / "from_it", **quiet)
-    assert lines(tmp_path / "from_it")
+def test_what_is_known_of_a_copy_is_read_as_it_was_written(tmp_path):
+    known = copy_state.Known("v", Mark(3, 1_700_000_000_123_456_789))
+    state = copy_state.State("t", {"a/b": known}, ["checkpoints/last/3"])
+    state.write(tmp_path)
+    assert copy_state.read(tmp_path) == state
+    (tmp_path / copy_state.FILE).write_text(json.dumps({"files": 3}))
+    assert copy_state.read(tmp_path) == copy_state.NOTHING

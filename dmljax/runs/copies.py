@@ -1,0 +1,216 @@
+"""The copy here of a run's folder in a bucket: fetched before one works in it, and sent after.
+
+Files are sent one by one. A checkpoint lies in the bucket once all of its files do and a mark after them; it
+is removed there when a later one has taken its place. Nothing else is removed, and nobody has to agree with
+anybody but two trainings: the one that began last goes on, and the other stops when it notices.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import jax
+
+from dmljax import cache, run_folder
+from dmljax.runs import copy_state, lock, sent
+from dmljax.runs.buckets import Bucket, Unreachable
+from dmljax.runs.contents import contents, kind_of, replaced
+from dmljax.runs.copy_state import NOTHING, Known, State
+from dmljax.runs.sent import WHOLE, Sent
+from dmljax.types import UserError
+
+INCOMING, UNSENT, REMOVED = "incoming", "unsent", "removed"
+TRIES = 3  # of a fetching, while a training removes checkpoints
+
+
+class Copy:
+    """The copy of a run's folder; a hook of its training.
+
+    Args:
+      url: of the folder.
+      say: is told what has to be known.
+
+    Attributes:
+      place: a folder that holds the copy, and what belongs to it.
+      folder: the copy.
+
+    Raises:
+      UserError: no folder in a bucket, or no user's cache.
+    """
+
+    def __init__(self, url: str, say: Callable[[str], None]):
+        self.bucket, self._say = Bucket(url), say
+        known = run_folder.digest(self.bucket.url.encode())[:12]
+        process = f"-process{jax.process_index()}" if jax.process_index() else ""
+        self.place = cache.default_folder("copies of runs") / "runs" / f"{known}{process}"
+        self.folder = self.place / PurePosixPath(self.bucket.url).name
+        self._trainer = ""  # the name of this training
+
+    def fetch(self, *, progress: bool) -> bool:
+        """Brings the copy up to what lies in the bucket; what was made here and not sent yet stays.
+
+        Where another training has begun since, what was not sent is put aside.
+
+        Returns:
+          whether anything lies in the bucket.
+
+        Raises:
+          Unreachable: it cannot be read.
+        """
+        for left in reversed(range(TRIES)):
+            with lock.turn(self.place):
+                there, state = sent.read(self.bucket), self._prepared()
+                if not there.every and (state.files or state.checkpoints):
+                    state = self._set_all_aside()
+                elif there.trainer != state.trainer:
+                    self._set_unsent_aside(state)
+                state = state._replace(trainer=there.trainer)
+                state.write(self.place)
+                self._remove_replaced_here(state, there)
+                try:
+                    self._download(state, there, progress=progress).write(self.place)
+                    return bool(there.every)
+                except Unreachable:
+                    if not left or self.bucket.files() == there.every:
+                        raise
+        raise AssertionError("the last try returns or raises")
+
+    def begin(self) -> None:
+        """Says in the bucket that this training is the one that goes on.
+
+        Raises:
+          Unreachable: nothing can be written there.
+        """
+        self._trainer = sent.begin(self.bucket)
+        with lock.turn(self.place):
+            copy_state.read(self.place)._replace(trainer=self._trainer).write(self.place)
+
+    def send(self, *, checkpoints: bool = True) -> None:
+        """Sends what changed here since it was last the same.
+
+        Args:
+          checkpoints: these too; not while another process of this machine trains.
+
+        Raises:
+          Unreachable: something cannot be sent.
+          UserError: this is a training, and another one has begun since.
+        """
+        with lock.turn(self.place):
+            self._check_trainer()
+            state, here = copy_state.read(self.place), contents(self.folder)
+            changed = [name for name, mark in here.files.items() if state.mark(name) != mark]
+            new = [one for one in here.checkpoints if one not in state.checkpoints] if checkpoints else []
+            if not changed and not new:
+                return
+            self.bucket.put(changed, self.folder)
+            there = self.bucket.files()
+            for checkpoint in new:
+                sent.send_checkpoint(
+                    self.bucket, self.folder, checkpoint, here.checkpoints[checkpoint], there
+                )
+            kinds = {kind_of(one) for one in new}
+            sent.remove_replaced(self.bucket, kinds, here.checkpoints, there)
+            there = self.bucket.files()
+            same = {name: Known(there[name].version, here.files[name]) for name in changed if name in there}
+            kept = [one for one in here.checkpoints if one in (*state.checkpoints, *new)]
+            State(state.trainer, state.files | same, kept).write(self.place)
+
+    def on_save(self, kind: str, step: int, folder: Path) -> None:
+        """Sends after a checkpoint; where the bucket cannot be reached, with the next one."""
+        try:
+            self.send()
+        except Unreachable as error:
+            self._say(f"{error}; the {kind} checkpoint of step {step} is sent with the next one")
+
+    def _check_trainer(self) -> None:
+        if not self._trainer or (who := sent.trainer(self.bucket)).get("name") == self._trainer:
+            return
+        by = f" (process {who['process']} on {who['host']}, since {who['since']})" if "since" in who else ""
+        raise UserError(
+            f"another training has begun in '{self.bucket.url}'{by}, so this one stops; what it has not sent"
+            f" lies in '{self.folder}'. Let one run train there at a time"
+        )
+
+    def _prepared(self) -> State:
+        """What is known of the copy; one of which nothing is, where nobody has worked yet, is emptied."""
+        if not (self.place / copy_state.FILE).exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return copy_state.read(self.place)
+
+    def _set_all_aside(self) -> State:
+        """Moves the copy of what was removed from the bucket out of the way."""
+        aside = self._aside(REMOVED)
+        self.folder.rename(aside)
+        self.folder.mkdir()
+        self._say(f"'{self.bucket.url}' is empty now; what it held lies in '{aside}'")
+        return NOTHING
+
+    def _set_unsent_aside(self, state: State) -> None:
+        """Moves what was made here and not sent out of the way."""
+        here = contents(self.folder)
+        unsent = [name for name, mark in here.files.items() if state.mark(name) != mark]
+        unsent += [one for one in here.checkpoints if one not in state.checkpoints]
+        if unsent:
+            aside = self._aside(UNSENT)
+            for name in unsent:
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / name).rename(aside / name)
+            self._say(
+                f"another training has begun in '{self.bucket.url}' since; what was made here and not sent"
+                f" lies in '{aside}'"
+            )
+
+    def _remove_replaced_here(self, state: State, there: Sent) -> None:
+        """Removes checkpoints here that were sent, and have been replaced there by later ones."""
+        for checkpoint in contents(self.folder).checkpoints:
+            was_sent = checkpoint in state.checkpoints
+            if was_sent and checkpoint not in there.checkpoints and replaced(checkpoint, there.checkpoints):
+                shutil.rmtree(self.folder / checkpoint)
+
+    def _download(self, state: State, there: Sent, *, progress: bool) -> State:
+        """Fetches files and checkpoints that are not here, or were changed there and not here."""
+        here = contents(self.folder)
+
+        def outdated(name: str) -> bool:
+            known = state.files.get(name)
+            if name not in here.files:
+                return True
+            if known is None or known.mark != here.files[name]:  # it was made or changed here
+                return False
+            return known.version != there.files[name].version
+
+        files = [name for name in there.files if outdated(name)]
+        checkpoints = [
+            one
+            for one in there.checkpoints
+            if one not in here.checkpoints and not replaced(one, here.checkpoints)
+        ]
+        incoming = self.place / INCOMING
+        shutil.rmtree(incoming, ignore_errors=True)
+        parts = [name for one in checkpoints for name in there.checkpoints[one]]
+        self.bucket.get([*files, *_but_marks(parts)], incoming, progress=progress)
+        for name in files:  # times tell whether an evaluation is later than the log
+            if time := there.files[name].time:
+                os.utime(incoming / name, (time, time))
+        for name in [*checkpoints, *files]:  # a file of this disk, or a folder, takes its place at once
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (incoming / name).replace(self.folder / name)
+        shutil.rmtree(incoming, ignore_errors=True)
+        now = contents(self.folder)
+        known = {name: Known(there.files[name].version, now.files[name]) for name in files}
+        same = [one for one in now.checkpoints if one in there.checkpoints]
+        return State(state.trainer, state.files | known, same)
+
+    def _aside(self, why: str) -> Path:
+        number = 1
+        while (aside := self.place / f"{self.folder.name}-{why}-{number}").exists():
+            number += 1
+        return aside
+
+
+def _but_marks(names: list[str]) -> list[str]:
+    return [name for name in names if PurePosixPath(name).name != WHOLE]

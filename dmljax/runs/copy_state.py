@@ -1,0 +1,62 @@
+"""What is known of a copy of a run: what was the same in it and in the bucket, kept in a file beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from dmljax import run_folder, writing
+from dmljax.runs.contents import Mark
+from dmljax.types import UserError
+
+FILE = "state.json"
+
+
+class Known(NamedTuple):
+    """A file when it was the same here and in the bucket.
+
+    Attributes:
+      version: of the bucket's, see `Bucket.files`.
+      mark: of the one here.
+    """
+
+    version: str
+    mark: Mark
+
+
+class State(NamedTuple):
+    """What was the same here and in the bucket.
+
+    Attributes:
+      trainer: name of the training that had begun last.
+      files: outside of checkpoints.
+      checkpoints: their folders.
+    """
+
+    trainer: str
+    files: dict[str, Known]
+    checkpoints: list[str]
+
+    def mark(self, name: str) -> Mark | None:
+        """Of a file when it was the same; None of one that never was."""
+        return self.files[name].mark if name in self.files else None
+
+    def write(self, place: Path) -> None:
+        """Keeps it in a folder."""
+        writing.as_json(place / FILE, self._asdict(), indent=None)
+
+
+NOTHING = State("", {}, [])
+
+
+def read(place: Path) -> State:
+    """What was kept in a folder; nothing of a file that is missing or cannot be read."""
+    try:
+        found = run_folder.read(place / FILE)
+        files = {
+            name: Known(str(version), Mark(*map(int, mark)))
+            for name, (version, mark) in found["files"].items()
+        }
+        return State(str(found["trainer"]), files, list(found["checkpoints"]))
+    except (UserError, ValueError, TypeError, KeyError, AttributeError):
+        return NOTHING

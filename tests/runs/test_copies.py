@@ -1,0 +1,197 @@
+"""What one machine sends and another fetches, whenever either of them ends."""
+
+import shutil
+
+import pytest
+
+from dmljax.runs import remote
+from dmljax.runs.buckets import Bucket, Unreachable
+from dmljax.runs.copies import Copy
+from dmljax.runs.copy_state import State
+from tests.runs.saves import checkpoint, files, put, save, unreachable, url
+
+
+def test_a_training_goes_on_elsewhere(bucket, machine):
+    said = []
+    with remote.training(url(bucket), said.append) as at:
+        assert at.folder.name == "quick" and not files(at.folder)
+        save(at, 10)
+        assert files(bucket) == {"log": "until 10"} | checkpoint(10)
+        save(at, 20)
+    machine("second")
+    with remote.training(url(bucket), said.append) as at:
+        assert files(at.folder) == files(bucket)
+        save(at, 30, replaces=10)
+        put(at.folder, log="until 35")
+    last = {"log": "until 35"} | checkpoint(20) | checkpoint(30)
+    assert files(bucket) == last
+    machine("first")
+    assert files(remote.fetched(url(bucket))) == last
+    assert len(said) == 2 and said[1] == f"'{url(bucket)}': its copy here is '{at.folder}'"
+
+
+def test_only_what_changed_is_moved(bucket, monkeypatch):
+    moved = []
+    for name in ("get", "put"):
+        plain = getattr(Bucket, name)
+
+        def counted(self, names, folder, _plain=plain, **how):
+            names = list(names)
+            moved.extend(names)
+            return _plain(self, names, folder, **how)
+
+        monkeypatch.setattr(Bucket, name, counted)
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    assert sorted(moved) == sorted(["log", *checkpoint(10)])
+    moved.clear()
+    with remote.training(url(bucket), print) as at:
+        save(at, 20)
+    with remote.at_hand(url(bucket), print) as at:
+        put(at.folder, evaluation__metrics="m")
+    remote.fetched(url(bucket))
+    assert sorted(moved) == sorted(["log", *checkpoint(20), "evaluation/metrics"])
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class Mortal:
+    """Ends what works with buckets at the n-th call of one of their methods, before or after it is done."""
+
+    def __init__(self, patch, n, *, after):
+        self.calls, self.n, self.after = 0, n, after
+        for owner, names in (
+            (Bucket, ("files", "get", "put", "read", "write", "remove")),
+            (State, ("write",)),
+        ):
+            for name in names:
+                patch.setattr(owner, name, self.mortal(getattr(owner, name)))
+
+    def mortal(self, plain):
+        def method(*arguments, **how):
+            self.calls += 1
+            if self.calls > self.n or (self.calls == self.n and not self.after):
+                raise Killed
+            done = plain(*arguments, **how)
+            if self.calls == self.n:
+                raise Killed
+            return done
+
+        return method
+
+
+def two_saves(bucket):
+    with remote.training(url(bucket), print) as at:
+        save(at, 20)
+        save(at, 30, replaces=10)
+        put(at.folder, log="until 33")
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_at_any_moment(bucket, tmp_path, machine, after):
+    """Another machine gets whole checkpoints, at least the last that was sent; this one loses nothing."""
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    start, copy = tmp_path / "start", tmp_path / "first"
+    shutil.copytree(bucket, start / "bucket")
+    shutil.copytree(copy, start / "copy")
+    with pytest.MonkeyPatch.context() as patch:
+        counted = Mortal(patch, 10**9, after=after)
+        two_saves(bucket)
+    seen = set()
+    for n in range(1, counted.calls + 1):
+        for place, name in ((bucket, "bucket"), (copy, "copy")):
+            shutil.rmtree(place)
+            shutil.copytree(start / name, place)
+        machine("first")
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            Mortal(patch, n, after=after)
+            two_saves(bucket)
+        machine(f"other {n}")
+        fetched = files(remote.fetched(url(bucket)))
+        whole = {step for step in (10, 20, 30) if checkpoint(step).items() <= fetched.items()}
+        assert fetched.keys() == {"log"}.union(*map(checkpoint, whole)) and whole, n
+        seen.add(max(whole))
+        machine("first")
+        with remote.training(url(bucket), print) as at:
+            assert max(whole) in (10, 20, 30) and (at.folder / "log").is_file()
+            latest = max(int(path.name) for path in (at.folder / "checkpoints" / "last").iterdir())
+            assert latest >= max(whole)  # what was made here and not sent is here
+            save(at, 40)
+        assert files(bucket) == files(at.folder) and checkpoint(40).items() <= files(bucket).items(), n
+    assert seen == {10, 20, 30}
+
+
+@pytest.mark.parametrize("sends", ["trainer", "evaluator"])
+def test_one_trains_while_the_other_evaluates(bucket, machine, sends):
+    """The other's sending begins and ends while the files of the one are on their way."""
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    plain = Bucket.put
+    machine("other")
+    with remote.at_hand(url(bucket), print) as other:
+        put(other.folder, evaluation__metrics="of 10")
+        machine("first")
+        with remote.training(url(bucket), print) as at:
+
+            def meanwhile(self, names, folder):
+                names = list(names)
+                plain(self, names[:1], folder)
+                patch.setattr(Bucket, "put", plain)
+                Copy.send(evaluator if sends == "trainer" else at.hooks[0], checkpoints=sends != "trainer")
+                plain(self, names[1:], folder)
+
+            machine("other")
+            evaluator = Copy(url(bucket), print)
+            machine("first")
+            with pytest.MonkeyPatch.context() as patch:
+                if sends == "evaluator":
+                    for part in ("a", "b"):
+                        put(at.folder, **{f"checkpoints__last__20__state__{part}": f"{part} of 20"})
+                    patch.setattr(Bucket, "put", meanwhile)
+                    evaluator.send(checkpoints=False)
+                else:
+                    patch.setattr(Bucket, "put", meanwhile)
+                    save(at, 20)
+    expected = checkpoint(10) | checkpoint(20) | {"evaluation/metrics": "of 10"}
+    assert expected.items() <= files(bucket).items()
+    assert files(remote.fetched(url(bucket))) == files(bucket)
+
+
+def test_an_evaluation_elsewhere_does_not_make_a_training_go_back(bucket, machine, monkeypatch):
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+        with monkeypatch.context() as patch:
+            patch.setattr(Bucket, "put", unreachable)
+            save(at, 50)  # which is not sent
+    # and the block's end has sent it: begin again with one that is not
+    with pytest.raises(Unreachable), monkeypatch.context() as patch:
+        with remote.training(url(bucket), print) as at:
+            patch.setattr(Bucket, "put", unreachable)
+            save(at, 60)
+    machine("other")
+    with remote.at_hand(url(bucket), print) as other:
+        put(other.folder, evaluation__metrics="of 50")
+    machine("first")
+    with remote.training(url(bucket), print) as at:
+        assert {"evaluation/metrics": "of 50", **checkpoint(60)}.items() <= files(at.folder).items()
+    assert checkpoint(60).items() <= files(bucket).items()
+
+
+def test_a_bucket_that_cannot_be_reached_for_a_while(bucket, monkeypatch):
+    said = []
+    with remote.training(url(bucket), said.append) as at:
+        with monkeypatch.context() as patch:
+            patch.setattr(Bucket, "put", unreachable)
+            save(at, 5)
+        assert said[1:] == ["no route to host; the last checkpoint of step 5 is sent with the next one"]
+        save(at, 10)
+        assert files(bucket) == {"log": "until 10"} | checkpoint(5) | checkpoint(10)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not finite"):
+        with remote.training(url(bucket), said.append) as at:
+            patch.setattr(Bucket, "put", unreachable)
+            put(at.folder, log="until 12")
+            raise RuntimeError("not finite")
+    assert said[-1] == f"no route to host; what was not sent lies in '{at.folder}'"
