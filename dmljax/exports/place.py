@@ -27,9 +27,7 @@ def check_free(path: Path, *, folder: bool, overwrite: bool) -> None:
     if overwrite:
         return
     if there := [str(one) for one in (path, card_of(path)) if one.exists()]:
-        raise UserError(
-            f"'{there[0]}' is there already; give another name, or allow to overwrite", parameter="out"
-        )
+        raise UserError(f"'{there[0]}' is there already; give another name with out, or set overwrite")
 
 
 @contextlib.contextmanager

@@ -52,5 +52,8 @@ def load(
         return of_run.read(run, checkpoint=checkpoint, flip=flip, calibrated=calibrated, batch=batch)
     settled = {"checkpoint": checkpoint != "last", "flip": flip, "calibrated": not calibrated}
     if asked := [name for name, is_asked in settled.items() if is_asked]:
-        raise UserError("is settled when a file is written; export the run anew with it", parameter=asked[0])
+        raise UserError(
+            "cannot be chosen for an exported file, where it is settled; export the run anew with it",
+            parameter=asked[0],
+        )
     return exported.read(path, batch=batch)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from dmljax.inference.model import Model
 from dmljax.inference.options import Options
 from dmljax.inference.sources import VIDEO, Source, sources
 from dmljax.preparation import box_tables
+from dmljax.runs import lock
 from dmljax.types import UserError
 
 
@@ -59,18 +61,48 @@ def predict(
       UserError: no run, no such files, an option out of its range, or a folder with other predictions.
     """
     options.check()
-    files = sources(photographs)
+    out = run_folder.named(out, "out")
+    files = sources(photographs, apart=out)
     if any(file.kind == VIDEO for file in files):
         films.require()
     how = {name: getattr(options, name) for name in ("checkpoint", "flip", "calibrated", "batch")}
     model = load(run, **how)
     rule = finding.rule_of(model.config, options.faces, options.margin)
     boxes = _boxes(files, options.faces)
-    out = run_folder.named(out, "out")
+    with _held(out, say):
+        for line in _told(model, rule, options, given=boxes is not None):
+            say(line)
+        written = _written(out, run, model, rule, boxes, files, options, progress=progress)
+    return Done(written.faces, len(written.done), written.left_out, written.table, written.reasons)
+
+
+@contextlib.contextmanager
+def _held(out: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """One prediction at a time in a folder."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held(out, say))
+        except OSError as error:
+            raise UserError(
+                f"'{out}' cannot be written: {error.strerror or error}; give another folder", parameter="out"
+            ) from None
+        yield
+
+
+def _written(
+    out: Path,
+    run,
+    model: Model,
+    rule: finding.Rule,
+    boxes,
+    files: list[Source],
+    options: Options,
+    *,
+    progress,
+) -> output.Output:
+    """The tables in a folder, to the end."""
     columns = rows.columns(model.of_none(), embedding=options.embedding)
     written = output.Output(out, options.form, _key(run, model, rule, options), columns)
-    for line in _told(model, rule, options, given=boxes is not None):
-        say(line)
     waiting = [k for k, file in enumerate(files) if file.name not in written.done]
     before = len(files) - len(waiting)
     writer = write.Writer(
@@ -92,7 +124,7 @@ def predict(
     )
     with bars.bar(desc="predicting", unit="file", show=progress, total=len(files), initial=before) as bar:
         write.everything(predicted(model, steps), writer, bar)
-    return Done(written.faces, len(written.done), written.left_out, written.table, written.reasons)
+    return written
 
 
 def _boxes(files: list[Source], faces: str) -> list[list] | None:

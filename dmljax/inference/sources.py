@@ -29,14 +29,17 @@ class Source(NamedTuple):
     kind: str
 
 
-def sources(places: Iterable[str | Path]) -> list[Source]:
+def sources(places: Iterable[str | Path], *, apart: Path | None = None) -> list[Source]:
     """Files in the order of the arguments, each once; those of a folder by name.
 
     What is named itself is taken whatever its ending says, for an image if it says nothing; of a folder, what
     ends as images and films do. Hidden files and folders are left out.
 
+    Args:
+      apart: a folder that is left out of others, such as that of the predictions.
+
     Raises:
-      UserError: there is no such file, a folder holds none, or nothing is named.
+      UserError: there is no such file, a folder holds none or cannot be read, or nothing is named.
     """
     found: dict[str, Source] = {}
     for place in places:
@@ -44,7 +47,7 @@ def sources(places: Iterable[str | Path]) -> list[Source]:
             raise UserError("a name is empty; give photographs, films or folders", parameter="photographs")
         path = Path(os.path.expanduser(place))
         if path.is_dir():
-            inside = list(_below(path))
+            inside = list(_below(path, apart))
             if not inside:
                 raise UserError(f"no image or film lies in '{place}'", parameter="photographs")
         elif path.is_file():
@@ -67,11 +70,23 @@ def kind(path: Path) -> str:
     return next((one for one in (IMAGE, VIDEO) if told.startswith(one)), "")
 
 
-def _below(folder: Path) -> Iterable[Source]:
-    for place, folders, files in os.walk(folder):
+def _below(folder: Path, apart: Path | None) -> Iterable[Source]:
+    left_out = None if apart is None else os.path.realpath(apart)
+    for place, folders, files in os.walk(folder, onerror=_unreadable):
+        if os.path.realpath(place) == left_out:
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
             of_kind = "" if name.startswith(".") else kind(path)
-            if of_kind and path.is_file():  # a pipe would be waited for
+            # a pipe would be waited for; a link to nothing is listed as what cannot be read
+            if of_kind and (path.is_file() or not path.exists()):
                 yield Source(path.as_posix(), path.relative_to(folder).as_posix(), of_kind)
+
+
+def _unreadable(error: OSError) -> None:
+    raise UserError(
+        f"'{error.filename}' cannot be read: {error.strerror}; allow it, or name the folders beside it",
+        parameter="photographs",
+    )

@@ -26,10 +26,12 @@ class Lying(NamedTuple):
     Attributes:
       version: a digest that another version of it does not have.
       time: of its last change, in seconds; 0: not known.
+      size: bytes.
     """
 
     version: str
     time: float
+    size: int
 
 
 class Unreachable(UserError):
@@ -81,7 +83,10 @@ class Bucket:
             except FileNotFoundError:
                 return {}
         below = len(self._root) + 1
-        return {path[below:]: Lying(_version(info), _time(info)) for path, info in found.items()}
+        return {
+            path[below:]: Lying(_version(info), _time(info), int(info["size"]))
+            for path, info in found.items()
+        }
 
     def get(self, names: Iterable[str], folder: Path, *, progress: bool = False) -> None:
         """Fetches files into a folder.

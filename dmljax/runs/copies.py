@@ -19,7 +19,7 @@ from dmljax.runs import copy_state, lock, sent
 from dmljax.runs.buckets import Bucket, Unreachable
 from dmljax.runs.contents import contents, kind_of, replaced
 from dmljax.runs.copy_state import NOTHING, Known, State
-from dmljax.runs.sent import WHOLE, Sent
+from dmljax.runs.sent import Sent
 from dmljax.types import UserError
 
 INCOMING, UNSENT, REMOVED = "incoming", "unsent", "removed"
@@ -49,10 +49,15 @@ class Copy:
         self.folder = self.place / PurePosixPath(self.bucket.url).name
         self._trainer = ""  # the name of this training
 
-    def fetch(self, *, progress: bool) -> bool:
+    def fetch(self, *, begins: bool = False, progress: bool) -> bool:
         """Brings the copy up to what lies in the bucket; what was made here and not sent yet stays.
 
-        Where another training has begun since, what was not sent is put aside.
+        Where another training has begun since, what was not sent is put aside; and all of it, where nothing
+        lies in the bucket any more.
+
+        Args:
+          begins: whether a training may begin anew; else nothing is done where nothing lies in the bucket.
+          progress: show how far it is.
 
         Returns:
           whether anything lies in the bucket.
@@ -62,7 +67,10 @@ class Copy:
         """
         for left in reversed(range(TRIES)):
             with lock.turn(self.place):
-                there, state = sent.read(self.bucket), self._prepared()
+                there = sent.read(self.bucket)
+                if not there.every and not begins:
+                    return False
+                state = self._prepared()
                 if not there.every and (state.files or state.checkpoints):
                     state = self._set_all_aside()
                 elif there.trainer != state.trainer:
@@ -192,7 +200,7 @@ class Copy:
         incoming = self.place / INCOMING
         shutil.rmtree(incoming, ignore_errors=True)
         parts = [name for one in checkpoints for name in there.checkpoints[one]]
-        self.bucket.get([*files, *_but_marks(parts)], incoming, progress=progress)
+        self.bucket.get([*files, *parts], incoming, progress=progress)
         for name in files:  # times tell whether an evaluation is later than the log
             if time := there.files[name].time:
                 os.utime(incoming / name, (time, time))
@@ -210,7 +218,3 @@ class Copy:
         while (aside := self.place / f"{self.folder.name}-{why}-{number}").exists():
             number += 1
         return aside
-
-
-def _but_marks(names: list[str]) -> list[str]:
-    return [name for name in names if PurePosixPath(name).name != WHOLE]

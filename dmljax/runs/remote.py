@@ -15,6 +15,7 @@ import jax
 
 from dmljax import run_folder
 from dmljax.runs import lock, together
+from dmljax.runs.buckets import Unreachable
 from dmljax.runs.copies import Copy
 from dmljax.types import UserError
 
@@ -50,12 +51,12 @@ def training(run: str | Path, say: Callable[[str], None], *, progress: bool = Tr
     copy, first = Copy(str(run), say), jax.process_index() == 0
     with together.holding(copy.place, say):
         if first:
-            copy.fetch(progress=progress)
+            copy.fetch(begins=True, progress=progress)
             copy.send()  # what an earlier start could not; the other processes fetch it
             copy.begin()
         together.wait("a run is sent")
         if not first:
-            copy.fetch(progress=False)
+            copy.fetch(begins=True, progress=False)
         together.wait("a run is fetched")
         say(f"'{run}': its copy here is '{copy.folder}'")
         with _sent_in_the_end(copy, say, checkpoints=True) if first else contextlib.nullcontext():
@@ -89,7 +90,7 @@ def at_hand(
     copy = Copy(str(run), say)
     if not lock.is_held(copy.place):  # by a training of this machine, whose copy is the latest
         if not copy.fetch(progress=progress):
-            raise UserError(f"there is no run in '{run}'", parameter=parameter)
+            raise UserError(f"there is no run in '{run}', or it cannot be read", parameter=parameter)
         if writes:
             copy.send()  # what an earlier start could not
     say(f"'{run}': its copy here is '{copy.folder}'")
@@ -121,7 +122,9 @@ def _sent_in_the_end(copy: Copy, say: Callable[[str], None], *, checkpoints: boo
     except BaseException:
         try:
             copy.send(checkpoints=checkpoints)
-        except UserError as error:
+        except Unreachable as error:
             say(f"{error}; what was not sent lies in '{copy.folder}'")
+        except UserError:  # of a training that stopped because another one has begun, which is told
+            pass
         raise
     copy.send(checkpoints=checkpoints)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dmljax.runs.buckets import Bucket, Lying, Unreachable
 from dmljax.runs.contents import checkpoint_of, kind_of
 
-WHOLE = ".sent"  # in a checkpoint's folder: all of it is there
+WHOLE = ".sent"  # in a checkpoint's folder, written last: the bytes of each of its files
 TRAINER = ".training.json"  # which training began last
 
 
@@ -45,11 +45,35 @@ def read(bucket: Bucket) -> Sent:
     made_by_hand = TRAINER not in every and not any(name.endswith(f"/{WHOLE}") for name in every)
     checkpoints: dict[str, list[str]] = {}
     for name in every:
-        if (of := checkpoint_of(name)) and (made_by_hand or f"{of}/{WHOLE}" in every):
+        if (of := checkpoint_of(name)) and PurePosixPath(name).name != WHOLE:
             checkpoints.setdefault(of, []).append(name)
+    if not made_by_hand:
+        checkpoints = {of: names for of, names in checkpoints.items() if _is_whole(bucket, of, names, every)}
     apart = (name for name in every if not checkpoint_of(name) and PurePosixPath(name).name != TRAINER)
     files = {name: every[name] for name in apart}
     return Sent(trainer(bucket).get("name", "") if TRAINER in every else "", files, checkpoints, every)
+
+
+def _is_whole(bucket: Bucket, checkpoint: str, names: list[str], every: dict[str, Lying]) -> bool:
+    """Whether the files of a checkpoint are those that were sent."""
+    if f"{checkpoint}/{WHOLE}" not in every:
+        return False
+    sizes = {_inside(checkpoint, name): every[name].size for name in names}
+    try:
+        return json.loads(bucket.read(f"{checkpoint}/{WHOLE}") or b"") == sizes
+    except ValueError:
+        return False
+
+
+def _mark(bucket: Bucket, checkpoint: str, sizes: dict[str, int]) -> None:
+    """Says that a checkpoint is whole, and of which files with how many bytes it is."""
+    inside = {_inside(checkpoint, name): size for name, size in sizes.items()}
+    bucket.write(f"{checkpoint}/{WHOLE}", json.dumps(inside).encode())
+
+
+def _inside(checkpoint: str, name: str) -> str:
+    """The path below the checkpoint's folder: the run's own may be named from a folder above it."""
+    return name.removeprefix(f"{checkpoint}/")
 
 
 def trainer(bucket: Bucket) -> dict[str, str]:
@@ -72,9 +96,9 @@ def begin(bucket: Bucket) -> str:
       Unreachable: it cannot be written.
     """
     there = read(bucket)
-    for checkpoint in there.checkpoints:  # of a folder that somebody copied there
+    for checkpoint, names in there.checkpoints.items():  # of a folder that somebody copied there
         if f"{checkpoint}/{WHOLE}" not in there.every:
-            bucket.write(f"{checkpoint}/{WHOLE}", b"")
+            _mark(bucket, checkpoint, {name: there.every[name].size for name in names})
     since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     name = uuid.uuid4().hex
     who = {"name": name, "host": socket.gethostname(), "process": os.getpid(), "since": since}
@@ -100,7 +124,7 @@ def send_checkpoint(
         bucket.remove([mark])
     bucket.put(names, folder)
     bucket.remove(name for name in old if name not in (*names, mark))
-    bucket.write(mark, b"")
+    _mark(bucket, checkpoint, {name: (folder / name).stat().st_size for name in names})
 
 
 def remove_replaced(bucket: Bucket, kinds: set[str], kept: Iterable[str], there: Iterable[str]) -> None:

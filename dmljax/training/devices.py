@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from functools import cache
 
 import jax
 import jaxlib
 import numpy as np
 
+from dmljax import cache
 from dmljax.types import AXIS
 from dmljax.workers import cores
 
@@ -51,7 +52,7 @@ def replicate(tree, devices=None):
     return _copy(chosen)(np.arange(jax.local_device_count() if chosen is None else len(chosen)), tree)
 
 
-@cache
+@functools.cache
 def _copy(devices: tuple | None):
     """The one program for these devices: JAX keeps what it compiled for every new one."""
     return jax.pmap(lambda _, x: x, axis_name=AXIS, in_axes=(0, None), out_axes=0, devices=devices)

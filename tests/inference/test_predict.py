@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import functools
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from dmljax.inference import predict as job
 from dmljax.inference import write
 from dmljax.inference.options import Options
 from dmljax.inference.predict import predict
+from dmljax.inference.sources import sources
+from dmljax.runs import lock
 from dmljax.types import UserError
 from tests.test_cli import here, refused
 
@@ -239,6 +243,40 @@ def test_mistakes(run, tmp_path, monkeypatch, given, options, said):
     with pytest.raises(UserError, match=said):
         predict(run, given, tmp_path / "out", dataclasses.replace(ONE, **options), progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_one_at_a_time_in_a_folder(run, photographs, tmp_path):
+    with (
+        lock.held(tmp_path / "out", print),
+        pytest.raises(UserError, match=f"in use by process {os.getpid()}"),
+    ):
+        predict(run, photographs[:1], tmp_path / "out", progress=False, say=lambda line: None)
+
+
+def test_what_it_wrote_itself_is_no_photograph(run, photographs, tmp_path):
+    folder, options = photographs[0], dataclasses.replace(ONE, annotated=True)
+    first, again = (
+        predict(run, [folder], folder / "out", options, progress=False, say=lambda line: None)
+        for _ in range(2)
+    )
+    assert first == again and list((folder / "out" / "annotated").iterdir())
+
+
+def test_folders_and_links_that_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert [Path(one.name).name for one in sources([tmp_path])] == ["a.png", "gone.png"]
+
+    def walk(top, onerror):
+        onerror(PermissionError(13, "Permission denied", f"{top}/locked"))
+        return []
+
+    monkeypatch.setattr(os, "walk", walk)
+    with pytest.raises(
+        UserError, match="photographs: '.*/locked' cannot be read: Permission denied; allow it"
+    ):
+        sources([tmp_path])
 
 
 def test_at_the_command_line(run, photographs, tmp_path, monkeypatch):

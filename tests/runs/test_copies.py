@@ -195,3 +195,17 @@ def test_a_bucket_that_cannot_be_reached_for_a_while(bucket, monkeypatch):
             put(at.folder, log="until 12")
             raise RuntimeError("not finite")
     assert said[-1] == f"no route to host; what was not sent lies in '{at.folder}'"
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_checkpoint_that_was_damaged_in_the_bucket_does_not_count(bucket, machine, damage):
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+        save(at, 20)
+    file = bucket / "checkpoints" / "last" / "20" / "state" / "a"
+    file.write_text("a o") if damage == "cut" else file.unlink()
+    machine("other")
+    with remote.training(url(bucket), print) as at:
+        assert files(at.folder) == {"log": "until 20"} | checkpoint(10)
+        save(at, 20)
+    assert files(bucket) == {"log": "until 20"} | checkpoint(10) | checkpoint(20)

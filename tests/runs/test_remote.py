@@ -53,6 +53,9 @@ def test_a_bucket_that_was_emptied(bucket):
         save(at, 10)
     before = files(bucket)
     shutil.rmtree(bucket)
+    with pytest.raises(UserError, match="there is no run in"):
+        remote.fetched(url(bucket))  # who only reads decides nothing
+    assert files(at.folder) == before
     with remote.training(url(bucket), said.append) as at:
         assert not files(at.folder)
     aside = at.folder.with_name("quick-removed-1")
@@ -183,7 +186,7 @@ def test_names_that_are_none(name, told, machine):
 
 
 def test_a_name_with_a_mistake_writes_nothing(bucket):
-    with pytest.raises(UserError, match=rf"^run: there is no run in '{url(bucket)}s'$"):
+    with pytest.raises(UserError, match=rf"^run: there is no run in '{url(bucket)}s', or it"):
         with remote.at_hand(f"{url(bucket)}s", print):
             pass
     assert not Path(f"{bucket}s").exists()

@@ -48,6 +48,19 @@ def test_many_cores_and_versions_without_the_option_are_left_alone(flags):
     assert flags("", cores=16) == "" and flags("", version="0.11.0") == ""
 
 
+def test_programs_are_kept_in_the_users_cache(tmp_path):
+    """Where nobody has said anything; who has no home does without."""
+    code = (
+        "from dmljax.training.devices import set_up_compiler as s; s(); import jax;"
+        " print(jax.config.jax_compilation_cache_dir)"
+    )
+    for given, folder in ((str(tmp_path), str(tmp_path / "dmljax" / "xla")), ("nowhere", "None")):
+        left = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+        environment = left | {"XDG_CACHE_HOME": given}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert done.stdout.strip() == folder, done.stderr
+
+
 def test_xla_here_knows_the_option():
     """An unknown flag would end the process."""
     code = (
