@@ -200,19 +200,29 @@ def _best(config, member: Member, place: Path, tuning: Tuning, options: StudyOpt
 
 
 def table(config, planned: list[Member], tuning: Tuning) -> list[list[str]]:
-    """What the sweeps chose, the header first, '-' for what is not tuned there; [] where nothing is."""
+    """What the sweeps chose, the header first; a strategy's own constants in one column. [] where nothing is
+    tuned.
+    """
     if not (names := fields(tuning)):
         return []
     known = flatten(config.to_dict())
+    shared = [field for field in names if not _strategy(field)]
+    own = [field for field in names if _strategy(field)]
 
     def cell(member: Member, field: str) -> str:
-        if _strategy(field) not in ("", member.changes.get("weighting.name")):
-            return "-"
         value = member.changes.get(field, known[field])
         return f"{value:.4g}" if isinstance(value, float) else str(value)
 
-    rows = [[*_whose(member, tuning), *(cell(member, field) for field in names)] for member in planned]
-    head = ["strategy", *(() if tuning.once else ("seed", "fold")), *names]
+    def constants(member: Member) -> str:
+        mine = [field for field in own if _strategy(field) == member.changes.get("weighting.name")]
+        return ", ".join(f"{field.rpartition('.')[2]} {cell(member, field)}" for field in mine) or "-"
+
+    rows = [
+        [*_whose(member, tuning), *(cell(member, field) for field in shared)]
+        + ([constants(member)] if own else [])
+        for member in planned
+    ]
+    head = ["strategy", *(() if tuning.once else ("seed", "fold")), *shared, *(["its own"] if own else [])]
     return [head, *map(list, dict.fromkeys(map(tuple, rows)))]
 
 

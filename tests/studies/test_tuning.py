@@ -76,8 +76,11 @@ def test_tuned_once_with_the_constants_of_a_strategy_for_that_strategy_alone(tmp
     )
     shown = tuning.table(config, list(made.values()), Tuning(over, once=True))
     labels = {label for label, _, _ in made}
-    assert shown[0] == ["strategy", RATE, "weighting.cagrad.c"] and len(shown) == 1 + len(labels)
-    assert {row[0]: row[2] == "-" for row in shown[1:]} == {label: label != "cagrad" for label in labels}
+    assert shown[0] == ["strategy", RATE, "its own"] and len(shown) == 1 + len(labels)
+    constant = f"c {made['cagrad', 3, 1].changes['weighting.cagrad.c']:.4g}"
+    assert {row[0]: row[2] for row in shown[1:]} == {
+        label: constant if label == "cagrad" else "-" for label in labels
+    }
 
 
 def test_what_is_compared_cannot_be_tuned(tmp_path):
