@@ -1,6 +1,6 @@
-"""Haar cascades of OpenCV: the profile cascade on the picture and its mirror image, and the frontal one.
+"""Haar cascades of OpenCV: the profile cascade on the picture and its mirror image, then the frontal one.
 
-The profile cascade finds turned heads up to about 75 degrees, which the frontal one loses beyond 30. Needs
+Profile first finds turned heads up to about 75 degrees, which the frontal cascade loses beyond 30. Needs
 `dmljax[detect]`: OpenCV 4, since version 5 no longer has cascades.
 """
 
@@ -33,10 +33,7 @@ def build(*, side: int = 480) -> Callable[[np.ndarray], tuple[float, float, floa
 
 
 def build_every(*, side: int = 480) -> Callable[[np.ndarray], list[tuple[float, float, float, float]]]:
-    """As `build`, all faces of an image, the largest first of those that the frontal cascade is sure of, then
-    of those turned to the side, then of the rest. On a frontal face the frontal cascade's box lies better;
-    `build`, by which training sets are cut, asks the profile cascade first at any pose.
-    """
+    """As `build`, all faces of an image; those turned to the side first, the largest of each kind first."""
     search = _search(side)
     return lambda image: search(image, every=True)
 
@@ -78,9 +75,7 @@ def _search(side: int) -> Callable:
         ]
         faces = largest_first(found(profile, grey) + mirrored)
         if every or not faces:
-            straight = largest_first(found(frontal, grey))
-            sure = [face for face in straight if face[4] >= AGREE] if every else []
-            faces = [*sure, *faces, *straight]
+            faces += largest_first(found(frontal, grey))
         faces = [face for k, face in enumerate(faces) if k == 0 or face[4] >= AGREE]
         edges = ((left, top, left + width, top + height) for left, top, width, height, _ in faces)
         return distinct([(float(edge) - BORDER) / scale for edge in face] for face in edges)

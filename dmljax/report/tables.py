@@ -138,9 +138,8 @@ def classes(score: dict) -> list[list[str]]:
 
 def calibration_of(score: dict) -> list[list[str]]:
     """Of each head temperature, expected calibration error and mean confidence in %, before and after."""
-    rows = [
-        ["head", "temperature", "error, %", "calibrated, %", "confidence, %", "calibrated, %", "accuracy, %"]
-    ]
+    before_and_after = ("error, %", "error calibrated, %", "confidence, %", "confidence calibrated, %")
+    rows = [["head", "temperature", *before_and_after, "accuracy, %"]]
     for head, found in score["calibration"].items():
         before, after = found["bins"], found.get("bins_calibrated")
         both = [before, after]

@@ -67,7 +67,9 @@ class Bucket:
         try:
             self._client, root = fsspec.url_to_fs(self.url, **options)
         except (ImportError, ValueError, TypeError) as error:
-            raise UserError(f"'{url}' cannot be opened: {error}") from None
+            raise UserError(
+                f"'{url}' cannot be opened: {error}; give one such as gs://BUCKET/runs/quick"
+            ) from None
         self._root = root.rstrip("/")
 
     def files(self) -> dict[str, Lying]:
