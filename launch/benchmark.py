@@ -19,7 +19,7 @@ standardisation, mining, dynamic weights, Adam and the moving average are inside
 
 --compile_for wants dmljax[tpu] and no TPU, or dmljax[cuda] and no GPU: it tells one chip's operations, bytes
 and memory, what chips tell each other, and estimates of the time by the rates that are published. A step of
-the paper's size is compiled for some fifteen minutes for TPUs, and for some five for GPUs.
+the paper's size is compiled for some fifteen minutes for TPUs, and for a few for GPUs.
 """
 SIZE = ("mode", "image", "batch", "width", "stages", "dtype", "convolution", "remat", "batch_norm_group")
 CLOCK = ("device", "steps", "warmup", "trace")

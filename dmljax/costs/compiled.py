@@ -53,13 +53,13 @@ def compile_for(name: str, **size) -> dict[str, object]:
         "program": f"dmljax jax {jax.__version__}",
         "for": where.topology,
         "chips": where.chips,
+        "compile_s": round(time.perf_counter() - began, 1),
     }
-    taken = time.perf_counter() - began
     said = report(compiled, where, operations(compiled, chosen, where.chips))
     held = sum(size for part, size in said["gib_held"].items() if part != "of")
     if held > said["gib_held"]["of"]:  # which XLA does not look at for a GPU
         raise _too_large(f"{held:.2f}G", f"{said['gib_held']['of']:.2f}G", where, chosen)
-    return chosen.facts | facts | {"compile_s": round(taken, 1)} | said
+    return chosen.facts | facts | said
 
 
 def lower(size: sized.Size, devices: list) -> jax.stages.Lowered:

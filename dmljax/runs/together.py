@@ -67,18 +67,16 @@ def alone() -> bool:
     return jax.process_count() == 1
 
 
-def largest(number: int) -> int:
-    """The largest of all processes' numbers, below 2^31; every process has to ask."""
-    if alone():
-        return number
-    return int(np.max(multihost_utils.process_allgather(np.int32(number))))
-
-
 def everyones(number: int) -> list[int]:
     """The number that each process has, below 2^31; every process has to ask."""
     if alone():
         return [number]
     return [int(each) for each in np.ravel(multihost_utils.process_allgather(np.int32(number)))]
+
+
+def largest(number: int) -> int:
+    """The largest of all processes' numbers, below 2^31; every process has to ask."""
+    return max(everyones(number))
 
 
 def wait(what: str) -> None:
