@@ -32,29 +32,34 @@ class Contents(NamedTuple):
 
     Attributes:
       files: outside of checkpoints.
-      checkpoints: the files of each, by its folder such as 'checkpoints/last/20'.
+      checkpoints: bytes of the files of each, by its folder such as 'checkpoints/last/20'.
     """
 
     files: dict[str, Mark]
-    checkpoints: dict[str, list[str]]
+    checkpoints: dict[str, dict[str, int]]
+
+
+def is_passing(name: str) -> bool:
+    """Whether a file is not the run's for long: a lock, or a part of something that is being written."""
+    return any(fnmatch.fnmatch(part, pattern) for part in PurePosixPath(name).parts for pattern in PASSING)
 
 
 def contents(folder: Path) -> Contents:
     """What a run's folder holds now."""
     files: dict[str, Mark] = {}
-    checkpoints: dict[str, list[str]] = {}
+    checkpoints: dict[str, dict[str, int]] = {}
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if any(fnmatch.fnmatch(part, pattern) for part in name.parts for pattern in PASSING):
+        name = path.relative_to(folder).as_posix()
+        if is_passing(name):
             continue
         with contextlib.suppress(FileNotFoundError):  # it was just removed
             if not path.is_file():
                 continue
-            if of := checkpoint_of(name.as_posix()):
-                checkpoints.setdefault(of, []).append(name.as_posix())
+            about = path.stat()
+            if of := checkpoint_of(name):
+                checkpoints.setdefault(of, {})[name] = about.st_size
             else:
-                about = path.stat()
-                files[name.as_posix()] = Mark(about.st_size, about.st_mtime_ns)
+                files[name] = Mark(about.st_size, about.st_mtime_ns)
     return Contents(files, checkpoints)
 
 

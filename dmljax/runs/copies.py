@@ -17,8 +17,8 @@ import jax
 from dmljax import cache, run_folder
 from dmljax.runs import copy_state, lock, sent
 from dmljax.runs.buckets import Bucket, Unreachable
-from dmljax.runs.contents import contents, kind_of, replaced
-from dmljax.runs.copy_state import NOTHING, Known, State
+from dmljax.runs.contents import Contents, contents, kind_of, replaced
+from dmljax.runs.copy_state import NOTHING, Checkpoint, Known, State
 from dmljax.runs.sent import Sent
 from dmljax.types import UserError
 
@@ -46,7 +46,7 @@ class Copy:
         known = run_folder.digest(self.bucket.url.encode())[:12]
         process = f"-process{jax.process_index()}" if jax.process_index() else ""
         self.place = cache.default_folder("copies of runs") / "runs" / f"{known}{process}"
-        self.folder = self.place / PurePosixPath(self.bucket.url).name
+        self.folder = self.place / "copy" / PurePosixPath(self.bucket.url).name
         self._trainer = ""  # the name of this training
 
     def fetch(self, *, begins: bool = False, progress: bool) -> bool:
@@ -73,13 +73,13 @@ class Copy:
                 state = self._prepared()
                 if not there.every and (state.files or state.checkpoints):
                     state = self._set_all_aside()
-                elif there.trainer != state.trainer:
-                    self._set_unsent_aside(state)
+                self._remove_replaced_here(state, there)
+                if there.trainer != state.trainer:
+                    self._set_aside_what_is_not(there, state)
                 state = state._replace(trainer=there.trainer)
                 state.write(self.place)
-                self._remove_replaced_here(state, there)
                 try:
-                    self._download(state, there, progress=progress).write(self.place)
+                    self._download(state, there, progress=progress)
                     return bool(there.every)
                 except Unreachable:
                     if not left or self.bucket.files() == there.every:
@@ -110,10 +110,12 @@ class Copy:
             self._check_trainer()
             state, here = copy_state.read(self.place), contents(self.folder)
             changed = [name for name, mark in here.files.items() if state.mark(name) != mark]
-            new = [one for one in here.checkpoints if one not in state.checkpoints] if checkpoints else []
+            new = [one for one in here.checkpoints if _made_here(one, here, state)] if checkpoints else []
             if not changed and not new:
                 return
-            self.bucket.put(changed, self.folder)
+            first = [name for name in changed if PurePosixPath(name).name == run_folder.CONFIG]
+            self.bucket.put(first, self.folder)  # it says that the other files are a run's
+            self.bucket.put([name for name in changed if name not in first], self.folder)
             there = self.bucket.files()
             for checkpoint in new:
                 sent.send_checkpoint(
@@ -123,8 +125,13 @@ class Copy:
             sent.remove_replaced(self.bucket, kinds, here.checkpoints, there)
             there = self.bucket.files()
             same = {name: Known(there[name].version, here.files[name]) for name in changed if name in there}
-            kept = [one for one in here.checkpoints if one in (*state.checkpoints, *new)]
-            State(state.trainer, state.files | same, kept).write(self.place)
+            sent_now = {
+                one: Checkpoint(there[f"{one}/{sent.WHOLE}"].version, here.checkpoints[one])
+                for one in new
+                if f"{one}/{sent.WHOLE}" in there
+            }
+            kept = {one: known for one, known in state.checkpoints.items() if one in here.checkpoints}
+            State(state.trainer, state.files | same, kept | sent_now).write(self.place)
 
     def on_save(self, kind: str, step: int, folder: Path) -> None:
         """Sends after a checkpoint; where the bucket cannot be reached, with the next one."""
@@ -136,6 +143,11 @@ class Copy:
     def _check_trainer(self) -> None:
         if not self._trainer or (who := sent.trainer(self.bucket)).get("name") == self._trainer:
             return
+        if not who:
+            raise UserError(
+                f"'{self.bucket.url}' was emptied, so this training stops; what it has made lies in"
+                f" '{self.folder}'"
+            )
         by = f" (process {who['process']} on {who['host']}, since {who['since']})" if "since" in who else ""
         raise UserError(
             f"another training has begun in '{self.bucket.url}'{by}, so this one stops; what it has not sent"
@@ -157,19 +169,23 @@ class Copy:
         self._say(f"'{self.bucket.url}' is empty now; what it held lies in '{aside}'")
         return NOTHING
 
-    def _set_unsent_aside(self, state: State) -> None:
-        """Moves what was made here and not sent out of the way."""
+    def _set_aside_what_is_not(self, there: Sent, state: State) -> None:
+        """Moves out of the way what another training, which has begun since, does not have."""
         here = contents(self.folder)
-        unsent = [name for name, mark in here.files.items() if state.mark(name) != mark]
-        unsent += [one for one in here.checkpoints if one not in state.checkpoints]
-        if unsent:
+        files = [
+            name for name, mark in here.files.items() if state.mark(name) != mark or name not in there.files
+        ]
+        checkpoints = [
+            one for one in here.checkpoints if _made_here(one, here, state) or one not in there.checkpoints
+        ]
+        if files or checkpoints:
             aside = self._aside(UNSENT)
-            for name in unsent:
+            for name in (*files, *checkpoints):
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / name).rename(aside / name)
             self._say(
-                f"another training has begun in '{self.bucket.url}' since; what was made here and not sent"
-                f" lies in '{aside}'"
+                f"another training has begun in '{self.bucket.url}' since; what it does not have lies in"
+                f" '{aside}'"
             )
 
     def _remove_replaced_here(self, state: State, there: Sent) -> None:
@@ -179,8 +195,12 @@ class Copy:
             if was_sent and checkpoint not in there.checkpoints and replaced(checkpoint, there.checkpoints):
                 shutil.rmtree(self.folder / checkpoint)
 
-    def _download(self, state: State, there: Sent, *, progress: bool) -> State:
-        """Fetches files and checkpoints that are not here, or were changed there and not here."""
+    def _download(self, state: State, there: Sent, *, progress: bool) -> None:
+        """Fetches files and checkpoints that are not here, or were changed there and not here.
+
+        What is outdated here is removed, then noted as fetched, then replaced: whoever is killed in between
+        fetches it again.
+        """
         here = contents(self.folder)
 
         def outdated(name: str) -> bool:
@@ -191,12 +211,16 @@ class Copy:
                 return False
             return known.version != there.files[name].version
 
+        def lacking(one: str) -> bool:
+            known = state.checkpoints.get(one)
+            if one not in here.checkpoints:
+                return not replaced(one, here.checkpoints)
+            if known is None:  # it was made here
+                return False
+            return known.version != there.version(one) or here.checkpoints[one] != there.checkpoints[one]
+
         files = [name for name in there.files if outdated(name)]
-        checkpoints = [
-            one
-            for one in there.checkpoints
-            if one not in here.checkpoints and not replaced(one, here.checkpoints)
-        ]
+        checkpoints = [one for one in there.checkpoints if lacking(one)]
         incoming = self.place / INCOMING
         shutil.rmtree(incoming, ignore_errors=True)
         parts = [name for one in checkpoints for name in there.checkpoints[one]]
@@ -204,17 +228,30 @@ class Copy:
         for name in files:  # times tell whether an evaluation is later than the log
             if time := there.files[name].time:
                 os.utime(incoming / name, (time, time))
-        for name in [*checkpoints, *files]:  # a file of this disk, or a folder, takes its place at once
+            (self.folder / name).unlink(missing_ok=True)
+        for one in checkpoints:
+            shutil.rmtree(self.folder / one, ignore_errors=True)
+        came = contents(incoming)
+        known = {name: Known(there.files[name].version, came.files[name]) for name in files}
+        same = {
+            one: Checkpoint(there.version(one), sizes)
+            for one, sizes in there.checkpoints.items()
+            if one in checkpoints or (one in here.checkpoints and one in state.checkpoints)
+        }
+        state._replace(files=state.files | known, checkpoints=same).write(self.place)
+        for name in [*checkpoints, *files]:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (incoming / name).replace(self.folder / name)
         shutil.rmtree(incoming, ignore_errors=True)
-        now = contents(self.folder)
-        known = {name: Known(there.files[name].version, now.files[name]) for name in files}
-        same = [one for one in now.checkpoints if one in there.checkpoints]
-        return State(state.trainer, state.files | known, same)
 
     def _aside(self, why: str) -> Path:
         number = 1
-        while (aside := self.place / f"{self.folder.name}-{why}-{number}").exists():
+        while (aside := self.folder.with_name(f"{self.folder.name}-{why}-{number}")).exists():
             number += 1
         return aside
+
+
+def _made_here(checkpoint: str, here: Contents, state: State) -> bool:
+    """Whether a checkpoint is none that was the same in the bucket; one that lacks files is no other one."""
+    known = state.checkpoints.get(checkpoint)
+    return known is None or not here.checkpoints[checkpoint].keys() <= known.files.keys()

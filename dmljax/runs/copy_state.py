@@ -24,18 +24,30 @@ class Known(NamedTuple):
     mark: Mark
 
 
+class Checkpoint(NamedTuple):
+    """A checkpoint when it was the same here and in the bucket.
+
+    Attributes:
+      version: of the mark that says in the bucket that it is whole; '': of a folder that was copied there.
+      files: bytes of each.
+    """
+
+    version: str
+    files: dict[str, int]
+
+
 class State(NamedTuple):
     """What was the same here and in the bucket.
 
     Attributes:
       trainer: name of the training that had begun last.
       files: outside of checkpoints.
-      checkpoints: their folders.
+      checkpoints: by their folders.
     """
 
     trainer: str
     files: dict[str, Known]
-    checkpoints: list[str]
+    checkpoints: dict[str, Checkpoint]
 
     def mark(self, name: str) -> Mark | None:
         """Of a file when it was the same; None of one that never was."""
@@ -46,7 +58,7 @@ class State(NamedTuple):
         writing.as_json(place / FILE, self._asdict(), indent=None)
 
 
-NOTHING = State("", {}, [])
+NOTHING = State("", {}, {})
 
 
 def read(place: Path) -> State:
@@ -57,6 +69,10 @@ def read(place: Path) -> State:
             name: Known(str(version), Mark(*map(int, mark)))
             for name, (version, mark) in found["files"].items()
         }
-        return State(str(found["trainer"]), files, list(found["checkpoints"]))
+        checkpoints = {
+            name: Checkpoint(str(version), dict(sizes))
+            for name, (version, sizes) in found["checkpoints"].items()
+        }
+        return State(str(found["trainer"]), files, checkpoints)
     except (UserError, ValueError, TypeError, KeyError, AttributeError):
         return NOTHING

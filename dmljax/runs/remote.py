@@ -92,7 +92,7 @@ def at_hand(
         if not copy.fetch(progress=progress):
             raise UserError(f"there is no run in '{run}', or it cannot be read", parameter=parameter)
         if writes:
-            copy.send()  # what an earlier start could not
+            copy.send(checkpoints=False)  # what an earlier start could not
     say(f"'{run}': its copy here is '{copy.folder}'")
     with _sent_in_the_end(copy, say, checkpoints=False) if writes else contextlib.nullcontext():
         yield AtHand(copy.folder)

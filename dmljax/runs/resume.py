@@ -97,6 +97,18 @@ def check_start(checkpoints: Checkpoints, config) -> None:
         )
 
 
+def _check_same_step(step: int, place: str | Path, parameter: str) -> None:
+    """Raises UserError where the processes see checkpoints of different steps, or -1 for none."""
+    steps = together.everyones(step)
+    if len(set(steps)) > 1:
+        seen = ", ".join("none" if step < 0 else f"step {step}" for step in steps)
+        raise UserError(
+            f"the processes see different checkpoints in '{place}' ({seen}, in their order); give them one"
+            " folder of a disk that they share, or in a bucket",
+            parameter=parameter,
+        )
+
+
 def _start(config) -> Path:
     """The folder of the run that `init.run` names."""
     return remote.fetched(config.init.run, parameter="init.run", progress=False)
@@ -106,6 +118,7 @@ def from_another(config, variables, say: Callable[[str], None]):
     """The variables with parts of another run's; `say` is told which."""
     chosen = config.init
     saved = Checkpoints(_start(config)).newest(chosen.checkpoint)
+    _check_same_step(saved.step, chosen.run, "init.run")
     variables, modules = pretrained.take(variables, saved.averages, tuple(chosen.parts))
     lines = [pretrained.in_words(module) for module in modules]
     say("\n  ".join([f"starting from '{chosen.run}', step {saved.step}", *lines]))
@@ -128,14 +141,7 @@ def from_checkpoint(
       UserError: none of the checkpoints is whole, or the last one is of another configuration or set.
     """
     saved, damaged = checkpoints.whole()
-    steps = together.everyones(-1 if saved is None else saved.step)
-    if len(set(steps)) > 1:
-        seen = ", ".join("none" if step < 0 else f"step {step}" for step in steps)
-        raise UserError(
-            f"the processes see different checkpoints in '{checkpoints.folder}' ({seen}, in their order);"
-            " give them one folder of a disk that they share, or in a bucket",
-            parameter="run",
-        )
+    _check_same_step(-1 if saved is None else saved.step, checkpoints.folder, "run")
     if saved is None:
         _begin_again(checkpoints, say)
         return Position(began=config.train.duration), None

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from dmljax.runs.buckets import Bucket, Lying, Unreachable
-from dmljax.runs.contents import checkpoint_of, kind_of
+from dmljax.runs.contents import checkpoint_of, is_passing, kind_of, replaced
 
 WHOLE = ".sent"  # in a checkpoint's folder, written last: the bytes of each of its files
 TRAINER = ".training.json"  # which training began last
@@ -25,14 +25,19 @@ class Sent(NamedTuple):
     Attributes:
       trainer: name of the training that began last; '': none did.
       files: those outside of checkpoints.
-      checkpoints: the files of each that is whole.
+      checkpoints: bytes of the files of each that is whole.
       every: all files.
     """
 
     trainer: str
     files: dict[str, Lying]
-    checkpoints: dict[str, list[str]]
+    checkpoints: dict[str, dict[str, int]]
     every: dict[str, Lying]
+
+    def version(self, checkpoint: str) -> str:
+        """Of the mark that says that a checkpoint is whole; '' where there is none."""
+        mark = f"{checkpoint}/{WHOLE}"
+        return self.every[mark].version if mark in self.every else ""
 
 
 def read(bucket: Bucket) -> Sent:
@@ -43,24 +48,24 @@ def read(bucket: Bucket) -> Sent:
     """
     every = bucket.files()
     made_by_hand = TRAINER not in every and not any(name.endswith(f"/{WHOLE}") for name in every)
-    checkpoints: dict[str, list[str]] = {}
-    for name in every:
-        if (of := checkpoint_of(name)) and PurePosixPath(name).name != WHOLE:
-            checkpoints.setdefault(of, []).append(name)
+    checkpoints: dict[str, dict[str, int]] = {}
+    for name, lying in every.items():
+        if (of := checkpoint_of(name)) and PurePosixPath(name).name != WHOLE and not is_passing(name):
+            checkpoints.setdefault(of, {})[name] = lying.size
     if not made_by_hand:
-        checkpoints = {of: names for of, names in checkpoints.items() if _is_whole(bucket, of, names, every)}
-    apart = (name for name in every if not checkpoint_of(name) and PurePosixPath(name).name != TRAINER)
-    files = {name: every[name] for name in apart}
+        checkpoints = {of: sizes for of, sizes in checkpoints.items() if _is_whole(bucket, of, sizes, every)}
+    apart = (name for name in every if not checkpoint_of(name) and not is_passing(name))
+    files = {name: every[name] for name in apart if PurePosixPath(name).name != TRAINER}
     return Sent(trainer(bucket).get("name", "") if TRAINER in every else "", files, checkpoints, every)
 
 
-def _is_whole(bucket: Bucket, checkpoint: str, names: list[str], every: dict[str, Lying]) -> bool:
+def _is_whole(bucket: Bucket, checkpoint: str, sizes: dict[str, int], every: Iterable[str]) -> bool:
     """Whether the files of a checkpoint are those that were sent."""
     if f"{checkpoint}/{WHOLE}" not in every:
         return False
-    sizes = {_inside(checkpoint, name): every[name].size for name in names}
+    inside = {_inside(checkpoint, name): size for name, size in sizes.items()}
     try:
-        return json.loads(bucket.read(f"{checkpoint}/{WHOLE}") or b"") == sizes
+        return json.loads(bucket.read(f"{checkpoint}/{WHOLE}") or b"") == inside
     except ValueError:
         return False
 
@@ -96,9 +101,9 @@ def begin(bucket: Bucket) -> str:
       Unreachable: it cannot be written.
     """
     there = read(bucket)
-    for checkpoint, names in there.checkpoints.items():  # of a folder that somebody copied there
+    for checkpoint, sizes in there.checkpoints.items():  # of a folder that somebody copied there
         if f"{checkpoint}/{WHOLE}" not in there.every:
-            _mark(bucket, checkpoint, {name: there.every[name].size for name in names})
+            _mark(bucket, checkpoint, sizes)
     since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     name = uuid.uuid4().hex
     who = {"name": name, "host": socket.gethostname(), "process": os.getpid(), "since": since}
@@ -107,13 +112,13 @@ def begin(bucket: Bucket) -> str:
 
 
 def send_checkpoint(
-    bucket: Bucket, folder: Path, checkpoint: str, names: list[str], there: Iterable[str]
+    bucket: Bucket, folder: Path, checkpoint: str, sizes: dict[str, int], there: Iterable[str]
 ) -> None:
     """Sends a checkpoint, which counts when all of it lies there.
 
     Args:
       folder: of the run.
-      names: the checkpoint's files.
+      sizes: bytes of the checkpoint's files.
       there: those of the bucket, among which may be some of a sending that was cut off.
 
     Raises:
@@ -122,9 +127,9 @@ def send_checkpoint(
     mark = f"{checkpoint}/{WHOLE}"
     if old := [name for name in there if checkpoint_of(name) == checkpoint]:
         bucket.remove([mark])
-    bucket.put(names, folder)
-    bucket.remove(name for name in old if name not in (*names, mark))
-    _mark(bucket, checkpoint, {name: (folder / name).stat().st_size for name in names})
+    bucket.put(sizes, folder)
+    bucket.remove(name for name in old if name not in (*sizes, mark))
+    _mark(bucket, checkpoint, sizes)
 
 
 def remove_replaced(bucket: Bucket, kinds: set[str], kept: Iterable[str], there: Iterable[str]) -> None:
@@ -137,8 +142,11 @@ def remove_replaced(bucket: Bucket, kinds: set[str], kept: Iterable[str], there:
     """
     there = list(there)
     lying = {of for name in there if (of := checkpoint_of(name))}
-    for checkpoint in sorted(lying - set(kept)):
-        if kind_of(checkpoint) in kinds:
+    kept = set(kept)
+    for checkpoint in sorted(lying - kept):
+        # a later one without a mark is somebody's own, or of a training that stopped
+        theirs = f"{checkpoint}/{WHOLE}" not in there and not replaced(checkpoint, kept)
+        if kind_of(checkpoint) in kinds and not theirs:
             names = [name for name in there if checkpoint_of(name) == checkpoint]
             with contextlib.suppress(Unreachable):
                 bucket.remove([f"{checkpoint}/{WHOLE}", *names])

@@ -209,3 +209,74 @@ def test_a_checkpoint_that_was_damaged_in_the_bucket_does_not_count(bucket, mach
         assert files(at.folder) == {"log": "until 20"} | checkpoint(10)
         save(at, 20)
     assert files(bucket) == {"log": "until 20"} | checkpoint(10) | checkpoint(20)
+
+
+def test_an_old_copy_brings_nothing_back(bucket, machine):
+    """The folder was emptied and trained in anew; a machine that knows the old run evaluates."""
+    with remote.training(url(bucket), print) as at:
+        save(at, 20)
+        save(at, 30)
+    machine("old")
+    remote.fetched(url(bucket))
+    shutil.rmtree(bucket)
+    machine("first")
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+        put(at.folder, checkpoints__last__20__state__a="a of 20 anew")
+        put(at.folder, checkpoints__last__20__state__b="b of 20 anew")
+    new = files(bucket)
+    machine("old")
+    with remote.at_hand(url(bucket), print) as at:
+        lying = files(at.folder)
+        assert lying.items() <= new.items() and lying["checkpoints/last/20/state/a"] == "a of 20 anew"
+    assert files(bucket) == new
+
+
+def test_killed_while_fetching_and_the_bucket_goes_on(bucket, machine):
+    """What came and was not noted is no work of this machine that may replace a later log."""
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    machine("other")
+    remote.fetched(url(bucket))
+    for n in range(1, 8):
+        machine("first")
+        with remote.training(url(bucket), print) as at:
+            save(at, 10 + n)
+        machine("other")
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            Mortal(patch, n, after=True)
+            remote.fetched(url(bucket))
+            raise Killed
+        machine("first")
+        with remote.training(url(bucket), print) as at:
+            save(at, 20 + n)
+        last = files(bucket)
+        machine("other")
+        with remote.at_hand(url(bucket), print) as at:
+            assert files(at.folder)["log"] == last["log"]
+        assert files(bucket) == last
+
+
+def test_a_purge_of_single_files(bucket):
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    whole = files(bucket)
+    for names in (["checkpoints/last/10/state/a"], list(checkpoint(10)), ["log"]):
+        for name in names:
+            (at.folder / name).unlink()
+        assert files(remote.fetched(url(bucket))) == whole
+
+
+def test_a_folder_copied_by_hand_with_what_a_kill_has_left(bucket):
+    put(bucket, log="l", **{".lock": "me", ".log.3.part": "half", "checkpoints__last__10__state__a": "a"})
+    put(bucket, **{"checkpoints__last__20.orbax-checkpoint-tmp-3__a": "half"})
+    expected = {"log": "l", "checkpoints/last/10/state/a": "a"}
+    for _ in range(2):
+        assert files(remote.fetched(url(bucket))) == expected
+
+
+def test_a_run_of_any_name(bucket, machine):
+    for name in ("incoming", "state.json", "copy"):
+        with remote.training(f"{url(bucket)}/{name}", print) as at:
+            put(at.folder, log=name)
+        assert files(remote.fetched(f"{url(bucket)}/{name}")) == {"log": name}

@@ -217,7 +217,9 @@ def test_where_a_bucket_cannot_be_named():
 
 def test_what_is_known_of_a_copy_is_read_as_it_was_written(tmp_path):
     known = copy_state.Known("v", Mark(3, 1_700_000_000_123_456_789))
-    state = copy_state.State("t", {"a/b": known}, ["checkpoints/last/3"])
+    state = copy_state.State(
+        "t", {"a/b": known}, {"checkpoints/last/3": copy_state.Checkpoint("w", {"checkpoints/last/3/a": 7})}
+    )
     state.write(tmp_path)
     assert copy_state.read(tmp_path) == state
     (tmp_path / copy_state.FILE).write_text(json.dumps({"files": 3}))
