@@ -14,6 +14,7 @@ from dmljax.types import UserError
 if TYPE_CHECKING:  # what a listing of the commands does without
     from dmljax.report.parts import Part
     from dmljax.studies.study import Outcome, StudyOptions
+    from dmljax.studies.tuning import Tuning
 
 
 def whole_numbers(flag: str, texts) -> tuple[int, ...]:
@@ -68,6 +69,33 @@ def define(values, *, run: str, seeds: str, folds: str = "0") -> None:
     flags.DEFINE_string("run", run, "folder of the runs and of what is made of them", flag_values=values)
     _define.gives(values, "run", "folder")
     _define.progress(values)
+
+
+def define_tuning(values) -> None:
+    """The flags of commands that tune what they set beside each other."""
+    flags.DEFINE_multi_string(
+        "over", [], "fields that a sweep tunes first, and what to try, as in dmljax sweep", flag_values=values
+    )
+    _define.several(values, "over")
+    flags.DEFINE_integer("trials", None, "trials of each such sweep; not given: 10", flag_values=values)
+    flags.DEFINE_enum(
+        "tune",
+        "each",
+        ["each", "once"],
+        "a sweep for each run, or one for each that is compared, with the first seed and fold",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "trial_duration", "", "length of a trial's training; empty: that of a run", flag_values=values
+    )
+    _define.gives(values, "trial_duration", "duration")
+
+
+def tuning(values) -> Tuning:
+    """The values of the flags that `define_tuning` makes."""
+    from dmljax.studies.tuning import Tuning
+
+    return Tuning(values.over, values.trials, values.tune == "once", values.trial_duration)
 
 
 def options(values) -> StudyOptions:

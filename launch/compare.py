@@ -23,32 +23,16 @@ same command goes on where it was stopped.
 def define(values):
     _define.config(values, "quick")
     flags.DEFINE_list("strategies", ["dwa"], "weightings to compare", flag_values=values)
-    flags.DEFINE_multi_string(
-        "over", [], "fields that a sweep tunes first, and what to try, as in dmljax sweep", flag_values=values
-    )
-    _define.several(values, "over")
-    flags.DEFINE_integer("trials", None, "trials of each such sweep; not given: 10", flag_values=values)
-    flags.DEFINE_enum(
-        "tune",
-        "each",
-        ["each", "once"],
-        "a sweep for each run, or one for each strategy, with the first seed and fold",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "trial_duration", "", "length of a trial's training; empty: that of a run", flag_values=values
-    )
-    _define.gives(values, "trial_duration", "duration")
+    _studies.define_tuning(values)
     _studies.define(values, run="runs/compare", seeds="0,1,2")
 
 
 def main(values):
     from dmljax.report.parts import Table
     from dmljax.studies import compare as comparing
-    from dmljax.studies.tuning import Tuning
 
-    tune = Tuning(values.over, values.trials, values.tune == "once", values.trial_duration)
-    outcome = comparing.compare(values.config, values.strategies, _studies.options(values), tune)
+    options, tune = _studies.options(values), _studies.tuning(values)
+    outcome = comparing.compare(values.config, values.strategies, options, tune)
     return _studies.show(outcome, [part for part in outcome.parts if isinstance(part, Table)])
 
 

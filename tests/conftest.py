@@ -25,13 +25,13 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from dmljax import plugins  # noqa: E402
-from dmljax.training.devices import set_up_compiler  # noqa: E402
+from dmljax.training.devices import set_up_process  # noqa: E402
 
 MANY = 16_000  # memory maps, of the 65,530 that Linux allows; a slow test takes up to 8,000
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-set_up_compiler()
+set_up_process()
 
 
 @pytest.fixture(autouse=True, scope="module")

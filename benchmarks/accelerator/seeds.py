@@ -22,10 +22,10 @@ class Seeds:
         import numpy as np
 
         from dmljax.costs import sized
-        from dmljax.training.devices import replicate, set_up_compiler
+        from dmljax.training.devices import replicate, set_up_process
         from dmljax.types import AXIS
 
-        set_up_compiler(training=True)
+        set_up_process(training=True)
         chosen = sized.size_of(mode=sized.TRAIN, **size | {"stages": size["stages"].split(",")})
         devices = jax.local_device_count()
         sized.check(chosen, devices)

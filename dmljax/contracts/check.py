@@ -55,7 +55,7 @@ def check(
     family = family_of(path, family)
     plugin = plugins.load_file(path, family)
     plugins.defaults_of(family, plugin)
-    devices.set_up_compiler()
+    devices.set_up_process()
     tests = Path(__file__).with_name(f"{family}.py")
     run = _Run(plugin, report)
     # no settings of the folder that it is started in, and no report of pytest's own

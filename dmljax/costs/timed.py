@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from dmljax.costs import sized
-from dmljax.training.devices import replicate, set_up_compiler
+from dmljax.training.devices import replicate, set_up_process
 from dmljax.types import AXIS, EXPRESSION, UserError
 from dmljax.workers import cores
 
@@ -60,10 +60,11 @@ def prepare(*, device: str | None, warmup: int, **size) -> Prepared:
       UserError: no such device, a batch that does not divide, stages that are no numbers.
     """
     chosen = sized.size_of(**size)
-    set_up_compiler(training=chosen.mode == sized.TRAIN)
+    if device:
+        jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
+    set_up_process(training=chosen.mode == sized.TRAIN)
     if device:
         try:
-            jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
             jax.devices()
         # the latter for a platform that JAX knows and has no plug-in for
         except (RuntimeError, AssertionError):

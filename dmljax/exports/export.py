@@ -14,7 +14,7 @@ from dmljax.exports import source as sources
 from dmljax.exports.made import Export
 from dmljax.inference import of_run
 from dmljax.runs import remote
-from dmljax.training.devices import set_up_compiler
+from dmljax.training.devices import set_up_process
 from dmljax.types import UserError, nearest
 
 LIMIT = 1e-4  # of the difference to the run
@@ -107,7 +107,7 @@ def export(
         path = Path(out).expanduser() if str(out) else _default(folder, module.ENDING)
         is_folder = getattr(module, "FOLDER", False)
         place.check_free(path, folder=is_folder, overwrite=overwrite)
-        set_up_compiler()
+        set_up_process()
         model = of_run.read(folder, checkpoint=checkpoint, flip=flip, calibrated=calibrated)
         if getattr(module, "FLOAT32", False) and (dtype := model.config.model.dtype) != "float32":
             raise UserError(

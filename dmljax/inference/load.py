@@ -8,7 +8,7 @@ from pathlib import Path
 from dmljax.inference import exported, of_run
 from dmljax.inference.model import Model
 from dmljax.inference.options import BATCH
-from dmljax.training.devices import set_up_compiler
+from dmljax.training.devices import set_up_process
 from dmljax.types import UserError
 
 
@@ -46,7 +46,7 @@ def load(
         raise TypeError(f"run must be the path of a run's folder or of a file; got {type(run).__name__}")
     if batch < 1:
         raise UserError(f"must be at least 1, got {batch}", parameter="batch")
-    set_up_compiler()
+    set_up_process()
     path = Path(os.path.expanduser(run))
     if not path.is_file():
         return of_run.read(run, checkpoint=checkpoint, flip=flip, calibrated=calibrated, batch=batch)

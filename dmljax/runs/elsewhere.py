@@ -16,7 +16,7 @@ from dmljax.preparation import opening
 from dmljax.runs import assemble, record, sets
 from dmljax.runs.predict import Predictor
 from dmljax.runs.trained import Opened, read_checkpoint
-from dmljax.training.devices import set_up_compiler
+from dmljax.training.devices import set_up_process
 from dmljax.types import ROOT, Samples, UserError
 
 OF_THE_SET = "set"  # rule of the crop that takes faces as the set gives them
@@ -44,7 +44,7 @@ def open_elsewhere(
     Raises:
       UserError: no run, no such set, the run's own set, or no label in common.
     """
-    set_up_compiler()
+    set_up_process()
     own = configuration.read(run)
     saved = read_checkpoint(run, checkpoint, own)
     record.check(run, run_folder.CLASSES, saved)

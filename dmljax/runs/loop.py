@@ -33,7 +33,7 @@ from dmljax.runs.hooks import Hooks
 from dmljax.training import digests, norms
 from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
-from dmljax.training.devices import replicate, set_up_compiler
+from dmljax.training.devices import replicate, set_up_process
 from dmljax.training.log import Log, NonFinite, lost_lines
 from dmljax.types import UserError
 
@@ -85,7 +85,7 @@ def train(
     """
     configuration.check_kind(config)
     called = Hooks(hooks)
-    set_up_compiler(training=True)  # before JAX is asked for anything
+    set_up_process(training=True)  # before JAX is asked for anything
     if jax.process_index() > 0:
         say, called = (lambda _: None), Hooks()
     with remote.training(run, say, progress=progress) as at:

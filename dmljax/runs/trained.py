@@ -18,7 +18,7 @@ from dmljax.preparation import opening
 from dmljax.runs import assemble, kept_tables, record, sets
 from dmljax.runs.predict import Predictor
 from dmljax.training.checkpoint import Checkpoints, Saved
-from dmljax.training.devices import set_up_compiler
+from dmljax.training.devices import set_up_process
 from dmljax.types import Samples, UserError
 
 FUSED, EMBEDDING = "f2", "embedding"  # names of the feature spaces
@@ -117,7 +117,7 @@ def open_run(
     Raises:
       UserError: it is none, or its set has changed since.
     """
-    set_up_compiler()
+    set_up_process()
     config = read_configuration(run, root)
     saved = read_checkpoint(run, checkpoint, config)  # before a set is read that is not the run's
     for name in (run_folder.SPLIT, run_folder.CLASSES):

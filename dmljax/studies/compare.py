@@ -11,7 +11,6 @@ from dmljax.studies import members, results, tuning
 from dmljax.studies.study import (
     Outcome,
     StudyOptions,
-    check_folder,
     check_kind,
     problem_lines,
     run_missing,
@@ -56,15 +55,10 @@ def compare(config, strategies: Sequence[str], options: StudyOptions, tune: Tuni
     heads = decided.heads_of_set(config)
     planned = members.of_strategies(config, strategies, options.seeds, options.folds, folder, heads)
     tune = Tuning() if tune is None else tune
-    tuning.check(config, planned, tune)
-    check_folder(folder)  # before a sweep is made in it
-    tuning.claim(folder, tune)
-    if tune.over:
-        planned = tuning.tuned(config, planned, tune, options, heads)
+    planned = tuning.prepared(config, planned, tune, options, folder, heads)
     failures = run_missing(config, planned, options)
     rows, unreadable = results.read(without(planned, failures))
-    said = tuning.warning(config, tune, options)
-    notes = [*results.mixed(rows), *results.one_loss(rows), *([said] if said else [])]
+    notes = [*results.mixed(rows), *results.one_loss(rows), *tuning.warnings(config, tune, options)]
     if not rows:
         return Outcome(rows, failures, unreadable, notes, [], None)
     told = [*problem_lines(failures, unreadable), *notes]

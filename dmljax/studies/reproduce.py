@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +11,15 @@ from dmljax import bars, extras, plugins, run_folder, writing
 from dmljax import config as configuration
 from dmljax.report import page, parts
 from dmljax.report.rendered import is_rendered
-from dmljax.studies import members, published, results
+from dmljax.runs import decided
+from dmljax.studies import members, published, results, speeds, tuning
 from dmljax.studies.members import Failure, Member
 from dmljax.studies.networks import Request
 from dmljax.studies.study import Outcome, StudyOptions, check_kind, problem_lines, run_missing, without
+from dmljax.studies.tuning import Tuning
 from dmljax.types import UserError, nearest
 
 ALL = "all"
-FRAMES = "frames_per_second.json"
 
 
 class Section(NamedTuple):
@@ -43,6 +43,11 @@ class Section(NamedTuple):
     def title(self) -> str:
         return f"{self.name}. {self.experiment.TITLE}"
 
+    def run_as(self, planned: list[Member]) -> Section:
+        """With the members that are run in these folders, tuned or not."""
+        by_folder = {member.folder: member for member in planned}
+        return self._replace(members=[by_folder[member.folder] for member in self.members])
+
 
 def _of_the_paper(item: str) -> re.Match | None:
     return re.fullmatch(r"(table|fig)(\d+)", item)
@@ -61,7 +66,9 @@ class Shown(NamedTuple):
     unreadable: list[Failure]
 
 
-def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Outcome:
+def reproduce(
+    item: str, config, options: StudyOptions, *, test: str = "", tune: Tuning | None = None
+) -> Outcome:
     """Makes the runs of an item, or of `all`, where they are missing, and writes ITEM.md, .csv and .html.
 
     Args:
@@ -69,13 +76,15 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
       config: the whole method on a set, see `dmljax.get_config`; networks take parts of it away.
       options: which runs, and where.
       test: another set for the items that test on one, 'name:folder'.
+      tune: fields that are tuned first for each network, in sweeps of the same number of trials, on
+        validation people of the training side.
 
     Returns:
       what came of it; runs that failed are in it and raise nothing.
 
     Raises:
-      UserError: an unknown item, a configuration that it cannot take, or a folder with another study; or the
-        report's libraries are not installed.
+      UserError: an unknown item, a configuration that it cannot take, a field that cannot be tuned, or a
+        folder with another study; or the report's libraries are not installed.
 
     Example:
       >>> import dmljax
@@ -92,17 +101,22 @@ def reproduce(item: str, config, options: StudyOptions, *, test: str = "") -> Ou
     members.check_numbers(config, options.seeds, options.folds)
     sections = _sections(item, request)
     planned = _once([member for section in sections for member in section.members], options.seeds)
+    tune = Tuning() if tune is None else tune
+    planned = tuning.prepared(config, planned, tune, options, folder, decided.heads_of_set(config))
+    sections = [section.run_as(planned) for section in sections]
     failures = run_missing(config, planned, options)
-    speeds, notes = _speeds(sections, without(planned, failures), folder, options.progress)
+    timed = {label for section in sections for label in getattr(section.experiment, "SPEED", ())}
+    rates, notes = speeds.read(timed, without(planned, failures), folder, options.progress)
     shown = [
-        _show(section, folder, failures, speeds)
+        _show(section, folder, failures, rates, _chosen(config, section, tune))
         for section in bars.bar(sections, desc="drawing", unit="item", show=options.progress, leave=True)
     ]
     page_file = _write(folder, item, shown, config.dataset.name)
     rows = list({row["folder"]: row for found in shown for row in found.rows}.values())
     unreadable = list({failure.line: failure for found in shown for failure in found.unreadable}.values())
     every = [part for found in shown for part in found.parts]
-    return Outcome(rows, failures, unreadable, [*results.mixed(rows), *notes], every, page_file)
+    notes = [*results.mixed(rows), *notes, *tuning.warnings(config, tune, options)]
+    return Outcome(rows, failures, unreadable, notes, every, page_file)
 
 
 def _write(folder: Path, item: str, shown: list[Shown], name: str) -> Path:
@@ -175,37 +189,25 @@ def _once(planned: list[Member], seeds: tuple[int, ...]) -> list[Member]:
     )
 
 
-def _speeds(
-    sections: list[Section], usable: list[Member], folder: Path, progress: bool
-) -> tuple[dict[str, float], list[str]]:
-    """(frames a second of the networks that some section wants timed, why there are none).
+def _chosen(config, section: Section, tune: Tuning) -> list[parts.Part]:
+    """What was tuned for a section's networks."""
+    lines = tuning.table(config, section.members, tune, "network")
+    return [parts.Table(lines, title=tuning.title(tune))] if lines else []
 
-    Measured once, and kept in the study's folder.
+
+def _show(
+    section: Section,
+    folder: Path,
+    failures: list[Failure],
+    rates: dict[str, float],
+    chosen: list[parts.Part],
+) -> Shown:
+    """The parts of a section, its title first. Whatever is missing or broken is among them.
+
+    Args:
+      rates: frames a second by network.
+      chosen: what was tuned.
     """
-    labels = {label for section in sections for label in getattr(section.experiment, "SPEED", ())}
-    wanted = {}
-    for member in usable:
-        if member.label in labels and member.finished and not member.descriptor:
-            wanted.setdefault(member.label, member.folder)
-    path = folder / FRAMES
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        kept = {}
-    if wanted.keys() <= kept.keys():
-        return kept, []
-    from dmljax.runs import frames
-
-    try:
-        kept = frames.per_second(wanted, progress=progress)
-    except UserError as error:
-        return {}, [f"frames a second were not measured: {error}"]
-    writing.as_json(path, kept)
-    return kept, []
-
-
-def _show(section: Section, folder: Path, failures: list[Failure], speeds: dict[str, float]) -> Shown:
-    """The parts of a section, its title first. Whatever is missing or broken is among them."""
     needed = getattr(section.experiment, "NEEDS", ())
     rows, unreadable = results.read(without(section.members, failures), needed)
     own = {member.folder for member in section.members}
@@ -223,8 +225,9 @@ def _show(section: Section, folder: Path, failures: list[Failure], speeds: dict[
             f"Ours: {rows[0]['dataset']}{_rendered(rows[0]['sets'])}, {count}, people who were never seen in"
             " training; intervals of 95 % over runs."
         )
-        timed = [row | {"frames_s": speeds.get(row["label"])} for row in rows]
-        body = [parts.Text(data), *_drawn(lambda: section.experiment.show(timed, folder), rows), *problems]
+        timed = [row | {"frames_s": rates.get(row["label"])} for row in rows]
+        drawn = _drawn(lambda: section.experiment.show(timed, folder), rows)
+        body = [parts.Text(data), *drawn, *chosen, *problems]
     quoted = _drawn(lambda: _published(section, rows), rows)
     return Shown(section.name, [head, *body, *quoted], rows, unreadable)
 

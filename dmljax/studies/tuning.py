@@ -1,4 +1,4 @@
-"""Tuning what a comparison compares: the same budget of trials for each, on validation people."""
+"""Tuning what a study sets beside each other: the same budget of trials for each, on validation people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dmljax import plugins, run_folder, writing
 from dmljax.fields import flatten
 from dmljax.studies import members, space
 from dmljax.studies.members import Member
-from dmljax.studies.study import StudyOptions
+from dmljax.studies.study import StudyOptions, check_folder
 from dmljax.studies.sweep import sweep
 from dmljax.types import ANGLES, EXPRESSION, UserError
 
@@ -25,11 +25,11 @@ WARNING = (
 
 
 class Tuning(NamedTuple):
-    """What is tuned before a comparison, and how.
+    """What is tuned before a study's runs, and how.
 
     Attributes:
       over: fields and what to try, as of `dmljax.sweep`. Those of a strategy, such as 'weighting.cagrad.c',
-        are tuned where that strategy is run, and only there.
+        are tuned where that strategy is run, and only there. Descriptors have nothing to tune.
       trials: of each sweep; 0: every combination, of values alone; None: 10.
       once: one sweep for each that is compared, with the first seed and fold, in place of one for every run.
         Cheaper. Where runs have other test people, some of them then chose what they test.
@@ -44,6 +44,20 @@ class Tuning(NamedTuple):
     trials: int | None = None
     once: bool = False
     duration: str = ""
+
+
+def prepared(
+    config, planned: list[Member], tuning: Tuning, options: StudyOptions, folder: Path, heads
+) -> list[Member]:
+    """The members as they are to be run: tuned, where something is; the folder is the study's from then on.
+
+    Raises:
+      TypeError, UserError: as `check` and `claim`, before anything is trained.
+    """
+    check(config, planned, tuning)
+    check_folder(folder)  # before a sweep is made in it
+    claim(folder, tuning)
+    return tuned(config, planned, tuning, options, heads) if tuning.over else planned
 
 
 def check(config, planned: list[Member], tuning: Tuning) -> None:
@@ -91,6 +105,8 @@ def _strategy(field: str) -> str:
 
 def _own(member: Member, tuning: Tuning) -> list[str]:
     """What is tuned for this member."""
+    if member.descriptor:
+        return []
     owners = ("", member.changes.get("weighting.name"))
     return [text for text, field in zip(tuning.over, fields(tuning)) if _strategy(field) in owners]
 
@@ -114,7 +130,7 @@ def claim(folder: Path, tuning: Tuning) -> None:
             if before.get(key) != now.get(key)
         ]:
             raise UserError(
-                f"'{folder}' holds a comparison that was tuned in another way: {'; '.join(different)}. Change"
+                f"'{folder}' holds runs that were tuned in another way: {'; '.join(different)}. Change"
                 " them back, or give another folder",
                 parameter="folder",
             )
@@ -135,10 +151,10 @@ def title(tuning: Tuning) -> str:
     return f"What was tuned, on validation people, in sweeps of {count}{how}"
 
 
-def warning(config, tuning: Tuning, options: StudyOptions) -> str:
-    """What has to be known beside the numbers; '' where there is nothing."""
+def warnings(config, tuning: Tuning, options: StudyOptions) -> list[str]:
+    """What has to be known beside the numbers."""
     apart = tuning.over and tuning.once and members.have_other_testers(config, options.seeds, options.folds)
-    return WARNING if apart else ""
+    return [WARNING] if apart else []
 
 
 def tuned(config, planned: list[Member], tuning: Tuning, options: StudyOptions, heads) -> list[Member]:
@@ -147,8 +163,8 @@ def tuned(config, planned: list[Member], tuning: Tuning, options: StudyOptions, 
     A strategy whose weights are shuffled takes the values of the one that is not, where that is compared too:
     the weights are to be the same.
     """
-    if said := warning(config, tuning, options):
-        options.say(said)
+    for line in warnings(config, tuning, options):
+        options.say(line)
     best: dict[Path, dict] = {}
     made = []
     for member in planned:
@@ -199,11 +215,12 @@ def _best(config, member: Member, place: Path, tuning: Tuning, options: StudyOpt
     return swept.best
 
 
-def table(config, planned: list[Member], tuning: Tuning) -> list[list[str]]:
+def table(config, planned: list[Member], tuning: Tuning, whose: str = "strategy") -> list[list[str]]:
     """What the sweeps chose, the header first; a strategy's own constants in one column. [] where nothing is
     tuned.
     """
-    if not (names := fields(tuning)):
+    planned = [member for member in planned if not member.descriptor]
+    if not planned or not (names := fields(tuning)):
         return []
     known = flatten(config.to_dict())
     shared = [field for field in names if not _strategy(field)]
@@ -222,7 +239,7 @@ def table(config, planned: list[Member], tuning: Tuning) -> list[list[str]]:
         + ([constants(member)] if own else [])
         for member in planned
     ]
-    head = ["strategy", *(() if tuning.once else ("seed", "fold")), *shared, *(["its own"] if own else [])]
+    head = [whose, *(() if tuning.once else ("seed", "fold")), *shared, *(["its own"] if own else [])]
     return [head, *map(list, dict.fromkeys(map(tuple, rows)))]
 
 

@@ -10,6 +10,7 @@ import jaxlib
 import numpy as np
 
 from dmljax import cache
+from dmljax.training import pages
 from dmljax.types import AXIS
 from dmljax.workers import cores
 
@@ -21,13 +22,14 @@ _KNOWN_TO = ("0.10",)  # versions of jaxlib that have the option; one that has n
 _FEW_CORES = 4
 
 
-def set_up_compiler(*, training: bool = False) -> None:
-    """How programs are compiled from here on; call it before JAX looks for devices.
+def set_up_process(*, training: bool = False) -> None:
+    """How programs are compiled and run from here on; call it before JAX looks for devices.
 
-    XLA's persistent cache, so that a program is compiled once per machine; JAX_COMPILATION_CACHE_DIR moves
-    it, and a caller who has set up JAX's cache keeps his. For `training` on few cores, operations one after
-    another, unless XLA_FLAGS has said something about it.
+    On a CPU, memory that is freed is kept, see `pages`. XLA's persistent cache, so that a program is compiled
+    once per machine; JAX_COMPILATION_CACHE_DIR moves it, and a caller who has set up JAX's cache keeps his.
+    For `training` on few cores, operations one after another, unless XLA_FLAGS has said something about it.
     """
+    pages.keep()
     if not jax.config.jax_compilation_cache_dir:  # JAX fills it from the environment
         if folder := cache.users():
             jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))

@@ -6,7 +6,9 @@ import pytest
 
 import dmljax
 from dmljax import Tuning, get_config
-from dmljax.studies import compare, tuning
+from dmljax.contracts.finished import finish
+from dmljax.experiments import ablation
+from dmljax.studies import compare, networks, reproduce, tuning
 from dmljax.studies.members import Failure
 from dmljax.types import UserError
 from tests.studies.playing import MARGIN, RATE, Played, options
@@ -125,7 +127,7 @@ def test_a_folder_that_was_tuned_in_another_way(tmp_path, made):
     sweeps = sorted((tmp_path / "study").rglob("trial_*"))
     dmljax.compare(config, [], runs, one)
     for tune in (other, Tuning([f"{MARGIN}=0.1,0.2"], 2), Tuning()):
-        with pytest.raises(UserError, match="^folder: .* was tuned in another way: .* there, .* here"):
+        with pytest.raises(UserError, match="^folder: .* were tuned in another way: .* there, .* here"):
             dmljax.compare(config, [], runs, tune)
     assert sorted((tmp_path / "study").rglob("trial_*")) == sweeps, "trials were made in it"
     untuned = tmp_path / "untuned"
@@ -154,3 +156,58 @@ def test_a_run_whose_trials_all_fail_is_told(tmp_path, made, monkeypatch):
     runs = options(tmp_path)._replace(say=said.append)
     dmljax.compare(get_config("quick"), ["famo"], runs, Tuning([f"{MARGIN}=0.1..0.9"], trials=1))
     assert sum("no trial is complete; famo is run as it is configured" in line for line in said) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_networks_of_a_table_are_tuned_each(tmp_path, monkeypatch):
+    made = {}
+
+    def finish_all(config, planned, options):
+        made.update({(m.label, m.seed): m for m in planned})
+        for member in planned:
+            finish(member, 10 + member.seed)
+        return []
+
+    monkeypatch.setattr(reproduce, "run_missing", finish_all)
+    (tmp_path / "frames_per_second.json").write_text(json.dumps(dict.fromkeys(ablation.ROWS, 9)))
+    (tmp_path / "people.txt").write_text("rendered003\n")
+    config = get_config("quick", {"split.kind": "list", "split.file": str(tmp_path / "people.txt")})
+    tune = Tuning([f"{MARGIN}=0.1,0.25"], 0, once=True, duration="3 epochs")
+    outcome = dmljax.reproduce("table8", config, options(tmp_path, seeds=(3, 4)), tune=tune)
+    swept = {path.parent.parent.name for path in tmp_path.glob("runs/*/sweep/best.json")}
+    assert swept == {"one_resnet", "mfe", "hpe", "jefl", "dynamic"} == {label for label, _ in made}
+    for (label, _), member in made.items():
+        best = get_config(tmp_path / "runs" / label / "sweep" / "best.json")
+        assert member.changes[MARGIN] == best.losses.margin_pose == 0.25, "the better as played"
+        assert member.changes.items() >= networks.NETWORKS[label].changes.items()
+    chosen = next(part for part in outcome.parts if getattr(part, "title", "") == tuning.title(tune))
+    assert chosen.lines == [["network", MARGIN], *([label, "0.25"] for label in ablation.ROWS)]
+    assert outcome.problems == []
+    (tmp_path / "study.json").write_text(json.dumps({"config": {}, "members": {}}))
+    with pytest.raises(UserError, match="were tuned in another way: over: .* nothing here"):
+        dmljax.reproduce("table8", config, options(tmp_path, seeds=(3, 4)))
+    with pytest.raises(UserError, match="^over: losses.triplets is what the runs differ in"):
+        tune = Tuning(["losses.triplets=identity,pose"])
+        dmljax.reproduce("table8", config, options(tmp_path / "other"), tune=tune)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_descriptors_have_nothing_to_tune(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(reproduce, "run_missing", lambda config, planned, options: made.extend(planned) or [])
+    monkeypatch.setattr(tuning, "sweep", lambda config, over, options, **more: Swept({MARGIN: 0.25}))
+    outcome = dmljax.reproduce(
+        "table2", get_config("quick"), options(tmp_path), tune=Tuning([f"{MARGIN}=0.1..0.5"], 2)
+    )
+    changed = {member.label: member.changes.get(MARGIN) for member in made}
+    assert changed == {label: None if label.endswith("svm") else 0.25 for label in changed}
+    assert {"lbp_svm", "lgbp_svm", "dynamic"} <= changed.keys()
+    chosen = next(part for part in outcome.parts if getattr(part, "title", "").startswith("What was tuned"))
+    assert [line[0] for line in chosen.lines[1:]] == [m.label for m in made if not m.descriptor]
+
+
+class Swept:
+    """What a sweep found."""
+
+    def __init__(self, best):
+        self.best = best

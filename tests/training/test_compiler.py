@@ -22,7 +22,7 @@ def flags(monkeypatch):
         monkeypatch.setenv("XLA_FLAGS", given)
         monkeypatch.setattr(devices.jaxlib, "__version__", version)
         monkeypatch.setattr(devices, "cores", lambda: cores)
-        devices.set_up_compiler(training=training)
+        devices.set_up_process(training=training)
         return os.environ["XLA_FLAGS"]
 
     return after
@@ -51,7 +51,7 @@ def test_many_cores_and_versions_without_the_option_are_left_alone(flags):
 def test_programs_are_kept_in_the_users_cache(tmp_path):
     """Where nobody has said anything; who has no home does without."""
     code = (
-        "from dmljax.training.devices import set_up_compiler as s; s(); import jax;"
+        "from dmljax.training.devices import set_up_process as s; s(); import jax;"
         " print(jax.config.jax_compilation_cache_dir)"
     )
     for given, folder in ((str(tmp_path), str(tmp_path / "dmljax" / "xla")), ("nowhere", "None")):
@@ -64,7 +64,7 @@ def test_programs_are_kept_in_the_users_cache(tmp_path):
 def test_xla_here_knows_the_option():
     """An unknown flag would end the process."""
     code = (
-        "from dmljax.training.devices import set_up_compiler as s; s(training=True); import jax;"
+        "from dmljax.training.devices import set_up_process as s; s(training=True); import jax;"
         " print(float(jax.numpy.ones(3).sum()))"
     )
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
