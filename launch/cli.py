@@ -22,7 +22,7 @@ from absl import flags
 from dmljax.launch import _arguments, _flags, _signals
 from dmljax.launch._define import CONFIG
 
-from dmljax import __version__, plugins
+from dmljax import __version__, pages, plugins
 from dmljax.types import UserError, nearest
 
 MISTAKE = 2  # exit code
@@ -85,6 +85,7 @@ def run(
       body: called with the parsed FlagValues.
       arguments: of the command line, without the program's name; None: those of this process.
     """
+    pages.keep()  # before a thread allocates
     os.environ.pop("MPLBACKEND", None)  # commands draw into files; that of a notebook may not exist here
     title = f"dmljax {name}"
     arguments = [

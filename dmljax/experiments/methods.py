@@ -57,7 +57,7 @@ def show(rows: list[dict], out) -> list[Part]:
     ]
     note = (
         "Differences are DML-Net less the method, in expression. IACNN, island and tuplet here: the loss of"
-        " that name on one ResNet, its hyperparameters not searched."
+        " that name on one ResNet, its own hyperparameters searched only where a table below says so."
     )
     return [Table(lines), *said, Text(note), *measures.notes(gains)]
 

@@ -22,7 +22,8 @@ def load(
 ) -> Model:
     """A trained run, or a StableHLO file of one, as a model.
 
-    It is all that is needed: no set, and beside a file no run.
+    It is all that is needed: no set, and beside a file no run. On a CPU the process keeps the memory that it
+    frees from here on, see `dmljax.pages`.
 
     Args:
       run: the folder of a training, the URL of one in a bucket, or a file that `export` wrote in the format

@@ -15,6 +15,7 @@ from dmljax.types import UserError
 
 TOGETHER = 32  # files that are moved at a time
 _CLIENTS = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs"}
+_TRIED = ".tried"
 _OF_THIS_MACHINE = ("file", "local")
 # fields of fsspec's descriptions that differ between two versions of a file
 _VERSION = ("size", "etag", "ETag", "md5Hash", "generation", "updated", "LastModified", "mtime", "created")
@@ -84,11 +85,21 @@ class Bucket:
                 found = self._client.find(self._root, detail=True)
             except FileNotFoundError:
                 return {}
-        below = len(self._root) + 1
+        names = {path: path[len(self._root) + 1 :] for path in found}
         return {
-            path[below:]: Lying(_version(info), _time(info), int(info["size"]))
+            names[path]: Lying(_version(info), _time(info), int(info["size"]))
             for path, info in found.items()
+            if names[path] and not names[path].endswith("/")  # what stands for an empty folder
         }
+
+    def check_writable(self) -> None:
+        """Tells a bucket that is not there, or not to be written, from an empty one.
+
+        Raises:
+          Unreachable: nothing can be written there.
+        """
+        self.write(_TRIED, b"")
+        self.remove([_TRIED])
 
     def get(self, names: Iterable[str], folder: Path, *, progress: bool = False) -> None:
         """Fetches files into a folder.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -48,7 +49,9 @@ def contents(folder: Path) -> Contents:
     """What a run's folder holds now."""
     files: dict[str, Mark] = {}
     checkpoints: dict[str, dict[str, int]] = {}
-    for path in sorted(folder.rglob("*")):
+    # unlike rglob, walk bears that a folder is removed meanwhile
+    every = [Path(base, name) for base, _, names in os.walk(folder) for name in names]
+    for path in sorted(every):
         name = path.relative_to(folder).as_posix()
         if is_passing(name):
             continue

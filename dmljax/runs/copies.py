@@ -15,14 +15,14 @@ from pathlib import Path, PurePosixPath
 import jax
 
 from dmljax import cache, run_folder
-from dmljax.runs import copy_state, lock, sent
+from dmljax.runs import aside, copy_state, lock, sent
 from dmljax.runs.buckets import Bucket, Unreachable
-from dmljax.runs.contents import Contents, contents, kind_of, replaced
+from dmljax.runs.contents import contents, kind_of, replaced
 from dmljax.runs.copy_state import NOTHING, Checkpoint, Known, State
 from dmljax.runs.sent import Sent
 from dmljax.types import UserError
 
-INCOMING, UNSENT, REMOVED = "incoming", "unsent", "removed"
+INCOMING = "incoming"
 TRIES = 3  # of a fetching, while a training removes checkpoints
 
 
@@ -72,10 +72,13 @@ class Copy:
                     return False
                 state = self._prepared()
                 if not there.every and (state.files or state.checkpoints):
-                    state = self._set_all_aside()
+                    self.bucket.check_writable()
+                    aside.everything(self.folder, self.bucket.url, self._say)
+                    state = NOTHING
                 self._remove_replaced_here(state, there)
                 if there.trainer != state.trainer:
-                    self._set_aside_what_is_not(there, state)
+                    aside.unsent(self.folder, self.bucket.url, there, state, self._say)
+                aside.removed(self.folder, self.bucket.url, there, state, self._say)
                 state = state._replace(trainer=there.trainer)
                 state.write(self.place)
                 try:
@@ -86,21 +89,35 @@ class Copy:
                         raise
         raise AssertionError("the last try returns or raises")
 
-    def begin(self) -> None:
-        """Says in the bucket that this training is the one that goes on.
+    def begin(self, *, progress: bool) -> None:
+        """Fetches, sends what an earlier start could not, and says in the bucket that this training is the
+        one that goes on.
+
+        Args:
+          progress: show how far the fetching is.
 
         Raises:
           Unreachable: nothing can be written there.
         """
+        for _ in range(TRIES):
+            self.fetch(begins=True, progress=progress)
+            if self.send():
+                break
+        else:
+            raise Unreachable(f"'{self.bucket.url}': trainings begin there all the time; let one go on")
         self._trainer = sent.begin(self.bucket)
         with lock.turn(self.place):
             copy_state.read(self.place)._replace(trainer=self._trainer).write(self.place)
+        self.fetch(begins=True, progress=progress)  # what the one before has sent in the meantime
 
-    def send(self, *, checkpoints: bool = True) -> None:
+    def send(self, *, checkpoints: bool = True) -> bool:
         """Sends what changed here since it was last the same.
 
         Args:
           checkpoints: these too; not while another process of this machine trains.
+
+        Returns:
+          whether all was sent; where another training has begun since, what it has may not be replaced.
 
         Raises:
           Unreachable: something cannot be sent.
@@ -110,17 +127,23 @@ class Copy:
             self._check_trainer()
             state, here = copy_state.read(self.place), contents(self.folder)
             changed = [name for name, mark in here.files.items() if state.mark(name) != mark]
-            new = [one for one in here.checkpoints if _made_here(one, here, state)] if checkpoints else []
+            new = (
+                [one for one in here.checkpoints if state.is_made_here(one, here.checkpoints[one])]
+                if checkpoints
+                else []
+            )
+            is_ours = bool(self._trainer) or sent.trainer(self.bucket).get("name", "") == state.trainer
+            if not is_ours:
+                changed, new = self._untouched(changed, state), []
             if not changed and not new:
-                return
+                return is_ours
             first = [name for name in changed if PurePosixPath(name).name == run_folder.CONFIG]
             self.bucket.put(first, self.folder)  # it says that the other files are a run's
             self.bucket.put([name for name in changed if name not in first], self.folder)
             there = self.bucket.files()
             for checkpoint in new:
-                sent.send_checkpoint(
-                    self.bucket, self.folder, checkpoint, here.checkpoints[checkpoint], there
-                )
+                sizes = here.checkpoints[checkpoint]
+                sent.send_checkpoint(self.bucket, self.folder, checkpoint, sizes, there, self._check_trainer)
             kinds = {kind_of(one) for one in new}
             sent.remove_replaced(self.bucket, kinds, here.checkpoints, there)
             there = self.bucket.files()
@@ -132,6 +155,13 @@ class Copy:
             }
             kept = {one: known for one, known in state.checkpoints.items() if one in here.checkpoints}
             State(state.trainer, state.files | same, kept | sent_now).write(self.place)
+            return is_ours
+
+    def _untouched(self, changed: list[str], state: State) -> list[str]:
+        """Those that lie in the bucket as they did when they were last the same here, or not at all."""
+        there = self.bucket.files()
+        known = {name: state.files[name].version for name in changed if name in state.files}
+        return [name for name in changed if name not in there or known.get(name) == there[name].version]
 
     def on_save(self, kind: str, step: int, folder: Path) -> None:
         """Sends after a checkpoint; where the bucket cannot be reached, with the next one."""
@@ -160,33 +190,6 @@ class Copy:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         return copy_state.read(self.place)
-
-    def _set_all_aside(self) -> State:
-        """Moves the copy of what was removed from the bucket out of the way."""
-        aside = self._aside(REMOVED)
-        self.folder.rename(aside)
-        self.folder.mkdir()
-        self._say(f"'{self.bucket.url}' is empty now; what it held lies in '{aside}'")
-        return NOTHING
-
-    def _set_aside_what_is_not(self, there: Sent, state: State) -> None:
-        """Moves out of the way what another training, which has begun since, does not have."""
-        here = contents(self.folder)
-        files = [
-            name for name, mark in here.files.items() if state.mark(name) != mark or name not in there.files
-        ]
-        checkpoints = [
-            one for one in here.checkpoints if _made_here(one, here, state) or one not in there.checkpoints
-        ]
-        if files or checkpoints:
-            aside = self._aside(UNSENT)
-            for name in (*files, *checkpoints):
-                (aside / name).parent.mkdir(parents=True, exist_ok=True)
-                (self.folder / name).rename(aside / name)
-            self._say(
-                f"another training has begun in '{self.bucket.url}' since; what it does not have lies in"
-                f" '{aside}'"
-            )
 
     def _remove_replaced_here(self, state: State, there: Sent) -> None:
         """Removes checkpoints here that were sent, and have been replaced there by later ones."""
@@ -243,15 +246,3 @@ class Copy:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (incoming / name).replace(self.folder / name)
         shutil.rmtree(incoming, ignore_errors=True)
-
-    def _aside(self, why: str) -> Path:
-        number = 1
-        while (aside := self.folder.with_name(f"{self.folder.name}-{why}-{number}")).exists():
-            number += 1
-        return aside
-
-
-def _made_here(checkpoint: str, here: Contents, state: State) -> bool:
-    """Whether a checkpoint is none that was the same in the bucket; one that lacks files is no other one."""
-    known = state.checkpoints.get(checkpoint)
-    return known is None or not here.checkpoints[checkpoint].keys() <= known.files.keys()

@@ -53,6 +53,13 @@ class State(NamedTuple):
         """Of a file when it was the same; None of one that never was."""
         return self.files[name].mark if name in self.files else None
 
+    def is_made_here(self, checkpoint: str, sizes: dict[str, int]) -> bool:
+        """Whether a checkpoint of these files is none that was the same in the bucket; one that lacks files
+        is no other one.
+        """
+        known = self.checkpoints.get(checkpoint)
+        return known is None or not sizes.keys() <= known.files.keys()
+
     def write(self, place: Path) -> None:
         """Keeps it in a folder."""
         writing.as_json(place / FILE, self._asdict(), indent=None)

@@ -51,9 +51,7 @@ def training(run: str | Path, say: Callable[[str], None], *, progress: bool = Tr
     copy, first = Copy(str(run), say), jax.process_index() == 0
     with together.holding(copy.place, say):
         if first:
-            copy.fetch(begins=True, progress=progress)
-            copy.send()  # what an earlier start could not; the other processes fetch it
-            copy.begin()
+            copy.begin(progress=progress)  # the other processes fetch what it sends
         together.wait("a run is sent")
         if not first:
             copy.fetch(begins=True, progress=False)

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -112,7 +112,12 @@ def begin(bucket: Bucket) -> str:
 
 
 def send_checkpoint(
-    bucket: Bucket, folder: Path, checkpoint: str, sizes: dict[str, int], there: Iterable[str]
+    bucket: Bucket,
+    folder: Path,
+    checkpoint: str,
+    sizes: dict[str, int],
+    there: Iterable[str],
+    check: Callable[[], None],
 ) -> None:
     """Sends a checkpoint, which counts when all of it lies there.
 
@@ -120,6 +125,7 @@ def send_checkpoint(
       folder: of the run.
       sizes: bytes of the checkpoint's files.
       there: those of the bucket, among which may be some of a sending that was cut off.
+      check: raises where the checkpoint is not to count any more, though its files were sent.
 
     Raises:
       Unreachable: it cannot be written.
@@ -129,6 +135,7 @@ def send_checkpoint(
         bucket.remove([mark])
     bucket.put(sizes, folder)
     bucket.remove(name for name in old if name not in (*sizes, mark))
+    check()
     _mark(bucket, checkpoint, sizes)
 
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from dmljax import pages
 from dmljax.runs import lock, rendezvous
 from dmljax.types import UserError
 
@@ -44,6 +45,7 @@ def connected(
             f" got '{coordinator}', {process} of {processes}",
             parameter="coordinator",
         )
+    pages.keep()  # before the service's threads allocate
     with rendezvous.meeting(coordinator, processes, process, limit_s=limit_s, say=say):
         try:
             jax.distributed.initialize(

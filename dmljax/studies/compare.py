@@ -58,7 +58,7 @@ def compare(config, strategies: Sequence[str], options: StudyOptions, tune: Tuni
     planned = tuning.prepared(config, planned, tune, options, folder, heads)
     failures = run_missing(config, planned, options)
     rows, unreadable = results.read(without(planned, failures))
-    notes = [*results.mixed(rows), *results.one_loss(rows), *tuning.warnings(config, tune, options)]
+    notes = [*results.mixed(rows), *results.one_loss(rows), *tuning.warnings(config, planned, tune, options)]
     if not rows:
         return Outcome(rows, failures, unreadable, notes, [], None)
     told = [*problem_lines(failures, unreadable), *notes]

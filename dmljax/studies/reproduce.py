@@ -108,14 +108,14 @@ def reproduce(
     timed = {label for section in sections for label in getattr(section.experiment, "SPEED", ())}
     rates, notes = speeds.read(timed, without(planned, failures), folder, options.progress)
     shown = [
-        _show(section, folder, failures, rates, _chosen(config, section, tune))
+        _show(section, folder, failures, rates, _chosen(config, section, tune, options))
         for section in bars.bar(sections, desc="drawing", unit="item", show=options.progress, leave=True)
     ]
     page_file = _write(folder, item, shown, config.dataset.name)
     rows = list({row["folder"]: row for found in shown for row in found.rows}.values())
     unreadable = list({failure.line: failure for found in shown for failure in found.unreadable}.values())
     every = [part for found in shown for part in found.parts]
-    notes = [*results.mixed(rows), *notes, *tuning.warnings(config, tune, options)]
+    notes = [*results.mixed(rows), *notes, *tuning.warnings(config, planned, tune, options)]
     return Outcome(rows, failures, unreadable, notes, every, page_file)
 
 
@@ -189,10 +189,12 @@ def _once(planned: list[Member], seeds: tuple[int, ...]) -> list[Member]:
     )
 
 
-def _chosen(config, section: Section, tune: Tuning) -> list[parts.Part]:
-    """What was tuned for a section's networks."""
-    lines = tuning.table(config, section.members, tune, "network")
-    return [parts.Table(lines, title=tuning.title(tune))] if lines else []
+def _chosen(config, section: Section, tune: Tuning, options: StudyOptions) -> list[parts.Part]:
+    """What was tuned for a section's networks, and what has to be known of it."""
+    if not (lines := tuning.table(config, section.members, tune, "network")):
+        return []
+    said = tuning.warnings(config, section.members, tune, options)
+    return [parts.Table(lines, title=tuning.title(tune)), *map(parts.Text, said)]
 
 
 def _show(

@@ -137,6 +137,8 @@ def claim(folder: Path, tuning: Tuning) -> None:
     elif now:
         folder.mkdir(parents=True, exist_ok=True)
         writing.as_json(path, now)
+    else:  # of a start that was stopped before it had made a run
+        path.unlink(missing_ok=True)
 
 
 def _trials(tuning: Tuning) -> int:
@@ -151,10 +153,16 @@ def title(tuning: Tuning) -> str:
     return f"What was tuned, on validation people, in sweeps of {count}{how}"
 
 
-def warnings(config, tuning: Tuning, options: StudyOptions) -> list[str]:
-    """What has to be known beside the numbers."""
-    apart = tuning.over and tuning.once and members.have_other_testers(config, options.seeds, options.folds)
-    return [WARNING] if apart else []
+def warnings(config, planned: list[Member], tuning: Tuning, options: StudyOptions) -> list[str]:
+    """What has to be known beside the numbers of these members."""
+    if not tuning.once:
+        return []
+    each = {str(member.changes): member.changes for member in planned if _own(member, tuning)}
+    apart = (
+        members.have_other_testers(configuration.changed(config, changes), options.seeds, options.folds)
+        for changes in each.values()
+    )
+    return [WARNING] if any(apart) else []
 
 
 def tuned(config, planned: list[Member], tuning: Tuning, options: StudyOptions, heads) -> list[Member]:
@@ -163,15 +171,21 @@ def tuned(config, planned: list[Member], tuning: Tuning, options: StudyOptions, 
     A strategy whose weights are shuffled takes the values of the one that is not, where that is compared too:
     the weights are to be the same.
     """
-    for line in warnings(config, tuning, options):
+    for line in warnings(config, planned, tuning, options):
         options.say(line)
     best: dict[Path, dict] = {}
+    swept_in: dict[Path, Member] = {}
     made = []
     for member in planned:
         swept = _tuned_as(member, planned)
         if tuning.once:
             swept = swept._replace(seed=options.seeds[0], fold=options.folds[0])
         place = _folder(swept, tuning)
+        if swept_in.setdefault(place, swept).changes != swept.changes:
+            raise UserError(
+                f"'{place}' would be the sweep of two networks, {swept_in[place].label} and {swept.label}: an"
+                " experiment whose runs are tuned needs a folder for each network"
+            )
         if place not in best:
             best[place] = _best(config, swept, place, tuning, options, heads)
         made.append(member._replace(changes=member.changes | best[place]))

@@ -9,8 +9,7 @@ import jax
 import jaxlib
 import numpy as np
 
-from dmljax import cache
-from dmljax.training import pages
+from dmljax import cache, pages
 from dmljax.types import AXIS
 from dmljax.workers import cores
 

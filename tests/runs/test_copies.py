@@ -1,13 +1,16 @@
 """What one machine sends and another fetches, whenever either of them ends."""
 
 import shutil
+import threading
 
 import pytest
 
-from dmljax.runs import remote
+from dmljax.runs import remote, sent
 from dmljax.runs.buckets import Bucket, Unreachable
+from dmljax.runs.contents import contents
 from dmljax.runs.copies import Copy
 from dmljax.runs.copy_state import State
+from dmljax.types import UserError
 from tests.runs.saves import checkpoint, files, put, save, unreachable, url
 
 
@@ -94,6 +97,7 @@ def test_killed_at_any_moment(bucket, tmp_path, machine, after):
     """Another machine gets whole checkpoints, at least the last that was sent; this one loses nothing."""
     with remote.training(url(bucket), print) as at:
         save(at, 10)
+    folder = at.folder
     start, copy = tmp_path / "start", tmp_path / "first"
     shutil.copytree(bucket, start / "bucket")
     shutil.copytree(copy, start / "copy")
@@ -109,6 +113,8 @@ def test_killed_at_any_moment(bucket, tmp_path, machine, after):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
             Mortal(patch, n, after=after)
             two_saves(bucket)
+        made = files(folder)
+        own = [step for step in (10, 20, 30) if checkpoint(step).items() <= made.items()]
         machine(f"other {n}")
         fetched = files(remote.fetched(url(bucket)))
         whole = {step for step in (10, 20, 30) if checkpoint(step).items() <= fetched.items()}
@@ -116,9 +122,8 @@ def test_killed_at_any_moment(bucket, tmp_path, machine, after):
         seen.add(max(whole))
         machine("first")
         with remote.training(url(bucket), print) as at:
-            assert max(whole) in (10, 20, 30) and (at.folder / "log").is_file()
-            latest = max(int(path.name) for path in (at.folder / "checkpoints" / "last").iterdir())
-            assert latest >= max(whole)  # what was made here and not sent is here
+            expected = checkpoint(max([*own, *whole])) | {"log": made.get("log", fetched["log"])}
+            assert expected.items() <= files(at.folder).items(), n
             save(at, 40)
         assert files(bucket) == files(at.folder) and checkpoint(40).items() <= files(bucket).items(), n
     assert seen == {10, 20, 30}
@@ -129,7 +134,7 @@ def test_one_trains_while_the_other_evaluates(bucket, machine, sends):
     """The other's sending begins and ends while the files of the one are on their way."""
     with remote.training(url(bucket), print) as at:
         save(at, 10)
-    plain = Bucket.put
+    plain, interleaved = Bucket.put, []
     machine("other")
     with remote.at_hand(url(bucket), print) as other:
         put(other.folder, evaluation__metrics="of 10")
@@ -138,10 +143,13 @@ def test_one_trains_while_the_other_evaluates(bucket, machine, sends):
 
             def meanwhile(self, names, folder):
                 names = list(names)
+                if not any("/20/" in name for name in names) and sends == "trainer" or not names:
+                    return plain(self, names, folder)
                 plain(self, names[:1], folder)
                 patch.setattr(Bucket, "put", plain)
                 Copy.send(evaluator if sends == "trainer" else at.hooks[0], checkpoints=sends != "trainer")
-                plain(self, names[1:], folder)
+                interleaved.append(sends)
+                return plain(self, names[1:], folder)
 
             machine("other")
             evaluator = Copy(url(bucket), print)
@@ -155,6 +163,7 @@ def test_one_trains_while_the_other_evaluates(bucket, machine, sends):
                 else:
                     patch.setattr(Bucket, "put", meanwhile)
                     save(at, 20)
+    assert interleaved == [sends]
     expected = checkpoint(10) | checkpoint(20) | {"evaluation/metrics": "of 10"}
     assert expected.items() <= files(bucket).items()
     assert files(remote.fetched(url(bucket))) == files(bucket)
@@ -280,3 +289,175 @@ def test_a_run_of_any_name(bucket, machine):
         with remote.training(f"{url(bucket)}/{name}", print) as at:
             put(at.folder, log=name)
         assert files(remote.fetched(f"{url(bucket)}/{name}")) == {"log": name}
+
+
+def test_an_evaluation_where_an_older_training_ran_replaces_nothing(bucket, machine):
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+        put(at.folder, log="until 12")  # which is not sent
+        machine("other")
+        with remote.training(url(bucket), print) as later:
+            save(later, 20)
+        newer = files(bucket)
+        machine("first")
+        with remote.at_hand(url(bucket), print) as same:  # the copy of the training, which still runs
+            put(same.folder, evaluation__metrics="of 10")
+        assert files(bucket) == newer | {"evaluation/metrics": "of 10"}
+        at.hooks[0]._trainer = ""  # the training ends as one that was killed does
+    machine("other")
+    assert files(remote.fetched(url(bucket))) == newer | {"evaluation/metrics": "of 10"}
+
+
+def test_a_training_that_begins_while_another_one_fetches(bucket, machine, monkeypatch):
+    """What the one has not sent is put aside, and it goes on from the other's checkpoint."""
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+    with pytest.raises(Unreachable), monkeypatch.context() as patch:
+        with remote.training(url(bucket), print) as at:
+            patch.setattr(Bucket, "put", unreachable)
+            save(at, 60)
+    machine("evaluates")
+    with remote.at_hand(url(bucket), print) as other:
+        put(other.folder, evaluation__metrics="of 10")
+    plain = Bucket.get
+
+    def meanwhile(self, names, folder, **how):
+        patch.setattr(Bucket, "get", plain)
+        machine("other")
+        with remote.training(url(bucket), print) as at:
+            save(at, 65)
+        machine("first")
+        return plain(self, names, folder, **how)
+
+    machine("first")
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Bucket, "get", meanwhile)
+        with remote.training(url(bucket), said.append) as at:
+            assert (
+                files(at.folder)["log"] == "until 65" and checkpoint(65).items() <= files(at.folder).items()
+            )
+            save(at, 70)
+    assert (checkpoint(65) | checkpoint(70) | {"log": "until 70"}).items() <= files(bucket).items()
+    assert "another training has begun" in said[0]
+    assert checkpoint(60).items() <= files(at.folder.with_name("quick-unsent-1")).items()
+
+
+def test_what_was_sent_between_fetching_and_beginning_is_fetched(bucket, machine, monkeypatch):
+    with remote.training(url(bucket), print) as at:
+        save(at, 20)
+        machine("other")
+        plain = sent.begin
+
+        def begin(there):
+            machine("first")
+            save(at, 30)
+            machine("other")
+            return plain(there)
+
+        monkeypatch.setattr(sent, "begin", begin)
+        with remote.training(url(bucket), print) as later:
+            assert checkpoint(30).items() <= files(later.folder).items()
+            save(later, 35)
+        assert (checkpoint(20) | checkpoint(30) | checkpoint(35)).items() <= files(bucket).items()
+        machine("first")
+        at.hooks[0]._trainer = ""
+
+
+def test_a_checkpoint_that_arrives_after_another_training_has_begun_does_not_count(
+    bucket, machine, monkeypatch
+):
+    with pytest.raises(UserError, match="another training has begun"):
+        with remote.training(url(bucket), print) as at:
+            save(at, 10)
+            plain = Bucket.put
+
+            def slow(self, names, folder):
+                names = list(names)
+                plain(self, names, folder)
+                if any("/20/" in name for name in names):
+                    monkeypatch.setattr(Bucket, "put", plain)
+                    machine("other")
+                    with remote.training(url(bucket), print) as later:
+                        save(later, 15)
+                    machine("first")
+
+            monkeypatch.setattr(Bucket, "put", slow)
+            save(at, 20)
+    machine("third")
+    assert files(remote.fetched(url(bucket))) == {"log": "until 15"} | checkpoint(10) | checkpoint(15)
+
+
+def test_a_checkpoint_that_was_removed_there_does_not_come_back(bucket, machine):
+    with remote.training(url(bucket), print) as at:
+        save(at, 10)
+        save(at, 20)
+    shutil.rmtree(bucket / "checkpoints" / "last" / "20")
+    said = []
+    with remote.training(url(bucket), said.append) as at:
+        assert files(at.folder) == {"log": "until 20"} | checkpoint(10)
+    assert files(bucket) == {"log": "until 20"} | checkpoint(10)
+    place = at.folder.with_name("quick-removed-1")
+    assert files(place) == checkpoint(20)
+    assert said[0] == f"removed from '{url(bucket)}': checkpoints/last/20; what lay here is in '{place}'"
+
+
+def test_a_bucket_that_is_not_there_is_not_taken_for_an_empty_one(bucket, monkeypatch):
+    with pytest.raises(Unreachable), monkeypatch.context() as patch:
+        with remote.training(url(bucket), print) as at:
+            save(at, 10)
+            patch.setattr(Bucket, "put", unreachable)
+            save(at, 60)
+    whole = files(at.folder)
+
+    def refused(self, name, content):
+        raise Unreachable("The specified bucket does not exist")
+
+    with pytest.raises(Unreachable, match="does not exist"), monkeypatch.context() as patch:
+        patch.setattr(Bucket, "files", lambda self: {})
+        patch.setattr(Bucket, "write", refused)
+        with remote.training(url(bucket), print):
+            raise AssertionError("it trains")
+    assert files(at.folder) == whole
+    with remote.training(url(bucket), print):
+        assert checkpoint(60).items() <= files(bucket).items()
+
+
+def test_what_stands_for_empty_folders_is_no_file(monkeypatch):
+    bucket = Bucket("memory://runs/own")
+    info = {"size": 0, "type": "file", "created": 1}
+    names = ("", "/", "/tensorboard/", "/log")
+    monkeypatch.setattr(bucket, "_client", Listing({f"{bucket._root}{name}": info for name in names}))
+    assert list(bucket.files()) == ["log"]
+
+
+class Listing:
+    """A client that lists files."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def invalidate_cache(self):
+        pass
+
+    def find(self, root, detail):
+        return self.found
+
+
+def test_folders_that_are_removed_while_they_are_read(tmp_path):
+    stop = threading.Event()
+
+    def saves():
+        while not stop.is_set():
+            put(tmp_path, **{f"checkpoints__last__{k}__state__a": "a" for k in range(20)})
+            shutil.rmtree(tmp_path / "checkpoints")
+
+    put(tmp_path, log="l")
+    thread = threading.Thread(target=saves)
+    thread.start()
+    try:
+        for _ in range(200):
+            assert list(contents(tmp_path).files) == ["log"]
+    finally:
+        stop.set()
+        thread.join()

@@ -8,9 +8,10 @@ import dmljax
 from dmljax import Tuning, get_config
 from dmljax.contracts.finished import finish
 from dmljax.experiments import ablation
-from dmljax.studies import compare, networks, reproduce, tuning
+from dmljax.studies import compare, members, networks, reproduce, tuning
 from dmljax.studies.members import Failure
 from dmljax.types import UserError
+from tests.studies import playing
 from tests.studies.playing import MARGIN, RATE, Played, options
 
 pytestmark = pytest.mark.usefixtures("played")
@@ -26,6 +27,22 @@ def made(monkeypatch):
         return [Failure(member, "not made here") for member in planned]
 
     monkeypatch.setattr(compare, "run_missing", run_missing)
+    return found
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """The members of a reproduction, all of which are finished at once."""
+    found = []
+
+    def finish_all(config, planned, options):
+        found.extend(planned)
+        for member in planned:
+            finish(member, 10 + member.seed)
+        return []
+
+    monkeypatch.setattr(reproduce, "run_missing", finish_all)
+    (tmp_path / "frames_per_second.json").write_text(json.dumps(dict.fromkeys(ablation.ROWS, 9)))
     return found
 
 
@@ -159,32 +176,30 @@ def test_a_run_whose_trials_all_fail_is_told(tmp_path, made, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_networks_of_a_table_are_tuned_each(tmp_path, monkeypatch):
-    made = {}
-
-    def finish_all(config, planned, options):
-        made.update({(m.label, m.seed): m for m in planned})
-        for member in planned:
-            finish(member, 10 + member.seed)
-        return []
-
-    monkeypatch.setattr(reproduce, "run_missing", finish_all)
-    (tmp_path / "frames_per_second.json").write_text(json.dumps(dict.fromkeys(ablation.ROWS, 9)))
+def test_networks_of_a_table_are_tuned_each(tmp_path, monkeypatch, finished):
+    best = lambda config: 0.25 if len(config.model.branches) > 1 else 0.1
+    played = lambda config: 1 - abs(config.losses.margin_pose - best(config))
+    monkeypatch.setattr(playing, "score", played)
     (tmp_path / "people.txt").write_text("rendered003\n")
     config = get_config("quick", {"split.kind": "list", "split.file": str(tmp_path / "people.txt")})
     tune = Tuning([f"{MARGIN}=0.1,0.25"], 0, once=True, duration="3 epochs")
     outcome = dmljax.reproduce("table8", config, options(tmp_path, seeds=(3, 4)), tune=tune)
     swept = {path.parent.parent.name for path in tmp_path.glob("runs/*/sweep/best.json")}
-    assert swept == {"one_resnet", "mfe", "hpe", "jefl", "dynamic"} == {label for label, _ in made}
-    for (label, _), member in made.items():
-        best = get_config(tmp_path / "runs" / label / "sweep" / "best.json")
-        assert member.changes[MARGIN] == best.losses.margin_pose == 0.25, "the better as played"
+    assert swept == {"one_resnet", "mfe", "hpe", "jefl", "dynamic"} == {member.label for member in finished}
+    for member in finished:
+        label = member.label
+        swept = get_config(tmp_path / "runs" / label / "sweep" / "best.json")
+        assert member.changes[MARGIN] == swept.losses.margin_pose == best(swept)
         assert member.changes.items() >= networks.NETWORKS[label].changes.items()
     chosen = next(part for part in outcome.parts if getattr(part, "title", "") == tuning.title(tune))
-    assert chosen.lines == [["network", MARGIN], *([label, "0.25"] for label in ablation.ROWS)]
-    assert outcome.problems == []
+    assert chosen.lines == [
+        ["network", MARGIN],
+        ["one_resnet", "0.1"],
+        *([label, "0.25"] for label in ablation.ROWS[1:]),
+    ]
+    assert outcome.problems == [] and tuning.WARNING not in (tmp_path / "table8.md").read_text()
     (tmp_path / "study.json").write_text(json.dumps({"config": {}, "members": {}}))
-    with pytest.raises(UserError, match="were tuned in another way: over: .* nothing here"):
+    with pytest.raises(UserError, match="were tuned in another way: .* over: .* nothing here"):
         dmljax.reproduce("table8", config, options(tmp_path, seeds=(3, 4)))
     with pytest.raises(UserError, match="^over: losses.triplets is what the runs differ in"):
         tune = Tuning(["losses.triplets=identity,pose"])
@@ -192,18 +207,49 @@ def test_networks_of_a_table_are_tuned_each(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_descriptors_have_nothing_to_tune(tmp_path, monkeypatch):
-    made = []
-    monkeypatch.setattr(reproduce, "run_missing", lambda config, planned, options: made.extend(planned) or [])
+def test_descriptors_have_nothing_to_tune(tmp_path, monkeypatch, finished):
     monkeypatch.setattr(tuning, "sweep", lambda config, over, options, **more: Swept({MARGIN: 0.25}))
     outcome = dmljax.reproduce(
         "table2", get_config("quick"), options(tmp_path), tune=Tuning([f"{MARGIN}=0.1..0.5"], 2)
     )
-    changed = {member.label: member.changes.get(MARGIN) for member in made}
+    changed = {member.label: member.changes.get(MARGIN) for member in finished}
     assert changed == {label: None if label.endswith("svm") else 0.25 for label in changed}
     assert {"lbp_svm", "lgbp_svm", "dynamic"} <= changed.keys()
     chosen = next(part for part in outcome.parts if getattr(part, "title", "").startswith("What was tuned"))
-    assert [line[0] for line in chosen.lines[1:]] == [m.label for m in made if not m.descriptor]
+    assert [line[0] for line in chosen.lines[1:]] == [m.label for m in finished if not m.descriptor]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("finished")
+def test_who_may_test_what_he_chose_is_told_on_the_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "sweep", lambda config, over, options, **more: Swept({MARGIN: 0.25}))
+    tune, runs = Tuning([f"{MARGIN}=0.1..0.5"], 2, once=True), options(tmp_path, seeds=(0, 1))
+    outcome = dmljax.reproduce("table8", get_config("quick"), runs, tune=tune)
+    assert tuning.WARNING in outcome.notes and tuning.WARNING in (tmp_path / "table8.md").read_text()
+    outcome = dmljax.reproduce("table9", get_config("quick"), runs, test="cmu_faces:FOLDER", tune=tune)
+    assert outcome.notes == [], "those who choose are of another set than those who test"
+
+
+def test_two_networks_of_one_folder_have_no_sweep_in_common(tmp_path):
+    planned = [
+        members.Member(name, 0, 0, tmp_path / "own" / name, {"weighting.name": name})
+        for name in ("dwa", "equal")
+    ]
+    with pytest.raises(UserError, match="own/sweep' would be the sweep of two networks, dwa and equal"):
+        tuning.tuned(
+            get_config("quick"), planned, Tuning([f"{MARGIN}=0.1,0.2"], 1, True), options(tmp_path), None
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_tuned_start_that_made_nothing_is_forgotten(tmp_path, made):
+    config, runs = get_config("quick"), options(tmp_path)
+    dmljax.compare(config, [], runs, Tuning([f"{MARGIN}=0.1,0.2"], 1))
+    assert (tmp_path / "tuning.json").exists() and not (tmp_path / "study.json").exists()
+    dmljax.compare(config, [], runs)
+    (tmp_path / "study.json").write_text(json.dumps({"config": {}, "members": {}}))
+    dmljax.compare(config, [], runs)  # as before
+    assert not (tmp_path / "tuning.json").exists()
 
 
 class Swept:

@@ -4,17 +4,19 @@ import ctypes
 import os
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import jax
 import pytest
 
-from dmljax.training import pages
+from dmljax import pages
 
 STEPS = 10
 COUNT = f"""
 import resource, sys
-from dmljax.training import pages
-kept = pages.keep()
+from dmljax.training.devices import set_up_process
+set_up_process(training=True)
 import jax, jax.numpy as jnp
 
 @jax.jit
@@ -29,37 +31,77 @@ faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 before = faults()
 for _ in range({STEPS}):
     step(x).block_until_ready()
-print(kept, (faults() - before) // {STEPS})
+print((faults() - before) // {STEPS})
 """
 
 
-def counted(**variables):
-    """(whether memory is kept, page faults a step) of a fresh process."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+CONNECTED = """
+import socket
+with socket.socket() as free:
+    free.bind(("localhost", 0))
+    port = free.getsockname()[1]
+from dmljax.runs import together
+with together.connected(f"localhost:{port}", 1, 0):
+"""
+LARGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")  # pages of 2 MiB for all, if it is so set
+few_pages = LARGE.is_file() and "[always]" in LARGE.read_text()
+needs_glibc = pytest.mark.skipif(
+    few_pages or not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc's alone, and with pages of 4 KiB"
+)
+
+
+def _of_glibc(name):
+    return name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"
+
+
+@pytest.fixture
+def nothing_set(monkeypatch):
+    for name in filter(_of_glibc, list(os.environ)):
+        monkeypatch.delenv(name)
+
+
+def counted(code=COUNT, **variables):
+    """Page faults a step in a fresh process."""
+    bare = {name: value for name, value in os.environ.items() if not _of_glibc(name)}
     found = subprocess.run(
-        [sys.executable, "-c", COUNT],
+        [sys.executable, "-c", code],
         env=bare | {"JAX_PLATFORMS": "cpu"} | variables,
         capture_output=True,
         text=True,
         check=True,
     )
-    kept, faults = found.stdout.split()
-    return kept == "True", int(faults)
+    return int(found.stdout)
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc's alone")
+@needs_glibc
 def test_a_step_lies_where_the_last_one_lay():
-    kept, few = counted()
-    left, many = counted(MALLOC_CHECK_="0")
-    assert kept and not left
+    few, many = counted(), counted(MALLOC_CHECK_="0")
     assert many > 10_000, "an array of 64 MiB has 16,384 pages"
     assert few < many / 20
+
+
+@needs_glibc
+def test_so_it_does_in_one_of_several_processes():
+    inside = textwrap.indent(COUNT.replace("set_up_process(training=True)", "pass"), "    ")
+    assert counted(CONNECTED + inside) < 1_000
+
+
+@needs_glibc
+def test_a_command_keeps_before_jax_is_imported():
+    code = """
+    from dmljax import pages
+    import sys
+    pages.keep = lambda: print(int("jax" in sys.modules))
+    from dmljax.launch import cli
+    cli.run("try", "Nothing.", "", lambda values: None, lambda values: 0, [])
+    """
+    assert counted(textwrap.dedent(code)) == 0
 
 
 @pytest.mark.parametrize(
     "variables", [{"MALLOC_ARENA_MAX": "4"}, {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}]
 )
-def test_who_has_set_glibc_is_left_alone(monkeypatch, variables):
+def test_who_has_set_glibc_is_left_alone(nothing_set, monkeypatch, variables):
     asked = []
     monkeypatch.setattr(pages.ctypes, "CDLL", asked.append)
     for name, value in variables.items():
@@ -78,7 +120,7 @@ def test_who_has_set_glibc_is_left_alone(monkeypatch, variables):
         (None, False, True, False),
     ],
 )
-def test_accelerators_are_left_alone(monkeypatch, platforms, plugged, libtpu, here):
+def test_accelerators_are_left_alone(nothing_set, monkeypatch, platforms, plugged, libtpu, here):
     set_to = []
 
     class Library:
@@ -88,8 +130,6 @@ def test_accelerators_are_left_alone(monkeypatch, platforms, plugged, libtpu, he
             set_to.append((number, value))
             return 1
 
-    for name in [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]:
-        monkeypatch.delenv(name)
     before = jax.config.jax_platforms
     monkeypatch.setattr(pages.ctypes, "CDLL", lambda name: Library())
     monkeypatch.setattr(
@@ -107,14 +147,12 @@ def test_accelerators_are_left_alone(monkeypatch, platforms, plugged, libtpu, he
 
 
 @pytest.mark.parametrize("library", [object(), None])
-def test_a_system_without_glibc(monkeypatch, library):
+def test_a_system_without_glibc(nothing_set, monkeypatch, library):
     def loaded(name):
         if library is None:
             raise OSError("no such library")
         return library
 
-    for name in [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]:
-        monkeypatch.delenv(name)
     monkeypatch.setattr(pages, "_computes_here", lambda: True)
     monkeypatch.setattr(pages.ctypes, "CDLL", loaded)
     assert not pages.keep()
