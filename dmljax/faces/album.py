@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -105,7 +106,8 @@ class Album:
         path = self.folder / _name(number // self._per_shard)
         if not path.is_file():
             return self._make(number)
-        pictures, failed = _shard(str(path))
+        with _ONE_AT_A_TIME:
+            pictures, failed = _shard(str(path))
         if str(number) in failed:
             raise ValueError(failed[str(number)])
         return pictures[number % self._per_shard]
@@ -135,6 +137,11 @@ class Album:
 
 def _name(shard: int) -> str:
     return f"{shard:05d}.npz"
+
+
+# NumPy reads a file's header with `ast`, which in several threads of Python 3.11 raises SystemError now and
+# then; and threads that want the same shard read it once.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @lru_cache(maxsize=8)

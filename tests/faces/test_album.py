@@ -3,7 +3,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -46,6 +48,24 @@ def test_what_is_not_kept_is_made_when_read(tmp_path):
     made = album(tmp_path)
     made.prepare(range(20), progress=False)  # too few to be kept
     assert not made.folder.exists() and made.read(3)[0, 0, 0] == 3
+
+
+def test_threads_read_one_shard_at_a_time_and_each_once(tmp_path, monkeypatch):
+    made = album(tmp_path, make=lambda number: np.full((4, 4, 3), number, np.uint8))
+    made.prepare(range(70), progress=False, workers=1)
+    plain, reading, read = np.load, threading.Lock(), []
+
+    def load(path):
+        assert reading.acquire(blocking=False), "two at a time"
+        read.append(path)
+        time.sleep(0.01)
+        reading.release()
+        return plain(path)
+
+    monkeypatch.setattr(np, "load", load)
+    with ThreadPoolExecutor(8) as pool:
+        pictures = list(pool.map(made.read, range(64)))
+    assert [picture[0, 0, 0] for picture in pictures] == list(range(64)) and len(read) == 8
 
 
 def test_more_pictures_use_the_same_shards(tmp_path):
