@@ -89,7 +89,8 @@ class Bucket:
         return {
             names[path]: Lying(_version(info), _time(info), int(info["size"]))
             for path, info in found.items()
-            if names[path] and not names[path].endswith("/")  # what stands for an empty folder
+            # neither what stands for an empty folder, nor what a try was killed with
+            if names[path] not in ("", _TRIED) and not names[path].endswith("/")
         }
 
     def check_writable(self) -> None:

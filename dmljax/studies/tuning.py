@@ -84,11 +84,24 @@ def check(config, planned: list[Member], tuning: Tuning) -> None:
             raise UserError(f"{field} is what the runs differ in, and cannot be tuned", parameter="over")
         if (owner := _strategy(field)) and owner not in named:
             raise UserError(f"{field} is of '{owner}', which is not compared", parameter="over")
+    _check_places(planned, tuning)
     if tuning.duration:
         try:
             configuration.check(configuration.changed(config, {"train.duration": tuning.duration}))
         except UserError as error:
             raise UserError(str(error), parameter="duration") from None
+
+
+def _check_places(planned: list[Member], tuning: Tuning) -> None:
+    """Raises UserError where two networks would have one sweep."""
+    found: dict[Path, Member] = {}
+    for swept in (_tuned_as(member, planned) for member in planned):
+        place = _folder(swept, tuning)
+        if found.setdefault(place, swept).changes != swept.changes:
+            raise UserError(
+                f"'{place}' would be the sweep of two networks, {found[place].label} and {swept.label}: an"
+                " experiment whose runs are tuned needs a folder for each network"
+            )
 
 
 def fields(tuning: Tuning) -> list[str]:
@@ -174,18 +187,12 @@ def tuned(config, planned: list[Member], tuning: Tuning, options: StudyOptions, 
     for line in warnings(config, planned, tuning, options):
         options.say(line)
     best: dict[Path, dict] = {}
-    swept_in: dict[Path, Member] = {}
     made = []
     for member in planned:
         swept = _tuned_as(member, planned)
         if tuning.once:
             swept = swept._replace(seed=options.seeds[0], fold=options.folds[0])
         place = _folder(swept, tuning)
-        if swept_in.setdefault(place, swept).changes != swept.changes:
-            raise UserError(
-                f"'{place}' would be the sweep of two networks, {swept_in[place].label} and {swept.label}: an"
-                " experiment whose runs are tuned needs a folder for each network"
-            )
         if place not in best:
             best[place] = _best(config, swept, place, tuning, options, heads)
         made.append(member._replace(changes=member.changes | best[place]))

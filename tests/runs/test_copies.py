@@ -426,7 +426,7 @@ def test_a_bucket_that_is_not_there_is_not_taken_for_an_empty_one(bucket, monkey
 def test_what_stands_for_empty_folders_is_no_file(monkeypatch):
     bucket = Bucket("memory://runs/own")
     info = {"size": 0, "type": "file", "created": 1}
-    names = ("", "/", "/tensorboard/", "/log")
+    names = ("", "/", "/tensorboard/", "/log", "/.tried")
     monkeypatch.setattr(bucket, "_client", Listing({f"{bucket._root}{name}": info for name in names}))
     assert list(bucket.files()) == ["log"]
 

@@ -231,14 +231,12 @@ def test_who_may_test_what_he_chose_is_told_on_the_page(tmp_path, monkeypatch):
 
 
 def test_two_networks_of_one_folder_have_no_sweep_in_common(tmp_path):
-    planned = [
-        members.Member(name, 0, 0, tmp_path / "own" / name, {"weighting.name": name})
-        for name in ("dwa", "equal")
-    ]
+    change = lambda name: {"weighting.name": name}
+    planned = [members.Member(n, 0, 0, tmp_path / "own" / n, change(n)) for n in ("dwa", "equal")]
+    tune = Tuning([f"{MARGIN}=0.1,0.2"], 1, once=True)
     with pytest.raises(UserError, match="own/sweep' would be the sweep of two networks, dwa and equal"):
-        tuning.tuned(
-            get_config("quick"), planned, Tuning([f"{MARGIN}=0.1,0.2"], 1, True), options(tmp_path), None
-        )
+        tuning.check(get_config("quick"), planned, tune)
+    assert not list(tmp_path.iterdir()), "before anything is made"
 
 
 @pytest.mark.filterwarnings("ignore")
