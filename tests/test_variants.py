@@ -1,6 +1,7 @@
 """Programs that compare variants of the method: their runs can be made, and their table is right."""
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from dmljax import config as configuration
 from dmljax import fields
 from dmljax.contracts.finished import finish
-from dmljax.studies import members, results
+from dmljax.studies import measures, members, results
 from dmljax.types import UserError
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "studies"
@@ -20,7 +21,7 @@ PROGRAM = FOLDER / "parts.py"
 @pytest.fixture(scope="module")
 def programs():
     """The modules of the folder by name, as its programs see them."""
-    names = ("variants", "parts", "decisions")
+    names = ("kept", "variants", "parts", "decisions")
     sys.path.insert(0, str(FOLDER))
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(FOLDER))
@@ -69,6 +70,61 @@ def test_the_table_says_what_is_lost_without_a_part(parts, tmp_path):
     at = header.index("difference, points")
     assert lines[0][3] == "60.0" and lines[0][at] == "-"
     assert {line[3] for line in lines[1:]} == {"45.0"} and {line[at] for line in lines[1:]} == {"-15.0"}
+
+
+@pytest.fixture
+def planned(parts, tmp_path):
+    """Two finished members of one seed, and the study's configuration."""
+    condition = next(iter(parts.COMPARED.conditions))
+    planned = parts.COMPARED.among([condition]).planned([0], tmp_path / "runs")[:2]
+    for member, right in zip(planned, (12, 9)):
+        finish(member, right=right)
+    return planned
+
+
+def test_what_was_made_elsewhere_is_not_made_again(programs, planned, tmp_path):
+    config = configuration.get_config("quick")
+    kept, path = programs["kept"].Kept, tmp_path / "results" / "parts.jsonl"
+    there = kept(path, config, planned)
+    assert there.missing(planned) == planned and there.of(planned) == []
+    rows, _ = results.read(planned[1:])
+    there.add(rows)
+    again = kept(path, config, planned)
+    assert again.missing(planned) == planned[:1]
+    (row,) = again.of(planned)
+    both = {"label", "seed", "fold", "people", "expression accuracy"}
+    assert {key: row[key] for key in both} == json.loads(json.dumps({key: rows[0][key] for key in both}))
+    again.add(results.read(planned[:1])[0])
+    assert len(path.read_text().splitlines()) == 2 and kept(path, config, planned).missing(planned) == []
+
+
+def test_results_tell_differences_as_the_runs_themselves_do(programs, planned, tmp_path):
+    config, labels = configuration.get_config("quick"), [member.label for member in planned]
+    rows, _ = results.read(planned)
+    there = programs["kept"].Kept(tmp_path / "parts.jsonl", config, planned)
+    there.add(rows)
+    read = programs["kept"].Kept(tmp_path / "parts.jsonl", config, planned).of(planned)
+    found = [measures.difference(each, *labels) for each in (rows, read)]
+    assert found[0] == found[1] and found[0].unit == "people" and found[0].p < 1
+
+
+def test_results_of_another_configuration_are_refused(programs, planned, tmp_path):
+    config, path = configuration.get_config("quick"), tmp_path / "parts.jsonl"
+    programs["kept"].Kept(path, config, planned).add(results.read(planned)[0])
+    other = configuration.changed(config, {"optimizer.learning_rate": 0.001})
+    with pytest.raises(UserError, match="holds '10 people.*', seed 0, of another configuration"):
+        programs["kept"].Kept(path, other, planned)
+    elsewhere = configuration.changed(config, {"dataset.root": "elsewhere", "train.log_every": "7 steps"})
+    assert len(programs["kept"].Kept(path, elsewhere, planned).of(planned)) == 2
+
+
+@pytest.mark.parametrize("content", ["[]\n", "{}\n", "no json\n"])
+def test_a_file_that_holds_no_results(programs, planned, tmp_path, content):
+    path = tmp_path / "parts.jsonl"
+    path.write_text(content)
+    with pytest.raises(UserError, match="is no file of results"):
+        programs["kept"].Kept(path, configuration.get_config("quick"), planned)
+    assert path.read_text() == content
 
 
 def test_an_unknown_condition(parts):

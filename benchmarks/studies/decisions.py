@@ -5,10 +5,11 @@ from dmljax.launch import cli
 
 SUMMARY = "Takes each decision that the paper leaves open otherwise, on rendered faces, and compares."
 USAGE = """\
-    python benchmarks/studies/decisions.py --jobs=2 --out=benchmarks/studies/decisions.jsonl
+    python benchmarks/studies/decisions.py --jobs=2
 
 All runs train on the same 40 rendered people, are tested on the same 100 others, and have the same number of
-steps. Goes on where it was stopped.
+steps. Goes on where it was stopped; what its file of results holds is not
+made again.
 """
 # The first is quick: hinge on unit embeddings, all anchors, mean x 0.1, margins 0.2, no phases but triplets
 # after a tenth, heads on the embedding, DWA with K = T = 2 over blocks of five steps, guarded.
@@ -42,7 +43,7 @@ COMPARED = variants.Variants(CONDITION, METHODS)
 
 
 def define(values) -> None:
-    variants.define(values, "runs/decisions")
+    variants.define(values, "decisions")
 
 
 def run(values) -> None:

@@ -10,11 +10,11 @@ SUMMARY = (
     "Takes parts of the method away, by people, difficulty and how far the pose goes with the expression."
 )
 USAGE = """\
-    python benchmarks/studies/parts.py --run=runs/parts --jobs=2 --out=benchmarks/studies/parts.jsonl
+    python benchmarks/studies/parts.py --run=runs/parts --jobs=2
     python benchmarks/studies/parts.py --run=runs/parts --conditions="10 people, difficulty 0.3" --seeds=0
 
 All runs are tested on the same 100 rendered people and trained for the same number of steps. Goes on where it
-was stopped.
+was stopped; what its file of results holds is not made again.
 """
 WHOLE = "the whole method"
 EQUAL = {"weighting.name": "equal"}
@@ -65,7 +65,7 @@ COMPARED = variants.Variants({str(condition): condition.changes for condition in
 
 
 def define(values) -> None:
-    variants.define(values, "runs/parts")
+    variants.define(values, "parts")
     flags.DEFINE_multi_string("conditions", [], "conditions; none: all", flag_values=values)
 
 

@@ -1,9 +1,9 @@
 """A method beside itself with one thing changed, under one condition or several: its runs and their table."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
+import kept
 from absl import flags
 from dmljax.launch import _define
 
@@ -15,7 +15,6 @@ from dmljax.types import UserError, nearest
 
 TEST = Path(__file__).with_name("test_people.txt")
 COLUMNS = ("condition", "what", "runs", "expression, %", "95 %", *statistics.COMPARED)
-KEPT = ("label", "seed", "expression accuracy", "pose accuracy", "train_s", "made")
 
 
 class Variants(NamedTuple):
@@ -88,14 +87,19 @@ def _folder(name: str) -> str:
     return name.replace(" ", "_").replace(",", "")
 
 
-def define(values, folder: str) -> None:
-    """Flags of such a study; `folder` is the default of its runs."""
+def define(values, name: str) -> None:
+    """Flags of a study; `name` is that of the folder of its runs and of its results."""
     _define.config(values, "quick")
-    flags.DEFINE_string("run", folder, "folder of the runs", flag_values=values)
+    flags.DEFINE_string("run", f"runs/{name}", "folder of the runs", flag_values=values)
     flags.DEFINE_string("length", "2000 steps", "of each training", flag_values=values)
     flags.DEFINE_list("seeds", ["0", "1", "2"], "seeds of the trainings", flag_values=values)
     flags.DEFINE_integer("jobs", 1, "runs at a time", lower_bound=1, flag_values=values)
-    flags.DEFINE_string("out", "", "file for a JSON line a training", flag_values=values)
+    flags.DEFINE_string(
+        "out",
+        str(TEST.with_name(f"{name}.jsonl")),
+        "file of a JSON line a training; what it holds is not made again",
+        flag_values=values,
+    )
 
 
 def run(compared: Variants, values) -> None:
@@ -107,11 +111,17 @@ def run(compared: Variants, values) -> None:
     members.check_numbers(values.config, seeds, (0,))
     split = {"split.kind": "list", "split.file": str(TEST), "train.duration": values.length}
     config, folder = changed(values.config, split), Path(values.run)
-    each = compared.planned(seeds, folder)
-    failures = study.run_missing(config, each, study.StudyOptions(folder, jobs=values.jobs, progress=True))
-    rows, unreadable = results.read(study.without(each, failures))
-    print("\n".join([*study.problem_lines(failures, unreadable), *results.mixed(rows)]))
+    planned = compared.planned(seeds, folder)
+    there = kept.Kept(Path(values.out), config, planned)
+    options = study.StudyOptions(folder, jobs=values.jobs, progress=True)
+    lines = []
+    size = len(compared.methods)
+    for start in range(0, len(planned), size):  # a part at a time, so that what is made is kept
+        if missing := there.missing(planned[start : start + size]):
+            failures = study.run_missing(config, missing, options)
+            rows, unreadable = results.read(study.without(missing, failures))
+            there.add(rows)
+            lines += study.problem_lines(failures, unreadable)
+    rows = there.of(planned)
+    print("\n".join([*lines, *results.mixed(rows)]))
     print(markdown(compared.table(rows)))
-    if values.out:
-        lines = [json.dumps({key: row[key] for key in KEPT if key in row}) for row in rows]
-        Path(values.out).write_text("".join(f"{line}\n" for line in lines))
