@@ -55,6 +55,8 @@ class Epochs:
         self.config, self.data, self.sampler, self.times = config, data, sampler, times
         self.position, self._checkpoints, self._log = position, checkpoints, log
         self._hooks, self._profile = hooks, profile
+        # dispatched ahead, two steps hold memory at a time, and on a CPU nothing else is won
+        self._waits = jax.default_backend() == "cpu"
         self._step = together.Agreed(
             jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
         )
@@ -92,6 +94,8 @@ class Epochs:
                 self._log_conflicts(state, batch)
             self._profile.before(at.step + 1)
             state, scalars = self._step(state, batch | self._constant)
+            if self._waits:
+                jax.block_until_ready(scalars)
             at.step, at.offset = at.step + 1, at.offset + 1
             self._profile.after(at.step, scalars)
             self._log.add(at.step, scalars)

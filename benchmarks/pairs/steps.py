@@ -1,0 +1,150 @@
+"""Our steps beside a PyTorch program's of the same network, on a CPU: one of each in turns, all in memory."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+from dmljax.launch import cli
+
+from dmljax.report.tables import markdown
+from dmljax.types import UserError
+
+SUMMARY = "Times train and inference steps in turns with a PyTorch program of the same network."
+USAGE = """\
+    python benchmarks/pairs/steps.py --torch=PYTHON --peer=torch_dmlnet.py --out=benchmarks/pairs/steps.jsonl
+    python benchmarks/pairs/steps.py --torch=PYTHON --peer=torch_dmlnet.py --sizes=small --modes=train
+
+PYTHON is the interpreter of an environment with PyTorch. The peer has the flags --mode, --device, --image,
+--batch, --width, --stages, --steps, --warmup and --compile, and times its steps by time.perf_counter. Both
+programs stay in memory and do a step in turns, so that a machine that slows down slows both.
+"""
+SIZES = {
+    "small": {"image": 64, "batch": 15, "width": 16, "stages": "2,2,2,2"},
+    "whole": {"image": 224, "batch": 15, "width": 64, "stages": "3,4,6,3"},
+}
+MODES = ("train", "infer")
+FOREVER = 10**9
+# what dmljax.pages sets, for a program that does not
+KEPT = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TOP_PAD_": str(64 * 2**20),
+}
+# glibc's own default, said so that nothing else is
+LEFT = {"MALLOC_ARENA_MAX": str(8 * (os.cpu_count() or 1))}
+PEERS = {
+    "PyTorch, eager": ([], {}),
+    "PyTorch, eager, memory kept": ([], KEPT),
+    "PyTorch, compiled": (["--compile"], {}),
+    "PyTorch, compiled, memory kept": (["--compile"], KEPT),
+}
+OURS = "dmljax, memory as glibc leaves it"
+HERE = Path(__file__).parent
+HEAD = ["size", "step", "beside", "dmljax, s", "that, s", "ratio", "ratios, quarter to three quarters"]
+
+
+class Side:
+    """A program that does a step for a line."""
+
+    def __init__(self, command: list, variables: dict[str, str]):
+        bare = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+        self._process = subprocess.Popen(
+            command, env=bare | variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self):
+        self._answer()
+        self._process.send_signal(signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *_):
+        self._process.send_signal(signal.SIGCONT)
+        self._process.stdin.close()
+        self._process.wait()
+
+    def step(self) -> float:
+        """Seconds of the next one."""
+        self._process.send_signal(signal.SIGCONT)
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        taken = float(self._answer())
+        self._process.send_signal(signal.SIGSTOP)  # OpenMP's threads wait by spinning, on the other's core
+        return taken
+
+    def _answer(self) -> str:
+        if line := self._process.stdout.readline():
+            return line
+        raise UserError(f"'{self._process.args[1]}' has ended, see above")
+
+
+def define(values) -> None:
+    flags.DEFINE_string("torch", None, "interpreter with PyTorch", required=True, flag_values=values)
+    flags.DEFINE_string("peer", None, "the PyTorch program", required=True, flag_values=values)
+    flags.DEFINE_multi_enum("sizes", list(SIZES), list(SIZES), "sizes of the network", flag_values=values)
+    flags.DEFINE_multi_enum("modes", MODES, MODES, "steps", flag_values=values)
+    beside = [*PEERS, OURS]
+    flags.DEFINE_multi_enum("beside", beside, beside, "what our step is timed beside", flag_values=values)
+    flags.DEFINE_integer("turns", 20, "timed steps of each", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("warmup", 2, "steps before them", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("out", "", "file for a JSON line a pair", flag_values=values)
+
+
+def paired(values, size: str, mode: str, beside: str) -> dict:
+    """Seconds of the steps of both."""
+    with ours(values, size, mode, {}) as one, the_other(values, size, mode, beside) as other:
+        one.step(), other.step()  # the peer compiles and warms up in its first one
+        times = np.array([[one.step(), other.step()] for _ in range(values.turns)])
+    return {
+        "size": size,
+        "mode": mode,
+        "beside": beside,
+        "ours_s": np.round(times[:, 0], 5).tolist(),
+        "theirs_s": np.round(times[:, 1], 5).tolist(),
+        "jax": version("jax"),
+    }
+
+
+def ours(values, size: str, mode: str, variables: dict[str, str]) -> Side:
+    options = SIZES[size] | {"mode": mode, "dtype": "f32", "warmup": values.warmup}
+    options["stages"] = options["stages"].split(",")
+    return Side([sys.executable, HERE / "ours.py", json.dumps(options)], variables)
+
+
+def the_other(values, size: str, mode: str, beside: str) -> Side:
+    if beside == OURS:
+        return ours(values, size, mode, LEFT)
+    given, variables = PEERS[beside]
+    options = {"mode": mode, "device": "cpu", "steps": FOREVER, "warmup": values.warmup} | SIZES[size]
+    asked = [f"--{name}={value}" for name, value in options.items()]
+    return Side([values.torch, HERE / "theirs.py", values.peer, *asked, *given], variables)
+
+
+def row(line: dict) -> list[str]:
+    ours, theirs = np.array(line["ours_s"]), np.array(line["theirs_s"])
+    low, middle, high = np.quantile(ours / theirs, [0.25, 0.5, 0.75])
+    times = [f"{np.median(side):.3f}" for side in (ours, theirs)]
+    return [line["size"], line["mode"], line["beside"], *times, f"{middle:.2f}", f"{low:.2f} to {high:.2f}"]
+
+
+def run(values) -> None:
+    lines = []
+    for size in values.sizes:
+        for mode in values.modes:
+            for beside in values.beside:
+                lines.append(paired(values, size, mode, beside))
+                print(" | ".join(row(lines[-1])), flush=True)
+                if values.out:
+                    with open(values.out, "a", encoding="utf-8") as file:
+                        file.write(json.dumps(lines[-1]) + "\n")
+    print(markdown([HEAD, *map(row, lines)]))
+
+
+if __name__ == "__main__":
+    cli.run("benchmarks/pairs/steps.py", SUMMARY, USAGE, define, run)
