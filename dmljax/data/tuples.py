@@ -6,11 +6,10 @@ label":
     pose+  same expression, other pose          id+  same expression, other identity
     pose-  same pose, other expression          id-  same identity, other expression
 
-`pools` draws from them. An epoch is drawn in rounds: every sample
-that could still be an anchor proposes a tuple, a sample that several tuples claim goes to the earliest in the
-shuffled order, and tuples that hold all their five are kept. The earliest proposal of a round always wins,
-and a sample that cannot be an anchor now never can later, so the rounds end exactly when no further
-five-tuple can be formed.
+`pools` draws from them. An epoch is drawn in rounds: the first samples in the shuffled order that could still
+be anchors propose a tuple each, a sample that several tuples claim goes to the earliest, and tuples that hold
+all their five are kept. The earliest proposal of a round always wins, and a sample that cannot be an anchor
+now never can later, so the rounds end exactly when no further five-tuple can be formed.
 """
 
 from __future__ import annotations
@@ -32,6 +31,11 @@ REASONS = {
     "pose+/id+": "one and the same sample would have to be pose+ and id+",
     "pose-/id-": "one and the same sample would have to be pose- and id-",
 }
+
+
+# Of n samples, one in so many proposes in a round. The k-th proposal holds its five against all earlier ones
+# with a probability near exp(-25 k / n), so n / 8 of them keep 96 % of what n would.
+_ONE_IN = 8
 
 
 class Report(NamedTuple):
@@ -173,7 +177,7 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
         anchors = np.flatnonzero(~np.any(list(obstacles.values()), axis=0)).astype(np.int32)
         if not len(anchors):
             break
-        claims = rest.propose(anchors, size, rng)
+        claims = rest.propose(anchors[: -(-len(rest.number) // _ONE_IN)], size, rng)
         won = claims[_compete(claims, len(rest.number))]
         tuples.append(rest.number[won])
         keep = np.ones(len(rest.number), bool)
