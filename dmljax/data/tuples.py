@@ -74,6 +74,10 @@ class _Remaining:
         self.same_pose_identity = pools.pairs(pose, identity)
         self.same_all = pools.pairs(self.pools["pose+"].cell, identity)
 
+    def anchors(self, obstacles: dict[str, np.ndarray]) -> np.ndarray:
+        """The samples that can be an anchor, int32 [A]."""
+        return np.flatnonzero(~np.any(list(obstacles.values()), axis=0)).astype(np.int32)
+
     def keep(self, keep: np.ndarray) -> None:
         self.number = self.number[keep]
         self.same_pose_identity, self.same_all = self.same_pose_identity[keep], self.same_all[keep]
@@ -127,6 +131,12 @@ class _Remaining:
         return drawn[0], drawn[1]
 
 
+def _remaining(labels: list[np.ndarray], number: np.ndarray) -> _Remaining:
+    """All of `number`, samples of known labels."""
+    expression, pose, identity = (pools.dense(a[number]) for a in labels)
+    return _Remaining(expression, pose, identity, number)
+
+
 def _labels(expression, pose, identity) -> list[np.ndarray]:
     labels = [np.asarray(a) for a in (expression, pose, identity)]
     for name, a in zip(LABELS, labels):
@@ -144,6 +154,14 @@ def _compete(claims: np.ndarray, samples: int) -> np.ndarray:
     holder = np.full(samples, len(claims), np.int32)
     np.minimum.at(holder, claims.ravel(), np.repeat(rank, TUPLE_SIZE))
     return (holder[claims] == rank[:, None]).all(axis=1)
+
+
+def possible(expression, pose, identity) -> bool:
+    """Whether any five-tuple can be formed; labels as of `draw_epoch`."""
+    labels = _labels(expression, pose, identity)
+    known = np.flatnonzero(np.all([a >= 0 for a in labels], axis=0)).astype(np.int32)
+    rest = _remaining(labels, known)
+    return len(rest.anchors(rest.obstacles(rest.sizes()))) > 0
 
 
 def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tuple[np.ndarray, Report]:
@@ -168,13 +186,12 @@ def draw_epoch(expression, pose, identity, *, seed: int, epoch: int = 0) -> tupl
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
     known = np.all([a >= 0 for a in labels], axis=0)
     number = rng.permutation(np.flatnonzero(known).astype(np.int32))
-    codes = [pools.dense(a[number]) for a in labels]
-    rest = _Remaining(codes[0], codes[1], codes[2], number)
+    rest = _remaining(labels, number)
     tuples = [np.empty((0, TUPLE_SIZE), np.int32)]
     while True:
         size = rest.sizes()
         obstacles = rest.obstacles(size)
-        anchors = np.flatnonzero(~np.any(list(obstacles.values()), axis=0)).astype(np.int32)
+        anchors = rest.anchors(obstacles)
         if not len(anchors):
             break
         claims = rest.propose(anchors[: -(-len(rest.number) // _ONE_IN)], size, rng)

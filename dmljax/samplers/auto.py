@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmljax.data import order
+from dmljax.data import order, tuples
 from dmljax.data.sampling import Sampler, Wanted
 from dmljax.samplers import five_tuples, uniform
 from dmljax.types import Samples
@@ -24,8 +24,8 @@ def build(samples: Samples, wanted: Wanted) -> Sampler:
     if few:
         reason = f"the training samples have {order.classes_in_words(few)}"
     else:
-        tuples, report = order.epoch_tuples(samples, everyone, seed=wanted.seed, epoch=0, leftovers=False)
-        if len(tuples):
+        labels = samples.expression, samples.pose, samples.identity
+        if tuples.possible(*labels):
             return five_tuples.build(samples, wanted)
-        reason = str(report)
+        reason = str(tuples.draw_epoch(*labels, seed=wanted.seed)[1])
     return uniform.build(samples, wanted)._replace(instead=f"no five-tuple can be formed: {reason}")

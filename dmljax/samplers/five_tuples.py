@@ -25,11 +25,12 @@ def build(samples: Samples, wanted: Wanted) -> Sampler:
             samples, everyone, seed=wanted.seed, epoch=epoch, leftovers=wanted.leftovers
         )
 
+    first, report = tuples(0)
+
     def draw(epoch: int) -> np.ndarray:
-        drawn, _ = tuples(epoch)
+        drawn = tuples(epoch)[0] if epoch else first  # which is asked for again before a training begins
         return drawn[: len(drawn) // count * count].reshape(-1, count * TUPLE_SIZE)
 
-    first, report = tuples(0)
     how = {name: getattr(wanted, name) for name in ("tuples_per_step", "accumulate", "leftovers")}
     order.check_tuples(samples, everyone, first, report, **how)
     return Sampler("five_tuples", count * TUPLE_SIZE, TUPLE_SIZE, draw, str(report), "data.tuples_per_step")

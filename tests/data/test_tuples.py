@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dmljax.data import pools
-from dmljax.data.tuples import REASONS, draw_epoch, five_tuples
+from dmljax.data.tuples import REASONS, draw_epoch, five_tuples, possible
 
 
 def holds(e, p, i, row):
@@ -50,6 +50,7 @@ def test_exact_and_maximal_on_random_grids(seed):
     assert len(np.unique(tuples)) == tuples.size == report.used
     assert not formable(e, p, i, sorted(set(range(n)) - set(tuples.ravel().tolist())))
     assert report.used + sum(report.left.values()) == n
+    assert possible(e, p, i) == formable(e, p, i, range(n)) == bool(len(tuples))
 
 
 def test_skewed_labels_are_exact_too():
@@ -142,7 +143,7 @@ def test_labels_of_any_size_give_the_tuples_of_their_dense_numbers(rng):
 
 
 def test_the_tuples_of_a_seed_are_those_of_earlier_versions():
-    """A run that is repeated with a later version draws the same; change the digest only with the changelog."""
+    """A run that is repeated with a later version draws the same; the changelog tells where it does not."""
     k = np.arange(2000)
     drawn = five_tuples(k * k % 7, k // 7 % 5, k // 35, seed=3, epoch=2)
     digest = hashlib.md5(np.ascontiguousarray(drawn, "<i4").tobytes()).hexdigest()
