@@ -33,6 +33,8 @@ def find(name: str) -> Path:
     path = Path(name)
     if path.suffix in (".py", *config_file.ENDINGS) and os.path.isfile(path):
         return path
+    if path.suffix in config_file.ENDINGS:
+        raise UserError(f"there is no file '{name}'")
     known = named()
     if name.removesuffix(".py") in known:
         return folder() / f"{name.removesuffix('.py')}.py"

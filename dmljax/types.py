@@ -82,6 +82,11 @@ class UserError(ValueError):
         return f"{self.parameter}: {self.message}" if self.parameter else self.message
 
 
+def counted(count: int, what: str) -> str:
+    """'1 file', '2,000 files'."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def nearest(name: str, known: Iterable) -> str:
     """' Did you mean ...?' for a misspelt name, or nothing: the end of an error's message.
 

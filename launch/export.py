@@ -6,7 +6,7 @@ from dmljax.launch import _define, cli
 SUMMARY = "Writes a run's network as a file for other programs, and tries it there."
 USAGE = """\
     dmljax export --run=runs/quick                              # StableHLO, for CPU, CUDA and TPU
-    dmljax export --run=runs/quick --format=onnx --out=quick.onnx
+    dmljax export --run=runs/quick --out=quick.onnx
     dmljax export --run=runs/quick --format=tflite --licence=CC-BY-4.0
 
 All from the normalisation to calibrated probabilities is inside. What was written is run by its own runtime
@@ -19,7 +19,13 @@ def define(values):
 
     flags.DEFINE_string("run", "runs/quick", "folder of the run", flag_values=values)
     _define.positional(values, "run")
-    flags.DEFINE_enum("format", "stablehlo", names(), "of what is written", flag_values=values)
+    flags.DEFINE_enum(
+        "format",
+        None,
+        names(),
+        "of what is written; default: by the ending of --out, or stablehlo",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "out",
         "",
@@ -49,8 +55,9 @@ def define(values):
 def main(values):
     from dmljax.exports.export import export
 
-    chosen = "format checkpoint flip calibrated limit licence photographs root overwrite".split()
-    made = export(values.run, values.out, **{name: values[name].value for name in chosen})
+    chosen = "checkpoint flip calibrated limit licence photographs root overwrite".split()
+    options = {name: values[name].value for name in chosen}
+    made = export(values.run, values.out, format=values.format or "", **options)
     apart = ", ".join(f"{name} {value:.1e}" for name, value in made.differences.items())
     print(f"largest differences: {apart}")
     print(f"{made.path}: {made.size:,} bytes\n{made.card}")

@@ -37,7 +37,6 @@ def define(values):
         None,
         "added to a box on each side, as a share of its longer side, which is then made square; default: as"
         " in training",
-        lower_bound=0.0,
         flag_values=values,
     )
     _define.model(values)
@@ -80,13 +79,14 @@ def define(values):
 def main(values):
     from dmljax.inference.options import Options
     from dmljax.inference.predict import predict
+    from dmljax.types import counted
 
     chosen = "faces margin checkpoint flip calibrated embedding annotated rate smooth jobs batch".split()
     options = Options(form=values.format, **{name: values[name].value for name in chosen})
     done = predict(values.run, values.photographs, values.out, options, progress=values.progress)
-    print(f"{done.faces:,} faces in {done.files - done.left_out:,} files: {done.table}")
+    print(f"{counted(done.faces, 'face')} in {counted(done.files - done.left_out, 'file')}: {done.table}")
     if done.left_out:
-        print(f"{done.left_out:,} files left out: {done.reasons}")
+        print(f"{counted(done.left_out, 'file')} left out: {done.reasons}")
     return 0 if done.faces else 1
 
 

@@ -155,6 +155,7 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--config.trian.duration=1"], "(dmljax fields lists them)"),
         (["--config.train.duratoin=1"], 'Did you mean "duration"'),
         (["--config=quik"], "no configuration 'quik'"),
+        (["--config=lost.yaml"], "there is no file 'lost.yaml'"),
         (["--config=quick:papr"], "Did you mean 'paper'?"),
         (["--config.seed=abc"], "--config.seed must be a whole number from 0 to 4294967295, got 'abc'"),
         (["--config.seed=1.5"], "--config.seed must be a whole number from 0 to 4294967295, got '1.5'"),

@@ -127,8 +127,10 @@ def test_one_s_own_python_file(tmp_path):
             configuration.get_config(wrong)
         assert wrong.name in str(error.value) and len(str(error.value)) < 400
     with pytest.raises(
-        UserError, match="no configuration .*nowhere.json.*; give a .py, .json or .yaml file, or one of"
+        UserError, match="no configuration .*nowhere.*; give a .py, .json or .yaml file, or one of"
     ):
+        configuration.get_config(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="there is no file '.*nowhere.json'"):
         configuration.get_config(tmp_path / "nowhere.json")
 
 

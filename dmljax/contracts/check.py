@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,7 @@ def _told_by(path: Path) -> str:
     folders = {package.rpartition(".")[2]: family for family, package in plugins.PACKAGES.items()}
     if folder in plugins.FAMILIES or folder in folders:
         return folders.get(folder, folder)
+    _check_builds(path)
     module = modules.import_file(path, "checked")
     for family, agreed in plugins.FAMILIES.items():
         if agreed != ("build",) and all(hasattr(module, name) for name in agreed):
@@ -104,6 +106,27 @@ def _told_by(path: Path) -> str:
         " folder of that name",
         parameter="family",
     )
+
+
+def _check_builds(path: Path) -> None:
+    """Raises UserError for a file that defines nothing that a plug-in has; it is not run for that."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return  # importing it says so
+    named = {name for agreed in plugins.FAMILIES.values() for name in agreed}
+    bound = {
+        name
+        for node in tree.body
+        for name in (
+            [node.name]
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            else [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
+            + [each.asname or each.name for each in ast.walk(node) if isinstance(each, ast.alias)]
+        )
+    }
+    if not bound & named:
+        raise UserError(f"'{path}' is no plug-in: it has none of {', '.join(sorted(named))}")
 
 
 class _Run:

@@ -22,6 +22,8 @@ def folds_of(count: int, *, folds: int, seed: int, strata=None) -> np.ndarray:
     Raises:
       UserError: fewer images than folds.
     """
+    if count < 2:
+        raise UserError(f"split.folds={folds}: folds take two images at least; there is {count}")
     if not 2 <= folds <= count:
         raise UserError(f"split.folds={folds}: {count} images make from 2 to {count} folds")
     fold = np.empty(count, int)

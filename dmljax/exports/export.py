@@ -20,12 +20,42 @@ from dmljax.types import UserError, nearest
 LIMIT = 1e-4  # of the difference to the run
 COUNT = 16  # pictures on which a file is tried
 UNSTATED = "not stated"
+DEFAULT = "stablehlo"
 
 
 def names() -> tuple[str, ...]:
     """The formats, by the names of their files."""
     found = (module.name for module in pkgutil.iter_modules(formats.__path__))
     return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def endings() -> dict[str, str]:
+    """The ending of each format's files, '.onnx' of 'onnx' and so on."""
+    return {name: importlib.import_module(f"{formats.__name__}.{name}").ENDING for name in names()}
+
+
+def of_file(out: str | Path, form: str = "") -> str:
+    """The format of what is to be written: the one given, or by the file's ending; without a file stablehlo.
+
+    Raises:
+      UserError: the ending is that of another format, or of none.
+    """
+    known, ending = endings(), Path(out).suffix
+    if not str(out):
+        return form or DEFAULT
+    by_ending = next((name for name in known if known[name] == ending), "")
+    if not (form or by_ending):
+        raise UserError(
+            f"'{out}' does not say in which format; end it in {', '.join(known.values())}, or give a format",
+            parameter="out",
+        )
+    if form in known and by_ending not in ("", form):
+        raise UserError(
+            f"'{out}' ends like {by_ending}, and the format is {form}; end it in {known[form]}, or leave the"
+            " format out",
+            parameter="out",
+        )
+    return form or by_ending
 
 
 def load(form: str) -> ModuleType:
@@ -50,7 +80,7 @@ def export(
     run: str | Path,
     out: str | Path = "",
     *,
-    format: str = "stablehlo",
+    format: str = "",
     checkpoint: str = "last",
     flip: bool = False,
     calibrated: bool = True,
@@ -73,7 +103,7 @@ def export(
       out: the file, or of 'savedmodel' and 'web' the folder; empty: RUN/exports/RUN with the format's ending.
         A card in Markdown is written beside it.
       format: 'stablehlo' (which `load` reads), 'savedmodel', 'tflite', 'onnx', 'web', a page for a browser,
-        or 'safetensors', parameters alone.
+        or 'safetensors', parameters alone; empty: by the ending of `out`, or without one stablehlo.
       checkpoint, flip, calibrated: as of `load`.
       limit: what is written is refused where a probability or a number of the embedding differs by more from
         the run's own.
@@ -85,8 +115,8 @@ def export(
       say: is told what is done.
 
     Raises:
-      UserError: no run, no such format, a missing package or program, a network that the format has no
-        operations for, or a difference above the limit.
+      UserError: no run, no such format or one that the ending of `out` contradicts, a missing package or
+        program, a network that the format has no operations for, or a difference above the limit.
 
     Example:
       >>> import dmljax
@@ -96,6 +126,7 @@ def export(
     """
     if not limit >= 0:
         raise UserError(f"must be at least 0, got {limit}", parameter="limit")
+    format = of_file(out, format)
     module = load(format)
     with remote.at_hand(run, say) as at:
         folder = at.folder

@@ -159,6 +159,8 @@ class Model(abc.ABC):
         several = _several(images)
         if boxes is not None and len(boxes) != len(several):
             raise ValueError(f"{len(several)} images need as many boxes; got {len(boxes)}")
+        if wrong := [box for box in (() if boxes is None else boxes) if np.shape(box) != (4,)]:
+            raise ValueError(f"a box must be left, top, right, bottom; got {wrong[0]}")
         if boxes is not None and faces not in (None, finding.WHOLE):
             raise UserError("are given already; leave one of the two out", parameter="boxes")
         rule = finding.rule_of(self.config, finding.WHOLE if boxes is not None else faces or "", margin)

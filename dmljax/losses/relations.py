@@ -84,13 +84,16 @@ def identity_relation(
     return relation(expression, identity, reference_expression, reference_identity)
 
 
-def class_relation(label, reference_label=None, *, first: int | jax.Array = 0) -> tuple[jax.Array, jax.Array]:
+def class_relation(
+    label, reference_label=None, *, first: int | jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
     """Positives are other images of the class, negatives images of other classes: mining by class alone.
 
     Args:
       label: int [A], of the anchors; negative where missing.
       reference_label: int [R], of all rows; the anchors themselves if not given.
-      first: number of the first anchor among the rows, the others following it.
+      first: number of the first anchor among the rows, the others following it, so that no anchor is its own
+        positive; None: the rows are other images, or the anchors themselves if not given.
 
     Returns:
       (positive, negative), bool [A, R].
@@ -101,9 +104,12 @@ def class_relation(label, reference_label=None, *, first: int | jax.Array = 0) -
       >>> positive[0].tolist(), negative[0].tolist()
       ([False, False, True, False], [False, True, False, False])
     """
-    reference_label = label if reference_label is None else reference_label
+    if reference_label is None:
+        reference_label, first = label, 0 if first is None else first
     shapes.require(label=(label, "A"), reference_label=(reference_label, "R"))
     known = (label >= 0)[:, None] & (reference_label >= 0)[None, :]
     same = label[:, None] == reference_label[None, :]
-    itself = (first + jnp.arange(len(label)))[:, None] == jnp.arange(len(reference_label))[None, :]
-    return known & same & ~itself, known & ~same
+    if first is not None:
+        itself = (first + jnp.arange(len(label)))[:, None] == jnp.arange(len(reference_label))[None, :]
+        return known & same & ~itself, known & ~same
+    return known & same, known & ~same

@@ -71,14 +71,14 @@ def batch_hard(
     Args:
       distances: float32 [A, R], finite.
       positive, negative: bool [A, R], from `relations`.
-      margin: m, in squared distance.
+      margin: m, in squared distance, at least 0.
       link: see `violation`.
 
     Returns:
       (loss float32 [A], valid bool [A]); the loss is 0 where not valid. Gradients are always finite.
 
     Raises:
-      ValueError: an unknown link, or an array of another shape.
+      ValueError: an unknown link, a negative margin, or an array of another shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -89,5 +89,7 @@ def batch_hard(
       >>> [round(float(value), 3) for value in loss], valid.tolist()  # 0.2 + 0.5 - 0.4; nobody's positive
       ([0.3, 0.0], [True, False])
     """
+    if isinstance(margin, int | float) and margin < 0:
+        raise ValueError(f"margin must be at least 0, got {margin}")
     far, near, valid = hardest(distances, positive, negative)
     return jnp.where(valid, violation(far - near, margin=margin, link=link), 0.0), valid

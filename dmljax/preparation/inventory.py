@@ -11,7 +11,7 @@ import numpy as np
 
 from dmljax import tables, writing
 from dmljax.preparation import crop
-from dmljax.types import ANGLE_NAMES, LABELS, Samples, Skipped
+from dmljax.types import ANGLE_NAMES, LABELS, Samples, Skipped, counted
 
 
 def report(samples: Samples) -> str:
@@ -58,7 +58,7 @@ def summary(samples: Samples, listed: Path | None = None) -> str:
     published = f" (published: {samples.published})" if samples.published else ""
     lines = [
         f"{samples.name}: {len(samples)} images{published}, {len(samples.identity_names)} identities,"
-        f" {len(samples.skipped)} files skipped",
+        f" {counted(len(samples.skipped), 'file')} skipped",
         *samples.notes,
     ]
     if missed := crop.misses(samples.skipped):

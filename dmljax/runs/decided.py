@@ -8,7 +8,7 @@ import numpy as np
 
 from dmljax import config as configuration
 from dmljax import plugins
-from dmljax.data import splits
+from dmljax.data import order, splits
 from dmljax.data.sampling import Sampler, Wanted
 from dmljax.models.dmlnet import BINNED
 from dmljax.preparation import opening
@@ -82,6 +82,7 @@ def decide(config, samples: Samples, split: splits.Split) -> Decided:
     """
     training = samples.take(split.train)
     found = heads(config, training)
+    _check_classes(config, training, found)
     lacking = [head for head in wanted_heads(config) if head not in found]
     drawing = sampler(config, training)
     triplets = _triplets(config, training, drawing)
@@ -101,6 +102,17 @@ def decide(config, samples: Samples, split: splits.Split) -> Decided:
     more, weaker = about_split(config, samples)
     told += more
     return Decided(drawing, found, triplets, others, tuple(told), tuple(weaker))
+
+
+def _check_classes(config, training: Samples, heads: tuple[str, ...]) -> None:
+    """Raises UserError where no head has two classes among the training samples, nor angles."""
+    few = order.alone(training, np.arange(len(training)))
+    if all(head in few for head in heads):
+        told = order.classes_in_words({head: few[head] for head in heads})
+        raise UserError(
+            f"{training.name}: the training samples have {told}: nothing can be learnt. Bring images of other"
+            " classes, or choose another split"
+        )
 
 
 def about_angles(config, training: Samples) -> list[str]:

@@ -17,7 +17,7 @@ from dmljax.runs import assemble, record, sets
 from dmljax.runs.predict import Predictor
 from dmljax.runs.trained import Opened, read_checkpoint
 from dmljax.training.devices import set_up_process
-from dmljax.types import ROOT, Samples, UserError
+from dmljax.types import ROOT, Samples, UserError, counted
 
 OF_THE_SET = "set"  # rule of the crop that takes faces as the set gives them
 OF_TABLES = ("views", "boxes")  # rules that read a table, which is of one set
@@ -136,5 +136,5 @@ def _configuration(own, place: opening.Place, say: Callable[[str], None]):
 def _described(samples: Samples) -> str:
     people = np.unique(samples.identity[samples.identity >= 0])
     who = f" of {len(people)} people" if len(people) else ""
-    skipped = f", {len(samples.skipped)} files skipped" if samples.skipped else ""
+    skipped = f", {counted(len(samples.skipped), 'file')} skipped" if samples.skipped else ""
     return f"{samples.name}: {len(samples)} images{who} test{skipped}"

@@ -27,6 +27,8 @@ class Hooks:
     """
 
     def __init__(self, hooks: Iterable[Any] = ()):
+        if not isinstance(hooks, Iterable):
+            raise TypeError(f"hooks must be a list of objects with methods such as on_step; got {hooks!r}")
         self._hooks = tuple(hooks)
         for hook in self._hooks:
             if not any(callable(getattr(hook, name, None)) for name in NAMES):

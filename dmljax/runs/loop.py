@@ -128,7 +128,8 @@ def _in_its_folder(
         check=lambda samples, split: _decided(config, samples, split),
     )
     say(sets.describe(data, config))
-    found = _decided(config, data.samples, data.split)
+    with sets.telling_skipped(data.samples):
+        found = _decided(config, data.samples, data.split)
     for line in (*found.weaker, *found.told, f"first epoch: {found.sampler.told}"):
         say(line)
     per_epoch = len(found.sampler.draw(0)) // config.data.accumulate

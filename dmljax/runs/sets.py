@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from dmljax.data import correlated, duplicates, feeds, images, memory, order, sp
 from dmljax.data.labels import unmirrored
 from dmljax.preparation.opening import open_labels, open_samples
 from dmljax.runs import kept_tables
-from dmljax.types import Samples
+from dmljax.types import Samples, UserError, counted
 
 NAMED = 12  # classes of a head that are listed
 
@@ -111,10 +112,25 @@ def open_set(
             check(samples, split)
 
     feed = open_feed(config, progress=progress, check=first)
-    split = make(feed.samples)  # once more: images that cannot be read are left out
+    with telling_skipped(feed.samples):
+        split = make(feed.samples)  # once more: images that cannot be read are left out
     apart = np.concatenate([split.validation, split.test])
     pairs = duplicates.across(feed.samples, split.train, apart, images.load, progress=progress)
     return Set(feed, split, pairs, tables)
+
+
+@contextlib.contextmanager
+def telling_skipped(samples: Samples) -> Iterator[None]:
+    """Of errors about a set of which images were left out, also says that, and why the first was."""
+    try:
+        yield
+    except UserError as error:
+        if not samples.skipped:
+            raise
+        first, count = samples.skipped[0], len(samples.skipped)
+        files = f"left out: {counted(count, 'file')} of {count + len(samples):,}"
+        why = f"{error.args[0]} ({files}, such as '{first.reference}', which {first.reason})"
+        raise UserError(why, parameter=error.parameter) from None
 
 
 def asked_split(config) -> str:
@@ -188,7 +204,7 @@ def describe(data: Set, config) -> str:
         if len(part)
     )
     published = f" (published: {samples.published})" if samples.published else ""
-    skipped = f", {len(samples.skipped)} files skipped" if samples.skipped else ""
+    skipped = f", {counted(len(samples.skipped), 'file')} skipped" if samples.skipped else ""
     angles = [f"{name} of {count}" for name, count in samples.angles_known.items()]
     known = f" {', '.join(angles)} images;" if angles else ""
     lines = [

@@ -49,6 +49,8 @@ def axes(config: ConfigDict, texts: Sequence[str]) -> list[Axis]:
       UserError: a text that says no axis, an unknown field, one that may not differ between trials or that is
         named twice, or a value that it may not have.
     """
+    if isinstance(texts, str):
+        raise TypeError(f"over must be a list of texts such as ['{texts}']; got one text")
     if not texts:
         raise UserError(
             "give one or more fields with what to try: FIELD=LOW..HIGH, FIELD=LOW..HIGH:log or"

@@ -77,7 +77,8 @@ def check_kind(options) -> None:
     if not isinstance(options, StudyOptions):
         raise TypeError(f"options must be dmljax.StudyOptions(folder, ...); got {type(options).__name__}")
     for name in ("seeds", "folds"):
-        if not isinstance(getattr(options, name), Sequence):
+        given = getattr(options, name)
+        if not isinstance(given, Sequence) or isinstance(given, str):
             raise TypeError(f"{name} must be a tuple such as (0,); got {getattr(options, name)!r}")
     if not options.jobs > 0:
         raise UserError(f"must be at least 1; got {options.jobs}", parameter="jobs")

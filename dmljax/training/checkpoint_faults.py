@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import textwrap
 from pathlib import Path
 
 import jax
@@ -63,4 +64,4 @@ def why_not_written(error: BaseException, folder: Path, size: int) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, or its kind where it has none."""
     text = str(error)
-    return text.splitlines()[0][:200] if text else type(error).__name__
+    return textwrap.shorten(text.splitlines()[0], 200, placeholder=" ...") if text else type(error).__name__

@@ -73,12 +73,17 @@ def cosines(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     A gradient that vanishes has cosine 0 with every other.
 
+    Raises:
+      ValueError: the matrix is not square.
+
     Example:
       >>> import jax.numpy as jnp
       >>> norms, cosine = cosines(jnp.array([[4.0, -3.0], [-3.0, 9.0]]))
       >>> norms.tolist(), cosine.tolist()
       ([2.0, 3.0], [[1.0, -0.5], [-0.5, 1.0]])
     """
+    if jnp.ndim(matrix) != 2 or len(set(jnp.shape(matrix))) > 1:
+        raise ValueError(f"must be a Gram matrix [K, K]; got the shape {list(jnp.shape(matrix))}")
     norms = jnp.sqrt(jnp.maximum(jnp.diag(matrix), 0.0))
     product = norms[:, None] * norms[None]
     return norms, jnp.where(product > 0, matrix / jnp.where(product > 0, product, 1.0), 0.0)

@@ -29,7 +29,14 @@ def select(params, shared: Choice):
         parts = {key: params[key] for key in keys}
     except (KeyError, TypeError, IndexError):
         known = ", ".join(map(str, params)) if hasattr(params, "keys") else type(params).__name__
-        raise ValueError(f"shared={shared!r} is no part of the parameters, which have {known}") from None
+        inside = (
+            f"; of Flax's variables give variables['params'], or shared=lambda variables:"
+            f" variables['params'][{keys[0]!r}]"
+        )
+        raise ValueError(
+            f"shared={shared!r} is no part of the parameters, which have {known}"
+            f"{inside if known == 'params' else ''}"
+        ) from None
     return parts[shared] if isinstance(shared, str) else parts
 
 

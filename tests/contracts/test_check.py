@@ -69,6 +69,8 @@ def test_checks_are_values(tmp_path, capsys):
 def test_mistakes(tmp_path):
     assert "give the file" in refused("check")
     assert f"no Python file at '{tmp_path}/lost.py'" in refused("check", f"{tmp_path}/lost.py")
+    script = save(tmp_path / "script.py", "print('it runs')\n")
+    assert f"'{script}' is no plug-in: it has none of ITEMS," in refused("check", str(script))
     broken = save(tmp_path / "weightings" / "broken.py", "import numpy\nnumpy.lost\n")
     assert f"{broken}, line 2: AttributeError: module 'numpy'" in refused("check", str(broken))
     line = refused("check", str(broken), "--family=weighting")

@@ -145,12 +145,26 @@ def test_nothing_is_overwritten_unasked(run, stablehlo):
         ({"format": "onyx"}, "format: must be one of onnx, .*Did you mean 'onnx'"),
         ({"limit": float("nan")}, "limit: must be at least 0"),
         ({"out": ".", "format": "onnx"}, "out: '.' is a folder"),
+        (
+            {"out": "net.onnx", "format": "stablehlo"},
+            "out: 'net.onnx' ends like onnx, and the format is stab",
+        ),
+        ({"out": "net.foo"}, "out: 'net.foo' does not say in which format; end it in .onnx, "),
+        ({"out": "safetensors"}, "out: 'safetensors' does not say in which format"),
     ],
 )
 def test_mistakes_are_told_before_the_work(run, given, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=said):
         dmljax.export(run, **given, say=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("out", "form", "chosen"),
+    [("", "", "stablehlo"), ("", "web", "web"), ("a/net.onnx", "", "onnx"), ("net.v2", "tflite", "tflite")],
+)
+def test_the_format_is_given_or_that_of_the_ending(out, form, chosen):
+    assert exporting.of_file(out, form) == chosen
 
 
 def test_a_missing_package_names_the_extra(run, monkeypatch):

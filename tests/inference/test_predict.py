@@ -286,7 +286,7 @@ def test_at_the_command_line(run, photographs, tmp_path, monkeypatch):
     assert code == 0, error
     assert output.splitlines()[2:] == [
         f"2 faces in 2 files: {tmp_path}/out/predictions.csv",
-        f"1 files left out: {tmp_path}/out/left_out.csv",
+        f"1 file left out: {tmp_path}/out/left_out.csv",
     ]
     assert [row["file"] for row in rows(tmp_path / "out" / "predictions.csv")] == [
         "good_0.png",

@@ -27,6 +27,14 @@ def test_a_class_alone_against_the_definition(rng):
             assert negative[a, r] == (known and label[a] != reference[r])
 
 
+def test_a_class_alone_among_other_images():
+    """No row of a gallery is the anchor itself, whatever its number."""
+    label, gallery = jnp.array([0, 1, -1]), jnp.array([0, 1, 2, 0, -1])
+    positive, negative = class_relation(label, gallery)
+    assert positive.astype(int).tolist() == [[1, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0] * 5]
+    assert negative.astype(int).tolist() == [[0, 1, 1, 0, 0], [1, 0, 1, 1, 0], [0] * 5]
+
+
 def test_an_image_is_neither_positive_nor_negative_of_itself(rng):
     e, f = jnp.int32(rng.integers(0, 2, 10)), jnp.int32(rng.integers(0, 2, 10))
     positive, negative = pose_relation(e, f)

@@ -89,3 +89,9 @@ def test_collapse_costs_the_margin_and_has_no_gradient():
 def test_an_unknown_link():
     with pytest.raises(ValueError, match="hinge, softplus, none"):
         batch_hard(jnp.ones((1, 1)), jnp.ones((1, 1), bool), jnp.ones((1, 1), bool), margin=0.1, link="relu")
+
+
+def test_a_margin_below_zero_is_refused():
+    there = jnp.ones((2, 2), bool)
+    with pytest.raises(ValueError, match="margin must be at least 0, got -0.2"):
+        batch_hard(jnp.ones((2, 2)), there, there, margin=-0.2)

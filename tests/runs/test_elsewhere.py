@@ -64,7 +64,7 @@ def test_the_same_images_under_other_names_score_alike(run, other):
         assert row["expression"] == own.get(name, name) and row["pose"] == true[row["reference"]]["pose"]
     right = [row["expression"] == row["expression_predicted"] for row in found.predictions]
     assert found["expression accuracy"] == pytest.approx(np.mean(right))
-    assert said[0] == "folder: 30 images of 6 people test, 1 files skipped"
+    assert said[0] == "folder: 30 images of 6 people test, 1 file skipped"
     assert any("no counterpart in training of pain; 1 images are not tested" in line for line in said)
 
 

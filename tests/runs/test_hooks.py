@@ -119,3 +119,5 @@ def test_a_profile_after_the_end_is_told(tmp_path):
 def test_a_hook_has_one_of_the_methods(tmp_path):
     with pytest.raises(TypeError, match="one of the methods on_step, on_epoch, on_save; got function"):
         dmljax.train(dmljax.get_config("quick", OWN), tmp_path / "run", hooks=[lambda step: None])
+    with pytest.raises(TypeError, match="hooks must be a list of objects .*; got 3"):
+        dmljax.train(dmljax.get_config("quick", OWN), tmp_path / "run", hooks=3)

@@ -111,6 +111,22 @@ def test_identities_alone_teach_nothing(tmp_path):
         trained(dmljax.get_config("quick", changes), tmp_path / "run")
 
 
+def test_one_class_teaches_nothing(tmp_path):
+    """The set has two classes, and the images that train have one."""
+    fields = SMALL | classes(tmp_path / "set", names=("1", "2"), count=1) | {"split.folds": 2}
+    with pytest.raises(UserError, match="the training samples have one expression only, '[12]': nothing can"):
+        trained(dmljax.get_config("quick", fields), tmp_path / "run")
+
+
+def test_images_that_are_left_out_are_told_with_what_comes_of_it(tmp_path):
+    fields = SMALL | classes(tmp_path / "set", names=("1", "2"), count=4) | {"split.folds": 2}
+    for path in sorted((tmp_path / "set").rglob("*.png"))[:7]:
+        path.write_text("no picture")
+    said = r"folds take two images at least; there is 1 \(left out: 7 files of 8, such as '.*0.png', which "
+    with pytest.raises(UserError, match=said):
+        trained(dmljax.get_config("quick", fields | {"data.batch_size": 1}), tmp_path / "run")
+
+
 def classes(folder, parts=("",), count=12, names=("1", "2", "3")):
     rng = np.random.default_rng(0)
     for part in parts:

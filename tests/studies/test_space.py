@@ -73,3 +73,8 @@ def test_what_is_no_axis_is_told(config, texts, said):
     with pytest.raises(UserError) as told:
         space.axes(config, texts)
     assert said in str(told.value) and str(told.value).startswith("over: ")
+
+
+def test_one_text_is_no_list(config):
+    with pytest.raises(TypeError, match=r"over must be a list of texts such as \['losses.margin_pose=1,2'\]"):
+        space.axes(config, "losses.margin_pose=1,2")

@@ -132,6 +132,7 @@ def test_a_study_and_a_run_do_not_share_a_folder(tmp_path):
     ("options", "error", "told"),
     [
         (["dwa"], TypeError, r"options must be dmljax.StudyOptions\(folder, ...\); got list"),
+        (StudyOptions("a", seeds="0,1"), TypeError, r"seeds must be a tuple such as \(0,\); got '0,1'"),
         (StudyOptions("a", seeds=3), TypeError, r"seeds must be a tuple such as \(0,\); got 3"),
         (StudyOptions("a", jobs=0), UserError, "jobs: must be at least 1; got 0"),
     ],

@@ -549,3 +549,18 @@ def test_micro_batches_keep_the_dtype_of_the_parameters(name, standard_promotion
         w, x = jnp.ones(3, jnp.float64), jnp.ones((2, 3), jnp.float64)
         (losses, _, _), gradient, _ = jax.eval_shape(f, w, state, x)
         assert gradient.dtype == losses.dtype == jnp.float64
+
+
+def test_of_flax_variables_the_error_says_what_to_give(problem):
+    params = {"params": jax.tree.map(jnp.float32, problem[2])}
+    f = value_and_grad(losses_fn, weightings.equal(), shared="trunk")
+    with pytest.raises(
+        ValueError, match=r"shared='trunk' is no part .* which have params; of Flax's variables"
+    ):
+        f.shared(params)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4,), (1, 2, 2)])
+def test_cosines_are_of_a_square_matrix(shape):
+    with pytest.raises(ValueError, match=r"must be a Gram matrix \[K, K\]; got the shape"):
+        weightings.cosines(jnp.ones(shape))
