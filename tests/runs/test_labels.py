@@ -119,12 +119,12 @@ def test_one_class_teaches_nothing(tmp_path):
 
 
 def test_images_that_are_left_out_are_told_with_what_comes_of_it(tmp_path):
-    fields = SMALL | classes(tmp_path / "set", names=("1", "2"), count=4) | {"split.folds": 2}
-    for path in sorted((tmp_path / "set").rglob("*.png"))[:7]:
+    fields = SMALL | classes(tmp_path / "set", names=("1", "2")) | {"split.folds": 2}
+    for path in sorted((tmp_path / "set").rglob("*.png"))[:23]:
         path.write_text("no picture")
-    said = r"folds take two images at least; there is 1 \(left out: 7 files of 8, such as '.*0.png', which "
+    said = r"folds take two images at least; there is 1 \(left out: 23 files of 24, such as '.*0.png', which "
     with pytest.raises(UserError, match=said):
-        trained(dmljax.get_config("quick", fields | {"data.batch_size": 1}), tmp_path / "run")
+        trained(dmljax.get_config("quick", fields | {"data.batch_size": 8}), tmp_path / "run")
 
 
 def classes(folder, parts=("",), count=12, names=("1", "2", "3")):
