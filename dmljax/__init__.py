@@ -11,7 +11,7 @@ What is public is resolved when it is used: importing this package imports neith
     dmljax.train(config, "runs/a")
     scores = dmljax.evaluate("runs/a")
     predictions = dmljax.load("runs/a").predict(images)
-    dmljax.export("runs/a", "network.onnx", format="onnx")
+    dmljax.export("runs/a", "network.onnx")
     swept = dmljax.sweep(config, ["losses.margin_pose=0.1..0.5"], dmljax.StudyOptions("runs/sweep"))
     outcome = dmljax.compare(config, ["dwa", "famo"], dmljax.StudyOptions("runs/many", seeds=(0, 1, 2)))
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dmljax import config as configuration
-from dmljax import fields
+from dmljax import fields, run_folder
 from dmljax.contracts.finished import finish
 from dmljax.studies import measures, members, results
 from dmljax.types import UserError
@@ -74,12 +74,17 @@ def test_the_table_says_what_is_lost_without_a_part(parts, tmp_path):
 
 @pytest.fixture
 def planned(parts, tmp_path):
-    """Two finished members of one seed, and the study's configuration."""
+    """Two finished members of one seed, the second without a head for poses."""
     condition = next(iter(parts.COMPARED.conditions))
-    planned = parts.COMPARED.among([condition]).planned([0], tmp_path / "runs")[:2]
-    for member, right in zip(planned, (12, 9)):
-        finish(member, right=right)
-    return planned
+    whole, _, headless, *_ = parts.COMPARED.among([condition]).planned([0], tmp_path / "runs")
+    assert not headless.changes["model.pose_head"]
+    finish(whole, right=12)
+    finish(headless, right=9)
+    path = headless.folder / run_folder.EVALUATION / run_folder.METRICS
+    content = json.loads(path.read_text())
+    del content["scores"]["pose accuracy"]
+    path.write_text(json.dumps(content))
+    return [whole, headless]
 
 
 def test_what_was_made_elsewhere_is_not_made_again(programs, planned, tmp_path):
@@ -112,8 +117,10 @@ def test_results_of_another_configuration_are_refused(programs, planned, tmp_pat
     config, path = configuration.get_config("quick"), tmp_path / "parts.jsonl"
     programs["kept"].Kept(path, config, planned).add(results.read(planned)[0])
     other = configuration.changed(config, {"optimizer.learning_rate": 0.001})
-    with pytest.raises(UserError, match="holds '10 people.*', seed 0, of another configuration"):
+    with pytest.raises(UserError, match=r"seed 0, of another configuration \(optimizer.learning_rate\)"):
         programs["kept"].Kept(path, other, planned)
+    with pytest.raises(UserError, match=r"of another configuration \(.*dataset.test\)"):
+        programs["kept"].Kept(path, configuration.changed(config, {"dataset.test": "kdef:F"}), planned)
     elsewhere = configuration.changed(config, {"dataset.root": "elsewhere", "train.log_every": "7 steps"})
     assert len(programs["kept"].Kept(path, elsewhere, planned).of(planned)) == 2
 

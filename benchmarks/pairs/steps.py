@@ -22,7 +22,8 @@ USAGE = """\
 
 PYTHON is the interpreter of an environment with PyTorch. The peer has the flags --mode, --device, --image,
 --batch, --width, --stages, --steps, --warmup and --compile, and times its steps by time.perf_counter. Both
-programs stay in memory and do a step in turns, so that a machine that slows down slows both.
+programs stay in memory and do a step in turns, so that a machine that slows down slows both; the one that
+waits is stopped by a signal, which Windows does not have.
 """
 SIZES = {
     "small": {"image": 64, "batch": 15, "width": 16, "stages": "2,2,2,2"},

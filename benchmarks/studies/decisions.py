@@ -8,8 +8,7 @@ USAGE = """\
     python benchmarks/studies/decisions.py --jobs=2
 
 All runs train on the same 40 rendered people, are tested on the same 100 others, and have the same number of
-steps. Goes on where it was stopped; what its file of results holds is not
-made again.
+steps. Goes on where it was stopped; what its file of results holds is not made again.
 """
 # The first is quick: hinge on unit embeddings, all anchors, mean x 0.1, margins 0.2, no phases but triplets
 # after a tenth, heads on the embedding, DWA with K = T = 2 over blocks of five steps, guarded.

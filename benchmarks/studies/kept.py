@@ -5,24 +5,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dmljax import config as configuration
-from dmljax import config_differences, run_folder, writing
+from dmljax import config_differences, writing
 from dmljax.fields import flatten
 from dmljax.studies import members, study
 from dmljax.studies.members import Member
 from dmljax.types import UserError
 
-WHAT = "config"  # digest of the configuration that the run was made by
-FIELDS = (
-    "label",
-    "seed",
-    "fold",
-    "expression accuracy",
-    "pose accuracy",
-    "tested",
-    "ratio",
-    "people",
-    "train_s",
-    "made",
+CONFIG = "config"  # the fields in which the run's configuration is not `BASE`
+BASE = "quick"
+NEEDED = ("label", "seed", "fold", "expression accuracy", "tested", "ratio", "people", "train_s", "made")
+POSE = "pose accuracy"  # which a network without a head for poses has not
+# Where data lie and how they are read. Who is tested a row says by itself, in `tested`.
+IGNORED = tuple(
+    name for name in config_differences.MAY_DIFFER if name not in ("dataset.train", "dataset.test")
 )
 
 
@@ -30,7 +25,7 @@ class Kept:
     """The file of a study's results.
 
     Attributes:
-      rows: what it holds, `FIELDS` and `WHAT` by label and seed.
+      rows: what it holds, `NEEDED`, `POSE` and `CONFIG`, by label and seed.
     """
 
     def __init__(self, path: Path, config, planned: Iterable[Member]):
@@ -41,13 +36,17 @@ class Kept:
         """
         self.path = path
         base = study.whole(config)
-        self._made_by = {_key(member): _made_by(base, member) for member in planned}
+        self._configs = {_key(member): _changes(base, member) for member in planned}
         self.rows = _read(path)
         for key, row in self.rows.items():
-            if self._made_by.get(key, row[WHAT]) != row[WHAT]:
+            wanted = self._configs.get(key, row[CONFIG])
+            if wanted != row[CONFIG]:
+                names = sorted(
+                    name for name in wanted | row[CONFIG] if wanted.get(name) != row[CONFIG].get(name)
+                )
                 raise UserError(
-                    f"'{path}' holds '{key[0]}', seed {key[1]}, of another configuration; give another"
-                    " file, or delete that line and the run is made again",
+                    f"'{path}' holds '{key[0]}', seed {key[1]}, of another configuration"
+                    f" ({', '.join(names)}); give another file, or delete that line and the run is made again",
                     parameter="out",
                 )
 
@@ -63,19 +62,24 @@ class Kept:
         """Writes rows of `results.read` beside those that are there."""
         for row in rows:
             key = (row["label"], row["seed"])
-            self.rows[key] = {name: row[name] for name in FIELDS} | {WHAT: self._made_by[key]}
+            self.rows[key] = {name: row[name] for name in (*NEEDED, POSE) if name in row}
+            self.rows[key][CONFIG] = self._configs[key]
         lines = [json.dumps(self.rows[key], sort_keys=True) for key in sorted(self.rows)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         writing.text(self.path, "".join(f"{line}\n" for line in lines))
 
 
-def _made_by(base, member: Member) -> str:
-    """A digest of all fields of a member's configuration that change what is computed."""
-    fields = flatten(configuration.trimmed(members.resolved(base, member)))
-    told = {
-        name: value for name, value in fields.items() if not name.startswith(config_differences.MAY_DIFFER)
+def _changes(base, member: Member) -> dict:
+    """The fields of a member's configuration that change what is computed and are not `BASE`."""
+    plain, own = (
+        flatten(configuration.trimmed(config))
+        for config in (configuration.get_config(BASE), members.resolved(base, member))
+    )
+    return {
+        name: value
+        for name, value in own.items()
+        if not name.startswith(IGNORED) and (name not in plain or plain[name] != value)
     }
-    return run_folder.digest(json.dumps(told, sort_keys=True).encode())
 
 
 def _key(member: Member) -> tuple[str, int]:
@@ -88,7 +92,7 @@ def _read(path: Path) -> dict[tuple[str, int], dict]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         for row in rows:
-            if absent := {*FIELDS, WHAT} - row.keys():
+            if absent := {*NEEDED, CONFIG} - row.keys():
                 raise ValueError(f"a line has no {', '.join(sorted(absent))}")
         return {(row["label"], row["seed"]): row for row in rows}
     except (OSError, ValueError, AttributeError, TypeError) as error:

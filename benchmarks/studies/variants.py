@@ -112,16 +112,16 @@ def run(compared: Variants, values) -> None:
     split = {"split.kind": "list", "split.file": str(TEST), "train.duration": values.length}
     config, folder = changed(values.config, split), Path(values.run)
     planned = compared.planned(seeds, folder)
-    there = kept.Kept(Path(values.out), config, planned)
+    results_file = kept.Kept(Path(values.out), config, planned)
     options = study.StudyOptions(folder, jobs=values.jobs, progress=True)
     lines = []
     size = len(compared.methods)
     for start in range(0, len(planned), size):  # a part at a time, so that what is made is kept
-        if missing := there.missing(planned[start : start + size]):
+        if missing := results_file.missing(planned[start : start + size]):
             failures = study.run_missing(config, missing, options)
             rows, unreadable = results.read(study.without(missing, failures))
-            there.add(rows)
+            results_file.add(rows)
             lines += study.problem_lines(failures, unreadable)
-    rows = there.of(planned)
+    rows = results_file.of(planned)
     print("\n".join([*lines, *results.mixed(rows)]))
     print(markdown(compared.table(rows)))

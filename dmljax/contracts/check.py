@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -86,7 +86,7 @@ def _told_by(path: Path) -> str:
     folders = {package.rpartition(".")[2]: family for family, package in plugins.PACKAGES.items()}
     if folder in plugins.FAMILIES or folder in folders:
         return folders.get(folder, folder)
-    _check_builds(path)
+    _check_defines(path)
     module = modules.import_file(path, "checked")
     for family, agreed in plugins.FAMILIES.items():
         if agreed != ("build",) and all(hasattr(module, name) for name in agreed):
@@ -108,25 +108,34 @@ def _told_by(path: Path) -> str:
     )
 
 
-def _check_builds(path: Path) -> None:
+def _check_defines(path: Path) -> None:
     """Raises UserError for a file that defines nothing that a plug-in has; it is not run for that."""
     try:
-        tree = ast.parse(path.read_bytes())
+        bound = set(_bound(ast.parse(path.read_bytes()).body))
     except (OSError, SyntaxError, ValueError):
         return  # importing it says so
-    named = {name for agreed in plugins.FAMILIES.values() for name in agreed}
-    bound = {
-        name
-        for node in tree.body
-        for name in (
-            [node.name]
-            if isinstance(node, ast.FunctionDef | ast.ClassDef)
-            else [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
-            + [each.asname or each.name for each in ast.walk(node) if isinstance(each, ast.alias)]
-        )
-    }
-    if not bound & named:
-        raise UserError(f"'{path}' is no plug-in: it has none of {', '.join(sorted(named))}")
+    agreed = {name for names in plugins.FAMILIES.values() for name in names}
+    if not bound & {*agreed, "*", "__getattr__"}:
+        raise UserError(f"'{path}' is no plug-in: it has none of {', '.join(sorted(agreed))}")
+
+
+def _bound(body: list[ast.stmt]) -> Iterator[str]:
+    """Names that statements bind in a module, also within its ifs and tries; '*' for an import of all."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+            continue
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                yield from _bound([child])
+            elif isinstance(child, ast.alias):
+                yield child.asname or child.name
+            else:
+                yield from (
+                    name.id
+                    for name in ast.walk(child)
+                    if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+                )
 
 
 class _Run:

@@ -40,7 +40,7 @@ def of_file(out: str | Path, form: str = "") -> str:
     Raises:
       UserError: the ending is that of another format, or of none.
     """
-    known, ending = endings(), Path(out).suffix
+    known, ending = endings(), Path(out).suffix.lower()
     if not str(out):
         return form or DEFAULT
     by_ending = next((name for name in known if known[name] == ending), "")

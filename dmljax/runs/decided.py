@@ -82,7 +82,7 @@ def decide(config, samples: Samples, split: splits.Split) -> Decided:
     """
     training = samples.take(split.train)
     found = heads(config, training)
-    _check_classes(config, training, found)
+    _check_classes(training, found)
     lacking = [head for head in wanted_heads(config) if head not in found]
     drawing = sampler(config, training)
     triplets = _triplets(config, training, drawing)
@@ -104,14 +104,14 @@ def decide(config, samples: Samples, split: splits.Split) -> Decided:
     return Decided(drawing, found, triplets, others, tuple(told), tuple(weaker))
 
 
-def _check_classes(config, training: Samples, heads: tuple[str, ...]) -> None:
-    """Raises UserError where no head has two classes among the training samples, nor angles."""
+def _check_classes(training: Samples, known: tuple[str, ...]) -> None:
+    """Raises UserError where none of the heads has two classes among the training samples, nor angles."""
     few = order.alone(training, np.arange(len(training)))
-    if all(head in few for head in heads):
-        told = order.classes_in_words({head: few[head] for head in heads})
+    if all(head in few for head in known):
+        classes = order.classes_in_words({head: few[head] for head in known})
         raise UserError(
-            f"{training.name}: the training samples have {told}: nothing can be learnt. Bring images of other"
-            " classes, or choose another split"
+            f"{training.name}: the training samples have {classes}: nothing can be learnt. Bring images of"
+            " other classes, or choose another split"
         )
 
 

@@ -55,7 +55,7 @@ class Epochs:
         self.config, self.data, self.sampler, self.times = config, data, sampler, times
         self.position, self._checkpoints, self._log = position, checkpoints, log
         self._hooks, self._profile = hooks, profile
-        # dispatched ahead, two steps hold memory at a time, and on a CPU nothing else is won
+        # dispatched ahead, two steps hold memory at a time, and on a CPU little else is won
         self._waits = jax.default_backend() == "cpu"
         self._step = together.Agreed(
             jax.pmap(partial(train_step, program=program, axis_name=AXIS), axis_name=AXIS, donate_argnums=0)
@@ -86,9 +86,12 @@ class Epochs:
             processes=jax.process_count(),
             local_devices=jax.local_device_count(),
         )
-        if not len(rows):  # an epoch whose samples fill no step, such as one of few five-tuples
-            at.epoch += 1
+        # an epoch whose samples fill no step, such as one of few five-tuples; or one that another version
+        # drew, and which had more steps when it was left
+        if at.offset >= len(rows):
+            at.epoch, at.offset, at.epoch_sum = at.epoch + 1, 0, 0.0
             stop.decide(logged=False)
+            return state
         for batch in self.data.feed.batches(rows[at.offset :]):
             if times.conflicts and at.step % times.conflicts == 0:
                 self._log_conflicts(state, batch)

@@ -121,7 +121,7 @@ def open_set(
 
 @contextlib.contextmanager
 def telling_skipped(samples: Samples) -> Iterator[None]:
-    """Of errors about a set of which images were left out, also says that, and why the first was."""
+    """Adds to errors about a set how many of its files were left out, and why the first of them was."""
     try:
         yield
     except UserError as error:
@@ -129,7 +129,7 @@ def telling_skipped(samples: Samples) -> Iterator[None]:
             raise
         first, count = samples.skipped[0], len(samples.skipped)
         files = f"left out: {counted(count, 'file')} of {count + len(samples):,}"
-        why = f"{error.args[0]} ({files}, such as '{first.reference}', which {first.reason})"
+        why = f"{error.args[0]} ({files}, such as '{first.reference}': {first.reason})"
         raise UserError(why, parameter=error.parameter) from None
 
 

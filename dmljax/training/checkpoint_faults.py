@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import textwrap
 from pathlib import Path
 
 import jax
@@ -13,6 +12,7 @@ import numpy as np
 from dmljax.training import digests
 from dmljax.types import UserError
 
+_LONGEST = 200  # characters of a line that is quoted
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -64,4 +64,5 @@ def why_not_written(error: BaseException, folder: Path, size: int) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, or its kind where it has none."""
     text = str(error)
-    return textwrap.shorten(text.splitlines()[0], 200, placeholder=" ...") if text else type(error).__name__
+    line = text.splitlines()[0] if text else type(error).__name__
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."

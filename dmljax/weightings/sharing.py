@@ -30,12 +30,12 @@ def select(params, shared: Choice):
     except (KeyError, TypeError, IndexError):
         known = ", ".join(map(str, params)) if hasattr(params, "keys") else type(params).__name__
         inside = (
-            f"; of Flax's variables give variables['params'], or shared=lambda variables:"
-            f" variables['params'][{keys[0]!r}]"
+            "; of Flax's variables give variables['params'] alone, or a function such as"
+            " lambda variables: variables['params']['encoder']"
         )
         raise ValueError(
             f"shared={shared!r} is no part of the parameters, which have {known}"
-            f"{inside if known == 'params' else ''}"
+            f"{inside if hasattr(params, 'keys') and 'params' in params else ''}"
         ) from None
     return parts[shared] if isinstance(shared, str) else parts
 

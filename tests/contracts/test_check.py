@@ -69,7 +69,9 @@ def test_checks_are_values(tmp_path, capsys):
 def test_mistakes(tmp_path):
     assert "give the file" in refused("check")
     assert f"no Python file at '{tmp_path}/lost.py'" in refused("check", f"{tmp_path}/lost.py")
-    script = save(tmp_path / "script.py", "print('it runs')\n")
+    script = save(
+        tmp_path / "script.py", "def mine():\n    build = 1\nprint('it runs', build if False else mine)\n"
+    )
     assert f"'{script}' is no plug-in: it has none of ITEMS," in refused("check", str(script))
     broken = save(tmp_path / "weightings" / "broken.py", "import numpy\nnumpy.lost\n")
     assert f"{broken}, line 2: AttributeError: module 'numpy'" in refused("check", str(broken))
@@ -87,6 +89,9 @@ def test_mistakes(tmp_path):
             "experiments",
         ),
         ("import flax.linen as nn\ndef build(): return nn.Dense(3)", "backbones"),
+        (f"try:\n    import lost\nexcept ImportError:\n    pass\n{STRATEGY}", "weightings"),
+        ("if True:\n    def samples(root): ...", "datasets"),
+        ("from dmljax.weightings.strategies.equal import *", "weightings"),
     ],
 )
 def test_the_family_is_told_by_what_the_file_has(tmp_path, text, family):

@@ -161,7 +161,7 @@ def test_mistakes_are_told_before_the_work(run, given, said, tmp_path, monkeypat
 
 @pytest.mark.parametrize(
     ("out", "form", "chosen"),
-    [("", "", "stablehlo"), ("", "web", "web"), ("a/net.onnx", "", "onnx"), ("net.v2", "tflite", "tflite")],
+    [("", "", "stablehlo"), ("", "web", "web"), ("a/NET.ONNX", "", "onnx"), ("net.v2", "tflite", "tflite")],
 )
 def test_the_format_is_given_or_that_of_the_ending(out, form, chosen):
     assert exporting.of_file(out, form) == chosen

@@ -92,6 +92,6 @@ def test_an_unknown_link():
 
 
 def test_a_margin_below_zero_is_refused():
-    there = jnp.ones((2, 2), bool)
+    mask = jnp.ones((2, 2), bool)
     with pytest.raises(ValueError, match="margin must be at least 0, got -0.2"):
-        batch_hard(jnp.ones((2, 2)), there, there, margin=-0.2)
+        batch_hard(jnp.ones((2, 2)), mask, mask, margin=-0.2)

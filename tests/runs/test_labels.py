@@ -122,7 +122,7 @@ def test_images_that_are_left_out_are_told_with_what_comes_of_it(tmp_path):
     fields = SMALL | classes(tmp_path / "set", names=("1", "2")) | {"split.folds": 2}
     for path in sorted((tmp_path / "set").rglob("*.png"))[:23]:
         path.write_text("no picture")
-    said = r"folds take two images at least; there is 1 \(left out: 23 files of 24, such as '.*0.png', which "
+    said = r"folds take two images at least; there is 1 \(left out: 23 files of 24, such as '.*0.png': "
     with pytest.raises(UserError, match=said):
         trained(dmljax.get_config("quick", fields | {"data.batch_size": 8}), tmp_path / "run")
 
