@@ -46,7 +46,7 @@ class Kept:
                 )
                 raise UserError(
                     f"'{path}' holds '{key[0]}', seed {key[1]}, of another configuration"
-                    f" ({', '.join(names)}); give another file, or delete that line and the run is made again",
+                    f" ({', '.join(names)}); give another file, or delete that line and it is made again",
                     parameter="out",
                 )
 
