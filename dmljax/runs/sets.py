@@ -107,9 +107,10 @@ def open_set(
     make = partial(splits.make, seed=config.seed, **chosen)
 
     def first(samples: Samples) -> None:
-        split = make(samples)
-        if check is not None:
-            check(samples, split)
+        with telling_skipped(samples):
+            split = make(samples)
+            if check is not None:
+                check(samples, split)
 
     feed = open_feed(config, progress=progress, check=first)
     with telling_skipped(feed.samples):

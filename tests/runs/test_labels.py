@@ -127,6 +127,14 @@ def test_images_that_are_left_out_are_told_with_what_comes_of_it(tmp_path):
         trained(dmljax.get_config("quick", fields | {"data.batch_size": 8}), tmp_path / "run")
 
 
+def test_a_file_that_a_manifest_names_and_is_not_there_is_told_too(tmp_path):
+    picture(tmp_path / "set" / "face.png", 0, np.random.default_rng(0))
+    (tmp_path / "set" / "manifest.csv").write_text("path,expression\nface.png,joy\nnope.png,sad\n")
+    fields = {"dataset.name": "folder", "dataset.root": str(tmp_path / "set")}
+    with pytest.raises(UserError, match=r"there is 1 \(left out: 1 file of 2, such as '.*nope.png': "):
+        trained(dmljax.get_config("quick", SMALL | fields), tmp_path / "run")
+
+
 def classes(folder, parts=("",), count=12, names=("1", "2", "3")):
     rng = np.random.default_rng(0)
     for part in parts:
