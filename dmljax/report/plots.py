@@ -167,8 +167,9 @@ def small_multiples(runs: dict[str, list[list[dict]]], prefix: str, path: Path) 
                     label=task,
                     color=COLOURS.get(task),
                     linewidth=1.0,
-                    marker="o" if len(steps) == 1 else None,
+                    marker="o" if len(steps) == 1 else "",  # one point makes no line
                     markersize=3,
+                    clip_on=len(steps) > 1,
                 )
             one.set_title(lettering.plain(name), loc="left", fontsize=9)
             one.set_ylim(bottom=0)
