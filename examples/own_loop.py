@@ -48,7 +48,8 @@ def losses_fn(params, batch):
 # `value_and_grad` does what the strategy asks for: nothing more than one backward pass for `dwa`, gradients
 # of each task on the shared part for `upgrad`, losses after the step for `famo`. This loop serves all but
 # `sdmgrad`, which also wants an even number of micro-batches; each ignores what it does not need. A loss that
-# is not finite makes weights and gradients that are not: look at the losses, as in any other loop.
+# is not finite makes gradients that are not, while the weights of many strategies stay finite: look at the
+# losses, as in any other loop.
 
 
 # %% loop
