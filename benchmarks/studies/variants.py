@@ -115,8 +115,8 @@ def run(compared: Variants, values) -> None:
     results_file = kept.Kept(Path(values.out), config, planned)
     options = study.StudyOptions(folder, jobs=values.jobs, progress=True)
     lines = []
-    size = len(compared.methods)
-    for start in range(0, len(planned), size):  # a part at a time, so that what is made is kept
+    size = 2 * values.jobs
+    for start in range(0, len(planned), size):  # a few at a time, so that what is made is kept
         if missing := results_file.missing(planned[start : start + size]):
             failures = study.run_missing(config, missing, options)
             rows, unreadable = results.read(study.without(missing, failures))
