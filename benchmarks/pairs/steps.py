@@ -46,7 +46,7 @@ PEERS = {
     "PyTorch, compiled": (["--compile"], {}),
     "PyTorch, compiled, memory kept": (["--compile"], KEPT),
 }
-OURS = "dmljax, memory as glibc leaves it"
+NOT_KEPT = "dmljax, memory as glibc leaves it"
 HERE = Path(__file__).parent
 HEAD = ["size", "step", "beside", "dmljax, s", "that, s", "ratio", "ratios, quarter to three quarters"]
 
@@ -90,7 +90,7 @@ def define(values) -> None:
     flags.DEFINE_string("peer", None, "the PyTorch program", required=True, flag_values=values)
     flags.DEFINE_multi_enum("sizes", list(SIZES), list(SIZES), "sizes of the network", flag_values=values)
     flags.DEFINE_multi_enum("modes", MODES, MODES, "steps", flag_values=values)
-    beside = [*PEERS, OURS]
+    beside = [*PEERS, NOT_KEPT]
     flags.DEFINE_multi_enum("beside", beside, beside, "what our step is timed beside", flag_values=values)
     flags.DEFINE_integer("turns", 20, "timed steps of each", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("warmup", 2, "steps before them", lower_bound=1, flag_values=values)
@@ -100,7 +100,8 @@ def define(values) -> None:
 def paired(values, size: str, mode: str, beside: str) -> dict:
     """Seconds of the steps of both."""
     with ours(values, size, mode, {}) as one, the_other(values, size, mode, beside) as other:
-        one.step(), other.step()  # the peer compiles and warms up in its first one
+        for side in (one, other):
+            side.step()  # in its first one the peer compiles and warms up
         times = np.array([[one.step(), other.step()] for _ in range(values.turns)])
     return {
         "size": size,
@@ -119,7 +120,7 @@ def ours(values, size: str, mode: str, variables: dict[str, str]) -> Side:
 
 
 def the_other(values, size: str, mode: str, beside: str) -> Side:
-    if beside == OURS:
+    if beside == NOT_KEPT:
         return ours(values, size, mode, LEFT)
     given, variables = PEERS[beside]
     options = {"mode": mode, "device": "cpu", "steps": FOREVER, "warmup": values.warmup} | SIZES[size]
@@ -128,9 +129,9 @@ def the_other(values, size: str, mode: str, beside: str) -> Side:
 
 
 def row(line: dict) -> list[str]:
-    ours, theirs = np.array(line["ours_s"]), np.array(line["theirs_s"])
-    low, middle, high = np.quantile(ours / theirs, [0.25, 0.5, 0.75])
-    times = [f"{np.median(side):.3f}" for side in (ours, theirs)]
+    times = np.array([line["ours_s"], line["theirs_s"]])
+    low, middle, high = np.quantile(times[0] / times[1], [0.25, 0.5, 0.75])
+    times = [f"{seconds:.3f}" for seconds in np.median(times, 1)]
     return [line["size"], line["mode"], line["beside"], *times, f"{middle:.2f}", f"{low:.2f} to {high:.2f}"]
 
 

@@ -130,7 +130,7 @@ def telling_skipped(samples: Samples) -> Iterator[None]:
             raise
         first, count = samples.skipped[0], len(samples.skipped)
         files = f"left out: {counted(count, 'file')} of {count + len(samples):,}"
-        why = f"{error.args[0]} ({files}, such as '{first.reference}': {first.reason})"
+        why = f"{error.message} ({files}, such as '{first.reference}': {first.reason})"
         raise UserError(why, parameter=error.parameter) from None
 
 

@@ -79,7 +79,7 @@ def check_kind(options) -> None:
     for name in ("seeds", "folds"):
         given = getattr(options, name)
         if not isinstance(given, Sequence) or isinstance(given, str):
-            raise TypeError(f"{name} must be a tuple such as (0,); got {getattr(options, name)!r}")
+            raise TypeError(f"{name} must be a tuple such as (0,); got {given!r}")
     if not options.jobs > 0:
         raise UserError(f"must be at least 1; got {options.jobs}", parameter="jobs")
 
