@@ -115,13 +115,14 @@ def build(
                 lambda x: x * jnp.minimum(1.0, clip / jnp.maximum(norm, 1e-12)), gradients
             )
         gradients = _clipped(gradients, params, value=clip_value, adaptive=clip_adaptive)
+        now = rate(step)
         new_params, new_state = {}, {}
         for group, on in trainable.items():
             found, moments = of_group(group).update(gradients[group], state[group], params[group])
             if weight_decay:
                 found = _stateless(optax.add_decayed_weights(weight_decay, decayed), found, params[group])
             found = _by_part(found, group, factors, layers or {})
-            moved = jax.tree.map(lambda p, d: p - rate(step) * d, params[group], found)
+            moved = jax.tree.map(lambda p, d: p - now * d, params[group], found)
             new_params[group], new_state[group] = jax.tree.map(
                 lambda new, old, on=on: jnp.where(on, new, old),
                 (moved, moments),

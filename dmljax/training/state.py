@@ -36,12 +36,19 @@ def create(variables, optimizer, weighting, tasks: tuple[str, ...]) -> TrainStat
     """The state before the first step, from a network's initial variables."""
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     copy = lambda tree: jax.tree.map(jnp.array, tree)  # buffers are donated: no two leaves may share one
+
+    @jax.jit  # else each shape of zeros is a program of its own
+    def beside(params, batch_stats):
+        moments = copy(optimizer.init(params))  # an optimizer may keep the parameters themselves
+        return moments, {"params": copy(params), "batch_stats": copy(batch_stats)}
+
+    moments, ema = beside(params, batch_stats)
     return TrainState(
         step=jnp.int32(0),
         params=params,
         batch_stats=batch_stats,
-        optimizer=copy(optimizer.init(params)),  # an optimizer may keep the parameters themselves
-        ema={"params": copy(params), "batch_stats": copy(batch_stats)},
+        optimizer=moments,
+        ema=ema,
         weighting=weighting.init(tasks, params[TRUNK]),
     )
 
