@@ -4,7 +4,8 @@ Runs of one study share people, training sets and seeds, so they are not indepen
 them finds differences where there are none. What is counted depends on what varies between the runs:
 
 - several splits (folds, or seeds that draw them): the corrected resampled t of Nadeau and Bengio (2003);
-- one split: people and seeds, both random and crossed; the interval is over other people and other seeds;
+- one split: people and seeds, both random and crossed; the interval is over other people and other seeds,
+  and of several differences on a page all tell how much runs differ (`moderation`);
 - neither people nor sizes known, or a measure that is not of people: the runs alone.
 """
 
@@ -15,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from dmljax.report.moderation import Variance, moderated
 
 ROUNDING = 1e-9  # of the compared values: a smaller spread of differences is that of rounding
 SPLITS, PEOPLE, RUNS = "splits", "people", "runs"
@@ -28,6 +31,8 @@ COUNTED = {
     RUNS: "Where people or the sizes of the splits are unknown, or the measure is not one of people,"
     " differences are tested over the runs alone, which says nothing of other people.",
 }
+
+SHARED = "How much seeds differ is learnt from all these differences together (moderated t, Smyth 2004)."
 
 
 class Pair(NamedTuple):
@@ -57,6 +62,7 @@ class Difference(NamedTuple):
       p: two-sided; None where there is nothing to test.
       unit: what was counted, a key of `COUNTED`.
       pairs: number of runs that both methods have.
+      crossed: of people and seeds, what the interval is made from.
     """
 
     mean: float
@@ -64,6 +70,15 @@ class Difference(NamedTuple):
     p: float | None
     unit: str
     pairs: int
+    crossed: Crossed | None = None
+
+
+class Crossed(NamedTuple):
+    """A two-way table of differences in short."""
+
+    squares: MeanSquares
+    people: int
+    seeds: int
 
 
 def pairs(rows: Iterable[dict], label: str, other: str, measure: str) -> list[Pair]:
@@ -114,7 +129,9 @@ def difference(pairs: Sequence[Pair]) -> Difference | None:
     alike = all(_images(pair.people) == _images(people) for pair in pairs)
     if None not in splits and len(splits) == 1 and len(people) > 1 and alike:
         values = by_person(pairs)
-        return _tested(*crossed(values), values, size, PEOPLE, len(pairs))
+        found = _tested(*crossed(values), values, size, PEOPLE, len(pairs))
+        several = found.p is not None and len(pairs) > 1
+        return found._replace(crossed=Crossed(mean_squares(values), *values.shape)) if several else found
     values = np.array([pair.first - pair.second for pair in pairs])
     return _tested(*resampled(values, 0.0), values, size, RUNS, len(pairs))
 
@@ -126,8 +143,12 @@ def _images(people: Mapping[str, tuple[int, int, int]]) -> dict[str, int]:
 def _tested(mean, error, freedom, values, size, unit, count) -> Difference:
     if not freedom or np.ptp(values) <= ROUNDING * size:
         return Difference(mean, np.nan, None, unit, count)
-    half = stats.t.ppf(0.975, freedom) * error
-    return Difference(mean, float(half), float(2 * stats.t.sf(abs(mean) / error, freedom)), unit, count)
+    return Difference(mean, *_students(mean, error, freedom), unit, count)
+
+
+def _students(mean: float, error: float, freedom: float) -> tuple[float, float]:
+    """(half the width of the 95 % interval, two-sided p) of Student's t."""
+    return float(stats.t.ppf(0.975, freedom) * error), float(2 * stats.t.sf(abs(mean) / error, freedom))
 
 
 def resampled(values: np.ndarray, ratio: float) -> tuple[float, float, float]:
@@ -177,9 +198,11 @@ def mean_squares(values: np.ndarray) -> MeanSquares:
     )
 
 
-def of_both(squares: MeanSquares, p: int, s: int) -> tuple[float, float]:
-    """(variance of the mean over p people and s seeds, Satterthwaite's degrees of freedom)."""
-    freedoms = p - 1, s - 1, (p - 1) * (s - 1)
+def of_both(squares: MeanSquares, p: int, s: int, of_seeds: float | None = None) -> tuple[float, float]:
+    """(variance of the mean over p people and s seeds, Satterthwaite's degrees of freedom); `of_seeds` are
+    those of the seeds' mean square, None: s - 1.
+    """
+    freedoms = p - 1, s - 1 if of_seeds is None else of_seeds, (p - 1) * (s - 1)
     if min(squares.people, squares.seeds) > squares.rest:
         total = squares.people + squares.seeds - squares.rest
         parts = sum(square**2 / freedom for square, freedom in zip(squares, freedoms))
@@ -211,9 +234,29 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def adjusted(found: Sequence[Difference | None]) -> list[Difference | None]:
-    """Differences of one page with p values of Holm over all of them; intervals are of each alone."""
-    p_values = holm([None if one is None else one.p for one in found])
-    return [None if one is None else one._replace(p=p) for one, p in zip(found, p_values)]
+    """Differences of one page: how much seeds differ told by all of them, see `moderation`, and p values of
+    Holm over all; intervals are of each alone.
+    """
+    known = [k for k, one in enumerate(found) if one is not None and one.crossed is not None]
+    told = moderated([_of_seeds(found[k].crossed) for k in known])
+    better = dict(zip(known, (_by(found[k], variance) for k, variance in zip(known, told))))
+    ones = [better.get(k, one) for k, one in enumerate(found)]
+    p_values = holm([None if one is None else one.p for one in ones])
+    return [None if one is None else one._replace(p=p) for one, p in zip(ones, p_values)]
+
+
+def _of_seeds(crossed: Crossed) -> Variance:
+    """Of the differences of a seed, in the unit of the measure; it does not grow with the people."""
+    return Variance(crossed.squares.seeds / crossed.people, crossed.seeds - 1)
+
+
+def _by(one: Difference, of_seeds: Variance) -> Difference:
+    """The difference with another variance of seeds."""
+    squares, people, seeds = one.crossed
+    squares = squares._replace(seeds=people * of_seeds.value)
+    variance, freedom = of_both(squares, people, seeds, of_seeds.freedom)
+    half, p = _students(one.mean, float(np.sqrt(variance)), freedom)
+    return one._replace(half=half, p=p)
 
 
 def note(found: Iterable[Difference | None]) -> str:
@@ -222,5 +265,8 @@ def note(found: Iterable[Difference | None]) -> str:
     counted = [text for unit, text in COUNTED.items() if any(one.unit == unit for one in tested)]
     if not counted:
         return ""
+    shared = [one for one in tested if one.crossed is not None]
+    if len(shared) > 1:
+        counted.append(SHARED)
     holms = f"p is Holm's over {len(tested)} comparisons; intervals are of each alone."
     return " ".join([*counted, *([holms] if len(tested) > 1 else [])])

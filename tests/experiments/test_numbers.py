@@ -11,6 +11,7 @@ from sklearn.metrics import silhouette_score
 from dmljax.contracts.finished import finish, score
 from dmljax.experiments import clusters, confusions, cross, dynamics, grid, methods, triplets, views
 from dmljax.report import differences
+from dmljax.report.moderation import Variance, moderated
 from dmljax.report.parts import Finding, Table
 from dmljax.studies import measures, networks, published, results
 
@@ -45,13 +46,17 @@ def test_comparison(tmp_path):
     ours, rival = (np.array(right[label]) / 20 for label in ("dynamic", "densenet"))
     # of 20 images of a cell, each of 4 people shows every fourth: 15 right are 4, 4, 4, 3
     told = lambda label: np.array([[(n + 3 - k) // 4 / 5 for n in right[label]] for k in range(4)])
-    mean, error, freedom = differences.crossed(told("dynamic") - told("densenet"))
+    of_seeds = [
+        differences.mean_squares(told("dynamic") - told(label)) for label in right if label != "dynamic"
+    ]
+    squares, own = of_seeds[-1], moderated([Variance(one.seeds / 4, 2) for one in of_seeds])[-1]
+    variance, freedom = differences.of_both(squares._replace(seeds=4 * own.value), 4, 3, own.freedom)
     assert (
         named["DenseNet"][3] == f"{100 * rival.mean():.1f}"
         and named["DenseNet"][5] == f"{100 * (ours - rival).mean():+.1f}"
     )
-    assert named["DenseNet"][6] == f"± {100 * stats.t.ppf(0.975, freedom) * error:.1f}"
-    assert named["DenseNet"][7] == "1.000" and mean == pytest.approx((ours - rival).mean())
+    assert named["DenseNet"][6] == f"± {100 * stats.t.ppf(0.975, freedom) * variance**0.5:.1f}"
+    assert named["DenseNet"][7] == "1.000"
     assert named["island loss"][5:8] == ["+0.0", "-", "-"]  # no difference to test
     assert "DML-Net is better than LBP with SVM; better than DML-Net: LGBP with SVM (p < 0.05, H" in findings(
         shown
