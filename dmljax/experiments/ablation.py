@@ -33,8 +33,8 @@ def beside(rows: list[dict], item: str) -> published.Here:
 
 
 def show(rows: list[dict], out) -> list[Part]:
-    """Means with 95 % intervals over runs, the difference to the row before, speed; and whether each part
-    helped.
+    """Means with 95 % intervals over runs, the difference to the row before, speed; whether each part helped;
+    and the differences to one ResNet.
     """
     del out
     header = [
@@ -72,4 +72,13 @@ def show(rows: list[dict], out) -> list[Part]:
         "Differences are to the row before. Frames a second: one image at a time through the network,"
         " measured in turns after all runs. Train images a second: while the runs shared the machine."
     )
-    return [Table(lines), *said, Text(note), *measures.notes(gains)]
+    return [Table(lines), *said, Text(note), *measures.notes(gains), *_beside_the_first(rows)]
+
+
+def _beside_the_first(rows: list[dict]) -> list[Part]:
+    """What the parts give together: differences to one ResNet, p values of Holm over these."""
+    first, *others = ROWS
+    found = differences.adjusted([measures.difference(rows, label, first) for label in others])
+    lines = [[_title(label), *statistics.compared(one)] for label, one in zip(others, found)]
+    note = "The same runs, tested in the same way; p is Holm's over these differences."
+    return [Table([["network", *statistics.COMPARED], *lines], f"Beside {_title(first)}"), Text(note)]

@@ -45,7 +45,7 @@ def test_the_table_and_what_it_says(tmp_path):
         "dynamic": [0.5, 0.5, 0.5],
     }
     shown = ablation.show(results(values), tmp_path)
-    (lines,) = [part.lines for part in shown if isinstance(part, Table)]
+    lines, together = [part.lines for part in shown if isinstance(part, Table)]
     said = [part.text for part in shown if isinstance(part, Finding)]
     assert [line[0] for line in lines[1:]] == ["one ResNet", "MFE", "+ HPE", "+ JEFL", "+ dynamic weights"]
     gain = [0.10, 0.11, 0.09]
@@ -54,6 +54,11 @@ def test_the_table_and_what_it_says(tmp_path):
     assert lines[2][5] == f"± {half:.1f}"
     p = 2 * stats.ttest_1samp(gain, 0).pvalue  # the smaller of two that can be tested
     assert float(lines[2][6].replace("< ", "")) == pytest.approx(p, abs=6e-4)
+    assert [line[0] for line in together[1:]] == ["MFE", "+ HPE", "+ JEFL", "+ dynamic weights"]
+    assert together[1][1:3] == lines[2][4:6] and together[2][1] == "+10.3" and together[3][1] == "-"
+    of_last = [0.5 - value for value in values["one_resnet"]]
+    least = 3 * stats.ttest_1samp(of_last, 0).pvalue  # the smallest of three that can be tested
+    assert float(together[4][3].replace("< ", "")) == pytest.approx(least, abs=6e-4)
     # no run of JEFL: nothing to compare the last row with
     assert lines[4][1:7] == ["0", "-", "-", "-", "-", "-"] and lines[5][4] == "-"
     assert lines[1][8:10] == ["7", "101"]
