@@ -1,4 +1,4 @@
-"""Our steps beside a PyTorch program's of the same network, on a CPU: one of each in turns, all in memory."""
+"""Our steps, epochs and evaluations beside PyTorch's of the same network, on a CPU: one of each in turns."""
 
 import json
 import os
@@ -15,21 +15,27 @@ from dmljax.launch import cli
 from dmljax.report.tables import markdown
 from dmljax.types import UserError
 
-SUMMARY = "Times train and inference steps in turns with a PyTorch program of the same network."
+SUMMARY = "Times steps, epochs and evaluations in turns with a PyTorch program of the same network."
 USAGE = """\
-    python benchmarks/pairs/steps.py --torch=PYTHON --peer=torch_dmlnet.py --out=benchmarks/pairs/steps.jsonl
-    python benchmarks/pairs/steps.py --torch=PYTHON --peer=torch_dmlnet.py --sizes=small --modes=train
+    python benchmarks/pairs/turns.py --torch=PYTHON --peer=torch_dmlnet.py --out=benchmarks/pairs/turns.jsonl
+    python benchmarks/pairs/turns.py --torch=PYTHON --peer=torch_dmlnet.py --sizes=small --modes=epoch
 
 PYTHON is the interpreter of an environment with PyTorch. The peer has the flags --mode, --device, --image,
---batch, --width, --stages, --steps, --warmup and --compile, and times its steps by time.perf_counter. Both
-programs stay in memory and do a step in turns, so that a machine that slows down slows both; the one that
-waits is stopped by a signal, which Windows does not have.
+--batch, --width, --stages, --steps, --warmup and --compile, and times its steps by time.perf_counter; for
+epochs and evaluations torch_epochs.py takes its network and losses. Both programs stay in memory and do a
+turn each, so that a machine that slows down slows both; the one that waits is stopped by a signal, which
+Windows does not have. An epoch goes over rendered faces, with all that a training does besides, its
+checkpoint too; an evaluation goes over --images faces.
 """
 SIZES = {
     "small": {"image": 64, "batch": 15, "width": 16, "stages": "2,2,2,2"},
     "whole": {"image": 224, "batch": 15, "width": 64, "stages": "3,4,6,3"},
 }
-MODES = ("train", "infer")
+STEPS = ("train", "infer")
+EPOCH, EVALUATE = "epoch", "evaluate"
+MODES = (*STEPS, EPOCH, EVALUATE)
+EACH = 35  # images of a rendered person
+PEOPLE = {"small": 28, "whole": 6}  # who train in an epoch
 FOREVER = 10**9
 # what dmljax.pages sets, for a program that does not
 KEPT = {
@@ -48,11 +54,11 @@ PEERS = {
 }
 NOT_KEPT = "dmljax, memory as glibc leaves it"
 HERE = Path(__file__).parent
-HEAD = ["size", "step", "beside", "dmljax, s", "that, s", "ratio", "ratios, quarter to three quarters"]
+HEAD = ["size", "turn", "beside", "dmljax, s", "that, s", "ratio", "ratios, quarter to three quarters"]
 
 
 class Side:
-    """A program that does a step for a line."""
+    """A program that does a turn for a line."""
 
     def __init__(self, command: list, variables: dict[str, str]):
         bare = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
@@ -70,7 +76,7 @@ class Side:
         self._process.stdin.close()
         self._process.wait()
 
-    def step(self) -> float:
+    def turn(self) -> float:
         """Seconds of the next one."""
         self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write("\n")
@@ -89,20 +95,21 @@ def define(values) -> None:
     flags.DEFINE_string("torch", None, "interpreter with PyTorch", required=True, flag_values=values)
     flags.DEFINE_string("peer", None, "the PyTorch program", required=True, flag_values=values)
     flags.DEFINE_multi_enum("sizes", list(SIZES), list(SIZES), "sizes of the network", flag_values=values)
-    flags.DEFINE_multi_enum("modes", MODES, MODES, "steps", flag_values=values)
+    flags.DEFINE_multi_enum("modes", list(STEPS), list(MODES), "what a turn is", flag_values=values)
     beside = [*PEERS, NOT_KEPT]
     flags.DEFINE_multi_enum("beside", beside, beside, "what our step is timed beside", flag_values=values)
-    flags.DEFINE_integer("turns", 20, "timed steps of each", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("warmup", 2, "steps before them", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("turns", 20, "timed turns of each", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("warmup", 2, "turns before them", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("images", 1000, "of an evaluation", lower_bound=1, flag_values=values)
     flags.DEFINE_string("out", "", "file for a JSON line a pair", flag_values=values)
 
 
 def paired(values, size: str, mode: str, beside: str) -> dict:
-    """Seconds of the steps of both."""
+    """Seconds of the turns of both."""
     with ours(values, size, mode, {}) as one, the_other(values, size, mode, beside) as other:
         for side in (one, other):
-            side.step()  # in its first one the peer compiles and warms up
-        times = np.array([[one.step(), other.step()] for _ in range(values.turns)])
+            side.turn()  # in its first one the peer compiles and warms up
+        times = np.array([[one.turn(), other.turn()] for _ in range(values.turns)])
     return {
         "size": size,
         "mode": mode,
@@ -114,9 +121,12 @@ def paired(values, size: str, mode: str, beside: str) -> dict:
 
 
 def ours(values, size: str, mode: str, variables: dict[str, str]) -> Side:
-    options = SIZES[size] | {"mode": mode, "dtype": "f32", "warmup": values.warmup}
-    options["stages"] = options["stages"].split(",")
+    options = SIZES[size] | {"mode": mode, "warmup": values.warmup, "images": images(values, size, mode)}
     return Side([sys.executable, HERE / "ours.py", json.dumps(options)], variables)
+
+
+def images(values, size: str, mode: str) -> int:
+    return EACH * PEOPLE[size] if mode == EPOCH else values.images
 
 
 def the_other(values, size: str, mode: str, beside: str) -> Side:
@@ -124,8 +134,12 @@ def the_other(values, size: str, mode: str, beside: str) -> Side:
         return ours(values, size, mode, LEFT)
     given, variables = PEERS[beside]
     options = {"mode": mode, "device": "cpu", "steps": FOREVER, "warmup": values.warmup} | SIZES[size]
+    program = [values.peer]
+    if mode not in STEPS:
+        options["images"] = images(values, size, mode)
+        program = [HERE / "torch_epochs.py", values.peer]
     asked = [f"--{name}={value}" for name, value in options.items()]
-    return Side([values.torch, HERE / "theirs.py", values.peer, *asked, *given], variables)
+    return Side([values.torch, HERE / "theirs.py", *program, *asked, *given], variables)
 
 
 def row(line: dict) -> list[str]:
@@ -149,4 +163,4 @@ def run(values) -> None:
 
 
 if __name__ == "__main__":
-    cli.run("benchmarks/pairs/steps.py", SUMMARY, USAGE, define, run)
+    cli.run("benchmarks/pairs/turns.py", SUMMARY, USAGE, define, run)
