@@ -44,21 +44,32 @@ def changed(config: ConfigDict, changes: dict, where: str = "") -> ConfigDict:
         for field, value in leaves(changes):
             if values.setdefault(field, value) is not value:
                 raise UserError(f"{where}{field} is given twice, as {values[field]!r} and as {value!r}")
-            *sections, key = field.split(".")
-            section = result
-            for name in sections:
-                section = section.get(name) if isinstance(section, ConfigDict) else None
-            if not isinstance(section, ConfigDict) or key not in section:
-                raise UserError(f"{where}unknown field '{field}'.{_like(field, result)}")
+            section, key = section_of(result, field, where)
             if not (value == {} and isinstance(section[key], ConfigDict)):  # of a section, no change
                 section[key] = _typed(f"{where}{field}", section[key], value)
     return result.lock()
 
 
+def section_of(config: ConfigDict, field: str, where: str = "") -> tuple[ConfigDict, str]:
+    """The section that a dotted field stands in, and its name there.
+
+    Raises:
+      UserError: an unknown field, with one that is like it.
+    """
+    *sections, key = field.split(".")
+    section: Any = config
+    for name in sections:
+        section = section.get(name) if isinstance(section, ConfigDict) else None
+    if not isinstance(section, ConfigDict) or key not in section:
+        raise UserError(f"{where}unknown field '{field}'.{_like(field, config)}")
+    return section, key
+
+
 def _like(field: str, config: ConfigDict) -> str:
     known = list(flatten(config.to_dict()))
     same = [other for other in known if other.rpartition(".")[2] == field.rpartition(".")[2]]
-    return nearest(field, [*known, *config]) or (f" Did you mean '{same[0]}'?" if same else "")
+    like = f" Did you mean '{same[0]}'?" if same else " dmljax fields lists them"
+    return nearest(field, [*known, *config]) or like
 
 
 def _typed(field: str, present, value):

@@ -50,6 +50,7 @@ OWN = (
     TRACKING,
 )
 FOLD = "fold_"
+REMADE = (SPLIT, CLASSES, DECIDED)  # by a training, of a finished run too
 
 
 def is_url(folder: str | Path) -> bool:
@@ -135,9 +136,13 @@ def read(path: Path) -> dict:
             raise ValueError(f"it must hold a JSON object, and holds a {type(found).__name__}")
         return found
     except (OSError, ValueError) as error:
-        raise UserError(f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or error
     except RecursionError:
-        raise UserError(f"'{path}' cannot be read: it is nested too deeply") from None
+        reason = "it is nested too deeply"
+    again = (
+        "; the command that trained the run, given once more, writes it anew" if path.name in REMADE else ""
+    )
+    raise UserError(f"'{path}' cannot be read: {reason}{again}")
 
 
 def with_digest(score: dict) -> dict:

@@ -92,7 +92,7 @@ def open_config(values, arguments: list[str]) -> list[str]:
     """Puts the configuration that --config names in the flag's place; returns the other arguments."""
     from ml_collections import config_flags
 
-    from dmljax import config
+    from dmljax import changes, config
 
     if CONFIG not in values:
         return arguments
@@ -107,9 +107,11 @@ def open_config(values, arguments: list[str]) -> list[str]:
             name = value if equals else waiting.pop(0)
         else:
             raise UserError(f"--{CONFIG} needs a value: --{CONFIG}=NAME")
-    text = values[CONFIG].help
+    text, opened = values[CONFIG].help, config.get_config(name)
+    for argument in others:
+        flag, _, field = argument.partition("=")[0].partition(".")
+        if flag in (f"--{CONFIG}", f"-{CONFIG}"):
+            changes.section_of(opened, field, f"--{CONFIG}: ")
     delattr(values, CONFIG)
-    config_flags.DEFINE_config_dict(
-        CONFIG, config.get_config(name), text, flag_values=values, sys_argv=others
-    )
+    config_flags.DEFINE_config_dict(CONFIG, opened, text, flag_values=values, sys_argv=others)
     return others

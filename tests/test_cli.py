@@ -151,9 +151,9 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--config.trian.duration=1"], 'field: trian. Did you mean "train"'),
-        (["--config.trian.duration=1"], "(dmljax fields lists them)"),
-        (["--config.train.duratoin=1"], 'Did you mean "duration"'),
+        (["--config.trian.duration=1"], "field 'trian.duration'. Did you mean 'train.duration'?"),
+        (["--config.nothing=1"], "unknown field 'nothing'. dmljax fields lists them"),
+        (["--config.train.duratoin=1"], "Did you mean 'train.duration'?"),
         (["--config=quik"], "no configuration 'quik'"),
         (["--config=lost.yaml"], "there is no file 'lost.yaml'"),
         (["--config=quick:papr"], "Did you mean 'paper'?"),

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from dmljax import __version__, run_folder, writing
 from dmljax import config as configuration
-from dmljax import run_folder, writing
 from dmljax.preparation import inventory
 from dmljax.runs import kept_tables
 from dmljax.runs.sets import Set
@@ -93,9 +93,10 @@ def read_mirror(run: Path, classes: Classes) -> tuple[int, ...]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the packages that a result depends on, and the devices that JAX sees."""
+    """Of this package, Python and the packages that a result depends on, and the devices that JAX sees."""
     found = {name: metadata.version(name) for name in PACKAGES}
     return {
+        "dmljax": __version__,
         "python": platform.python_version(),
         **found,
         "device": jax.devices()[0].device_kind,

@@ -32,6 +32,8 @@ def read(members: list[Member], needs: tuple[str, ...] = ()) -> tuple[list[dict]
             if absent := [name for name in needs if not (member.folder / name).is_file()]:
                 raise ValueError(f"it has no {absent[0]}")
             made = {"jax": versions["jax"], "device": versions["device"]}
+            if "dmljax" in versions:  # an older one did not write its own
+                made["dmljax"] = versions["dmljax"]
             if not member.descriptor:
                 made["trained for"] = config["train"]["duration"]
             rows.append(
@@ -65,9 +67,9 @@ def _sets(dataset: dict) -> dict[str, list[str]]:
 
 
 def mixed(rows: list[dict]) -> list[str]:
-    """A line for each of JAX's version, device and length of training in which the runs differ."""
+    """A line for each of the versions, the device and the length of training in which the runs differ."""
     lines = []
-    for key in ("jax", "device", "trained for"):
+    for key in ("dmljax", "jax", "device", "trained for"):
         values = sorted({row["made"][key] for row in rows if key in row["made"]})
         if len(values) > 1:
             lines.append(
