@@ -9,6 +9,7 @@ from dmljax.launch import _define
 
 from dmljax.config import changed
 from dmljax.report import differences, statistics
+from dmljax.report.differences import Difference
 from dmljax.report.tables import markdown
 from dmljax.studies import measures, members, results, study
 from dmljax.types import UserError, nearest
@@ -62,20 +63,38 @@ class Variants(NamedTuple):
     def table(self, rows: list[dict]) -> list[list[str]]:
         """A line a condition and method: accuracy, difference from the first, p by Holm over a condition."""
         lines = [list(COLUMNS)]
-        first, *others = self.methods
         for condition in self.conditions:
-            lost = differences.adjusted(
-                [
-                    measures.difference(rows, f"{condition}: {method}", f"{condition}: {first}")
-                    for method in others
-                ]
-            )
-            against = dict(zip(others, lost))
+            against = self.compared(rows, condition)
             for method in self.methods:
                 own = measures.of(rows, f"{condition}: {method}")
                 cells = [*measures.percent(own), *statistics.compared(against.get(method))]
                 lines.append([condition, method, str(len(own)), *cells])
         return lines
+
+    def compared(self, rows: list[dict], condition: str) -> dict[str, Difference | None]:
+        """Differences from the first method under a condition, by method."""
+        first, *others = self.methods
+        found = [
+            measures.difference(rows, f"{condition}: {method}", f"{condition}: {first}") for method in others
+        ]
+        return dict(zip(others, differences.adjusted(found)))
+
+    def map(self, rows: list[dict]) -> list[list[str]]:
+        """A line a condition: accuracy of the first method, and in points what each other one has more; a
+        tick where that is shown, p below 0.05.
+        """
+        first, *others = self.methods
+        lines = [["condition", first, *others]]
+        for condition in self.conditions:
+            against = self.compared(rows, condition)
+            own = measures.mean(measures.of(rows, f"{condition}: {first}"))
+            lines.append([condition, own, *(_ticked(against[method]) for method in others)])
+        return lines
+
+
+def _ticked(found: Difference | None) -> str:
+    shown = found is not None and found.p is not None and found.p < 0.05
+    return measures.gain(found) + (" ✓" if shown else "")
 
 
 def tested() -> int:
@@ -125,3 +144,5 @@ def run(compared: Variants, values) -> None:
     rows = results_file.of(planned)
     print("\n".join([*lines, *results.mixed(rows)]))
     print(markdown(compared.table(rows)))
+    if len(compared.conditions) > 1:
+        print(f"\n{markdown(compared.map(rows))}")
