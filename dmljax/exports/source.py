@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-import dmljax
 from dmljax import config_differences
 from dmljax.inference.exported import LAYOUT
 from dmljax.inference.of_run import OfRun
@@ -70,7 +69,7 @@ def of(model: OfRun, run: Path, *, checkpoint: str, form: str, licence: str) -> 
         "flip": model.flip,
         "temperature": model.temperature,
         "licence": licence,
-        "versions": {"dmljax": dmljax.__version__, **record.versions()},
+        "versions": record.versions(),
     }
     return Source(model, function, outputs, metadata)
 

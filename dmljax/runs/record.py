@@ -10,8 +10,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from dmljax import __version__, run_folder, writing
+import dmljax
 from dmljax import config as configuration
+from dmljax import run_folder, writing
 from dmljax.preparation import inventory
 from dmljax.runs import kept_tables
 from dmljax.runs.sets import Set
@@ -96,7 +97,7 @@ def versions() -> dict[str, str]:
     """Of this package, Python and the packages that a result depends on, and the devices that JAX sees."""
     found = {name: metadata.version(name) for name in PACKAGES}
     return {
-        "dmljax": __version__,
+        "dmljax": dmljax.__version__,
         "python": platform.python_version(),
         **found,
         "device": jax.devices()[0].device_kind,
