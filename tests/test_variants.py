@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dmljax import config as configuration
@@ -21,7 +22,7 @@ PROGRAM = FOLDER / "parts.py"
 @pytest.fixture(scope="module")
 def programs():
     """The modules of the folder by name, as its programs see them."""
-    names = ("kept", "variants", "parts", "decisions")
+    names = ("kept", "variants", "parts", "decisions", "shortcuts")
     sys.path.insert(0, str(FOLDER))
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(FOLDER))
@@ -159,3 +160,28 @@ def test_each_decision_is_taken_otherwise_than_the_quick_configuration_does(prog
     assert as_it_is == ("as it is", {})
     for name, changes in others:
         assert changes and all(flat[field] != value for field, value in changes.items()), name
+
+
+def test_errors_that_go_by_the_pose(programs):
+    """Five expressions, three poses: 0 and 3 go with pose 0, 1 and 4 with pose 1, 2 with pose 2."""
+    expression, pose = np.array([0, 1, 1, 2, 2, 4]), np.array([0, 1, 0, 0, 1, 2])
+    predicted = np.array([0, 2, 3, 2, 3, 2])
+    # at their own pose: the first two, one right; at others: the fourth right, the third and the last lured
+    found = programs["shortcuts"].told(expression, predicted, pose, np.array([0, 1, 2, 0, 1]))
+    assert found == pytest.approx((1 / 2, 1 / 4, 2 / 3, (2 + 2 + 1) / 3 / 4))
+
+
+def test_the_table_of_shortcuts(programs, tmp_path):
+    shortcuts, parts = programs["shortcuts"], programs["parts"]
+    assert shortcuts.table(tmp_path) == [shortcuts.HEADER]
+    (one,) = [
+        member
+        for member in parts.COMPARED.planned([1], tmp_path)
+        if member.label == f"{parts.CONDITIONS[-1]}: {parts.WHOLE}"
+    ]
+    finish(one, right=12)
+    names = run_folder.metrics(one.folder)["names"]
+    of_run = {"expression_names": names["expression"], "pose_names": names["pose"]}
+    (one.folder / run_folder.CLASSES).write_text(json.dumps(of_run))
+    _, line = shortcuts.table(tmp_path)
+    assert line[:3] == ["0.9", parts.WHOLE, "1"] and all(0 <= float(cell) <= 100 for cell in line[3:])
