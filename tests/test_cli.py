@@ -172,6 +172,10 @@ def test_one_s_own_manifest_with_missing_labels_and_a_broken_image(tmp_path):
         (["--noprogress=3"], "--noprogress takes no value; write --noprogress or --progress=False"),
         (["--processes=two"], "--processes: must be a whole number above 0, or auto; got 'two'"),
         (["--config.optimizer=3"], "optimizer is a section, not a field; change its fields adafactor, adam"),
+        (
+            ["--config.backbone.resnet.stages=abc"],
+            "stages must be at least 1; got abc; it takes whole numbers",
+        ),
         (["--config.train.duration=soon"], "train.duration must be a duration such as"),
         (["--config.weighting.name=dva"], "Did you mean 'dwa'?"),
         (["--config.dataset.name=cmu"], "dataset.name must be one of bu3dfe, class_folders, "),

@@ -34,8 +34,7 @@ SIZES = {
 STEPS = ("train", "infer")
 EPOCH, EVALUATE = "epoch", "evaluate"
 MODES = (*STEPS, EPOCH, EVALUATE)
-EACH = 35  # images of a rendered person
-PEOPLE = {"small": 28, "whole": 6}  # who train in an epoch
+OF_EPOCH = {"small": 980, "whole": 210}  # images, whole rendered people of 35
 FOREVER = 10**9
 # what dmljax.pages sets, for a program that does not
 KEPT = {
@@ -126,7 +125,7 @@ def ours(values, size: str, mode: str, variables: dict[str, str]) -> Side:
 
 
 def images(values, size: str, mode: str) -> int:
-    return EACH * PEOPLE[size] if mode == EPOCH else values.images
+    return OF_EPOCH[size] if mode == EPOCH else values.images
 
 
 def the_other(values, size: str, mode: str, beside: str) -> Side:

@@ -204,7 +204,8 @@ def check(backbone: str, *, allowed: dict[str, tuple], positive: dict[str, tuple
                 f" '{value}'.{nearest(value, choices)}"
             )
     for option, values in positive.items():
-        if any(value < 1 for value in values):
+        if any(not isinstance(value, int) or value < 1 for value in values):
             raise UserError(
-                f"backbone.{backbone}.{option} must be at least 1; got {', '.join(map(str, values))}"
+                f"backbone.{backbone}.{option} must be at least 1; got {', '.join(map(str, values))};"
+                " it takes whole numbers"
             )
