@@ -62,8 +62,6 @@ def _panel(accuracy, shares, bins: dict, head: str, key: str) -> None:
     accuracy.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy")
     accuracy.tick_params(labelbottom=False)
     accuracy.set_title(f"{head}, {COLUMNS[key]}", loc="left", fontsize=9)
-    note = f"calibration error {percent(calibration.error(bins))} %"
-    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-    accuracy.text(0.03, 0.96, note, va="top", fontsize=8, transform=accuracy.transAxes, bbox=behind)
     shares.bar(middle, counts / max(counts.sum(), 1), width * 0.92, color="0.6", linewidth=0)
-    shares.set(xlabel="confidence", ylabel="share")
+    error = f"calibration error {percent(calibration.error(bins))} %"
+    shares.set(xlabel=f"confidence ({error})", ylabel="share")
