@@ -68,7 +68,7 @@ def section_of(config: ConfigDict, field: str, where: str = "") -> tuple[ConfigD
 def _like(field: str, config: ConfigDict) -> str:
     known = list(flatten(config.to_dict()))
     same = [other for other in known if other.rpartition(".")[2] == field.rpartition(".")[2]]
-    like = f" Did you mean '{same[0]}'?" if same else " dmljax fields lists them"
+    like = f" Did you mean '{same[0]}'?" if same else " dmljax fields lists them."
     return nearest(field, [*known, *config]) or like
 
 

@@ -12,6 +12,7 @@ import pytest
 from dmljax import config as configuration
 from dmljax import fields, run_folder
 from dmljax.contracts.finished import finish
+from dmljax.report import differences
 from dmljax.studies import measures, members, results
 from dmljax.types import UserError
 
@@ -158,6 +159,13 @@ def test_each_decision_is_taken_otherwise_than_the_quick_configuration_does(prog
     assert as_it_is == ("as it is", {})
     for name, changes in others:
         assert changes and all(flat[field] != value for field, value in changes.items()), name
+
+
+def test_what_is_shown_has_a_tick(programs):
+    ticked = programs["variants"]._ticked
+    one = differences.Difference(0.031, 0.012, 0.02, "people", 3)
+    assert ticked(one) == "+3.1 ± 1.2 ✓" and ticked(one._replace(p=0.05)) == "+3.1 ± 1.2"
+    assert ticked(None) == "-"
 
 
 def test_errors_that_go_by_the_pose(programs):

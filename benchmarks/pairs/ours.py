@@ -30,7 +30,7 @@ def answer(turn: Callable[[int], None]) -> None:
         print(time.perf_counter() - before, flush=True)
 
 
-def steps(images: int, stages: str, **options) -> None:
+def steps(stages: str, **options) -> None:
     ready = timed.prepare(device="cpu", dtype="f32", stages=stages.split(","), **options)
     answer(lambda k: jax.block_until_ready(ready.run(k)))
 

@@ -25,7 +25,7 @@ PYTHON is the interpreter of an environment with PyTorch. The peer has the flags
 epochs and evaluations torch_epochs.py takes its network and losses. Both programs stay in memory and do a
 turn each, so that a machine that slows down slows both; the one that waits is stopped by a signal, which
 Windows does not have. An epoch goes over rendered faces, with all that a training does besides, its
-checkpoint too; an evaluation goes over --images faces.
+checkpoint too, ours where the loss has fallen and PyTorch's always; an evaluation goes over --images faces.
 """
 SIZES = {
     "small": {"image": 64, "batch": 15, "width": 16, "stages": "2,2,2,2"},
@@ -120,7 +120,9 @@ def paired(values, size: str, mode: str, beside: str) -> dict:
 
 
 def ours(values, size: str, mode: str, variables: dict[str, str]) -> Side:
-    options = SIZES[size] | {"mode": mode, "warmup": values.warmup, "images": images(values, size, mode)}
+    options = SIZES[size] | {"mode": mode, "warmup": values.warmup}
+    if mode not in STEPS:
+        options["images"] = images(values, size, mode)
     return Side([sys.executable, HERE / "ours.py", json.dumps(options)], variables)
 
 

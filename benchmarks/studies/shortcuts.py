@@ -90,7 +90,7 @@ def table(folder: Path) -> list[list[str]]:
         for method in parts.PARTS if condition.correlation is not None else ():
             own = [one for one in planned if one.label == f"{condition}: {method}" and one.finished]
             if own:
-                found = np.mean([read(one.folder) for one in own], 0)
+                found = np.nanmean([read(one.folder) for one in own], 0)  # nan: no error at others
                 cells = [f"{100 * value:.1f}" for value in found]
                 lines.append([f"{condition.correlation:g}", method, str(len(own)), *cells])
     return lines

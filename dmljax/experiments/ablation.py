@@ -80,5 +80,8 @@ def _beside_the_first(rows: list[dict]) -> list[Part]:
     first, *others = ROWS
     found = differences.adjusted([measures.difference(rows, label, first) for label in others])
     lines = [[_title(label), *statistics.compared(one)] for label, one in zip(others, found)]
-    note = "The same runs, tested in the same way; p is Holm's over these differences."
+    note = (
+        "The same runs, tested in the same way; p is Holm's over these differences, and they alone tell"
+        " how much seeds differ."
+    )
     return [Table([["network", *statistics.COMPARED], *lines], f"Beside {_title(first)}"), Text(note)]

@@ -42,7 +42,8 @@ def show(rows: list[dict], out) -> list[Part]:
         for label in NETWORKS
         for measure in ("expression accuracy", "pose accuracy")
     }
-    gains = dict(zip(compared, differences.adjusted(list(compared.values()))))
+    of = [measure for _, measure in compared]
+    gains = dict(zip(compared, differences.adjusted(list(compared.values()), of)))
     lines = [["network", "runs", "measure", "on e, %", "95 %", "on f2, %", "95 %", *statistics.COMPARED]]
     said = []
     for (label, measure), found in gains.items():

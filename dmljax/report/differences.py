@@ -32,7 +32,7 @@ COUNTED = {
     " differences are tested over the runs alone, which says nothing of other people.",
 }
 
-SHARED = "How much seeds differ is learnt from all these differences together (moderated t, Smyth 2004)."
+SHARED = "How much seeds differ is learnt from these differences together (moderated t, Smyth 2004)."
 
 
 class Pair(NamedTuple):
@@ -62,7 +62,8 @@ class Difference(NamedTuple):
       p: two-sided; None where there is nothing to test.
       unit: what was counted, a key of `COUNTED`.
       pairs: number of runs that both methods have.
-      crossed: of people and seeds, what the interval is made from.
+      crossed: of people and seeds, what the interval is made from; None of one seed.
+      shared: whether other differences have told how much its seeds differ.
     """
 
     mean: float
@@ -71,6 +72,7 @@ class Difference(NamedTuple):
     unit: str
     pairs: int
     crossed: Crossed | None = None
+    shared: bool = False
 
 
 class Crossed(NamedTuple):
@@ -233,14 +235,22 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def adjusted(found: Sequence[Difference | None]) -> list[Difference | None]:
-    """Differences of one page: how much seeds differ told by all of them, see `moderation`, and p values of
-    Holm over all; intervals are of each alone.
+def adjusted(
+    found: Sequence[Difference | None], measures: Sequence[Hashable] | None = None
+) -> list[Difference | None]:
+    """Differences of one page with p values of Holm over all of them; intervals are not widened for their
+    number. How much seeds differ is told by all differences of a measure together, see `moderation`.
+
+    Args:
+      measures: what each difference is of; None: all of one measure.
     """
-    known = [k for k, one in enumerate(found) if one is not None and one.crossed is not None]
-    told = moderated([_of_seeds(found[k].crossed) for k in known])
-    better = dict(zip(known, (_by(found[k], variance) for k, variance in zip(known, told))))
-    ones = [better.get(k, one) for k, one in enumerate(found)]
+    ones, of = list(found), measures or [None] * len(found)
+    for measure in dict.fromkeys(of):
+        known = [k for k, one in enumerate(ones) if of[k] == measure and one is not None and one.crossed]
+        own = [_of_seeds(ones[k].crossed) for k in known]
+        for k, before, after in zip(known, own, moderated(own)):
+            if after != before:
+                ones[k] = _by(ones[k], after)
     p_values = holm([None if one is None else one.p for one in ones])
     return [None if one is None else one._replace(p=p) for one, p in zip(ones, p_values)]
 
@@ -256,7 +266,7 @@ def _by(one: Difference, of_seeds: Variance) -> Difference:
     squares = squares._replace(seeds=people * of_seeds.value)
     variance, freedom = of_both(squares, people, seeds, of_seeds.freedom)
     half, p = _students(one.mean, float(np.sqrt(variance)), freedom)
-    return one._replace(half=half, p=p)
+    return one._replace(half=half, p=p, shared=True)
 
 
 def note(found: Iterable[Difference | None]) -> str:
@@ -265,8 +275,7 @@ def note(found: Iterable[Difference | None]) -> str:
     counted = [text for unit, text in COUNTED.items() if any(one.unit == unit for one in tested)]
     if not counted:
         return ""
-    shared = [one for one in tested if one.crossed is not None]
-    if len(shared) > 1:
+    if any(one.shared for one in tested):
         counted.append(SHARED)
-    holms = f"p is Holm's over {len(tested)} comparisons; intervals are of each alone."
+    holms = f"p is Holm's over {len(tested)} comparisons; intervals are not widened for their number."
     return " ".join([*counted, *([holms] if len(tested) > 1 else [])])

@@ -15,7 +15,9 @@ import numpy as np
 from scipy import optimize, special, stats
 
 APART = 0.8  # quantile of F above which a variance is not taken for one like the others
-_TINY = 0.01  # of the median: what a variance is at least, so that a zero does not set all others apart
+_TINY = (
+    0.01  # of the median: what a variance is at least, so that one zero among many does not set them apart
+)
 _RANGE = 1e-3, 1e6  # of half the prior's degrees of freedom
 
 
@@ -41,7 +43,8 @@ def moderated(found: Sequence[Variance]) -> list[Variance]:
     4 d n / (n + 3) and no more; logarithms are of at least a hundredth of the median; and a v_k above v_0 by
     more than the quantile `APART` of F(d_k, d_0) stays as it is.
 
-    One variance alone, or a median of zero, says nothing of others: they stay as they are.
+    One variance alone, or a median of zero, says nothing of others: they stay as they are. A
+    zero among few is drawn up by little: of 0 and 1 the second stays as it is.
     """
     values, own = (np.array(column, float) for column in (list(zip(*found)) or ([], [])))
     if len(values) < 2 or not (middle := np.median(values)) > 0:
