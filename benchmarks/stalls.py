@@ -24,8 +24,8 @@ USAGE = """\
 
 The set is KDEF's tree with rendered heads in place of its photographs, JPEGs of 562 x 762 pixels. The first
 epoch, in which programs are compiled, does not count. Images in the device's memory are taken by the step
-itself and never waited for; and a step is waited for on a CPU alone, so this says nothing elsewhere. A step of
-the quick network is as short as one gets: a larger one waits for a smaller part of its time.
+itself and never waited for; and a step is waited for on a CPU alone, so this says nothing elsewhere. A
+step of the quick network is as short as one gets: a larger one waits for a smaller part of its time.
 """
 PHOTOGRAPHS, PREPARED = "photographs", "prepared"
 # what is said of it -> where the set lies, feed, memory
