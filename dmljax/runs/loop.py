@@ -135,6 +135,15 @@ def _in_its_folder(
     per_epoch = len(found.sampler.draw(0)) // config.data.accumulate
     position, arrays = resume.from_checkpoint(checkpoints, config, data, say)
     times = timetable.schedule(config, per_epoch, began=position.began)
+    if position.finished or position.step >= times.whole:
+        if main:
+            record.restore(run, data, decided.record(found))
+            if lost := lost_lines(run, position.log, position.step):
+                say(lost)
+        say(f"'{run}' is already finished: {position.finished or f'{position.step} steps are done'}")
+        return 0
+    if arrays is not None:
+        say(f"continuing at step {position.step} of '{run}'")
     if missed := profile.missed(times.whole):
         say(missed)
     if line := fine_tuning.told(config):
@@ -143,13 +152,6 @@ def _in_its_folder(
         say(line)
     if position.began != config.train.duration:
         say(f"rates and phases stay those of the {position.began} with which the run began")
-    if position.finished or position.step >= times.whole:
-        if main:
-            record.restore(run, data, decided.record(found))
-            if lost := lost_lines(run, position.log, position.step):
-                say(lost)
-        say(f"'{run}' is already finished: {position.finished or f'{position.step} steps are done'}")
-        return 0
     net = assemble.network(config, record.classes_of(data))
     program = assemble.program(config, data.samples, net, times, found, data.split.train)
     state = _state(config, net, program, arrays, say)

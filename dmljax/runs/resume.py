@@ -167,7 +167,6 @@ def from_checkpoint(
     # an older version did not save it
     began = {"began": saved.position["config"]["train"]["duration"]}
     position = Position(**began | saved.position["position"])
-    say(f"continuing at step {position.step} of '{checkpoints.folder.parent}'")
     return position, saved.arrays
 
 
