@@ -132,7 +132,7 @@ def difference(pairs: Sequence[Pair]) -> Difference | None:
     if None not in splits and len(splits) == 1 and len(people) > 1 and alike:
         values = by_person(pairs)
         found = _tested(*crossed(values), values, size, PEOPLE, len(pairs))
-        several = found.p is not None and len(pairs) > 1
+        several = found.p is not None and min(values.shape) > 1
         return found._replace(crossed=Crossed(mean_squares(values), *values.shape)) if several else found
     values = np.array([pair.first - pair.second for pair in pairs])
     return _tested(*resampled(values, 0.0), values, size, RUNS, len(pairs))
@@ -143,7 +143,7 @@ def _images(people: Mapping[str, tuple[int, int, int]]) -> dict[str, int]:
 
 
 def _tested(mean, error, freedom, values, size, unit, count) -> Difference:
-    if not freedom or np.ptp(values) <= ROUNDING * size:
+    if not freedom or not np.isfinite(error) or np.ptp(values) <= ROUNDING * size:
         return Difference(mean, np.nan, None, unit, count)
     return Difference(mean, *_students(mean, error, freedom), unit, count)
 
@@ -217,9 +217,11 @@ def of_both(squares: MeanSquares, p: int, s: int, of_seeds: float | None = None)
 def by_person(pairs: Sequence[Pair]) -> np.ndarray:
     """Differences of accuracy [people, runs] whose mean over people is the difference over all images.
 
-    A person counts by his images: D + (n / mean n) (d - D), with D the run's difference and d the person's.
+    A person counts by his images, one without any not at all: D + (n / mean n) (d - D), with D the run's
+    difference and d the person's.
     """
-    found = np.array([[pair.people[who] for pair in pairs] for who in pairs[0].people], float)
+    seen = [who for who, (images, *_) in pairs[0].people.items() if images]
+    found = np.array([[pair.people[who] for pair in pairs] for who in seen], float)
     images, gained = found[..., 0], found[..., 1] - found[..., 2]
     whole = gained.sum(0) / images.sum(0)
     return whole + images / images.mean(0) * (gained / images - whole)

@@ -43,11 +43,12 @@ def moderated(found: Sequence[Variance]) -> list[Variance]:
     4 d n / (n + 3) and no more; logarithms are of at least a hundredth of the median; and a v_k above v_0 by
     more than the quantile `APART` of F(d_k, d_0) stays as it is.
 
-    One variance alone, or a median of zero, says nothing of others: they stay as they are. A
-    zero among few is drawn up by little: of 0 and 1 the second stays as it is.
+    One variance alone, a median of zero, or one that is not known, says nothing of others: they stay as they
+    are. A zero among few is drawn up by little: of 0 and 1 the second stays as it is.
     """
     values, own = (np.array(column, float) for column in (list(zip(*found)) or ([], [])))
-    if len(values) < 2 or not (middle := np.median(values)) > 0:
+    told = np.isfinite(values).all() and (own > 0).all()
+    if len(values) < 2 or not told or not (middle := np.median(values)) > 0:
         return list(found)
     known = np.maximum(values, _TINY * middle)
     logs = np.log(known) - special.digamma(own / 2) + np.log(own / 2)

@@ -66,10 +66,10 @@ def read_classes(run: Path) -> Classes:
     saved = run_folder.read(path)
     try:
         return Classes.of_json(saved)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError):
         raise UserError(
-            f"'{path}' cannot be read ({error}); it names the classes of a trained run: train once more, or"
-            " name another run folder"
+            f"'{path}' names no classes of a trained run; the command that trained the run, given once more,"
+            " writes it anew"
         ) from None
 
 

@@ -82,6 +82,20 @@ def test_differences_equal_up_to_rounding_are_no_evidence(tested):
     assert differences.difference([Pair(0.3, 0.2, "x", 0.2, alike)]).p is None
 
 
+def test_what_is_not_known_is_not_tested():
+    lost = differences.difference([Pair(float("nan"), 0.5), Pair(0.6, 0.5), Pair(0.7, 0.52)])
+    assert lost.p is None and np.isnan(lost.half)
+    known = lost._replace(mean=0.1, half=0.1, p=0.03)
+    assert [one.p for one in differences.adjusted([lost, known])] == [None, 0.03]
+
+
+def test_a_person_without_images_does_not_count():
+    people = {"ann": (5, 3, 2), "bob": (5, 4, 1)}, {"ann": (5, 2, 2), "bob": (5, 4, 3)}
+    runs = [Pair(0.7, 0.3, "x", 0.2, people[0]), Pair(0.6, 0.5, "x", 0.2, people[1])]
+    more = [run._replace(people=run.people | {"cy": (0, 0, 0)}) for run in runs]
+    assert differences.difference(more) == differences.difference(runs)
+
+
 def test_pairs_are_runs_that_both_methods_have():
     row = lambda label, seed, value, tested="x", images=4: {
         "label": label,

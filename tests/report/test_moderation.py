@@ -51,7 +51,7 @@ def test_seeds_that_differ_alike_by_nothing_are_not_said_to_share():
     assert [each.half for each in found] == [0.05] * 2 and differences.SHARED not in differences.note(found)
 
 
-@pytest.mark.parametrize("values", [[], [0.3], [0.0, 0.0, 1.0]])
+@pytest.mark.parametrize("values", [[], [0.3], [0.0, 0.0, 1.0], [np.inf, 1.0, 2.0]])
 def test_what_says_nothing_of_others_stays(values):
     found = [Variance(v, 2) for v in values]
     assert moderated(found) == found
