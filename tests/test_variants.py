@@ -23,7 +23,7 @@ PROGRAM = FOLDER / "parts.py"
 @pytest.fixture(scope="module")
 def programs():
     """The modules of the folder by name, as its programs see them."""
-    names = ("kept", "variants", "parts", "decisions", "shortcuts")
+    names = ("kept", "variants", "parts", "decisions", "counterexamples", "shortcuts")
     sys.path.insert(0, str(FOLDER))
     yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(FOLDER))
@@ -36,7 +36,7 @@ def parts(programs):
     return programs["parts"]
 
 
-@pytest.mark.parametrize(("name", "conditions"), [("parts", 11), ("decisions", 1)])
+@pytest.mark.parametrize(("name", "conditions"), [("parts", 11), ("decisions", 1), ("counterexamples", 1)])
 def test_every_run_is_a_configuration_of_its_own_with_the_same_test_people(
     programs, tmp_path, name, conditions
 ):
@@ -179,7 +179,7 @@ def test_errors_that_go_by_the_pose(programs):
 
 def test_the_table_of_shortcuts(programs, tmp_path):
     shortcuts, parts = programs["shortcuts"], programs["parts"]
-    assert shortcuts.table(tmp_path) == [shortcuts.HEADER]
+    assert shortcuts.table(tmp_path, [0, 1]) == [shortcuts.HEADER]
     (one,) = [
         member
         for member in parts.COMPARED.planned([1], tmp_path)
@@ -189,5 +189,6 @@ def test_the_table_of_shortcuts(programs, tmp_path):
     names = run_folder.metrics(one.folder)["names"]
     of_run = {"expression_names": names["expression"], "pose_names": names["pose"]}
     (one.folder / run_folder.CLASSES).write_text(json.dumps(of_run))
-    _, line = shortcuts.table(tmp_path)
+    assert shortcuts.table(tmp_path, [0]) == [shortcuts.HEADER]
+    _, line = shortcuts.table(tmp_path, [0, 1])
     assert line[:3] == ["0.9", parts.WHOLE, "1"] and all(0 <= float(cell) <= 100 for cell in line[3:])

@@ -82,10 +82,10 @@ def read(run: Path) -> Told:
     )
 
 
-def table(folder: Path) -> list[list[str]]:
-    """A line a correlation and method; means over the seeds that are there."""
+def table(folder: Path, seeds: list[int]) -> list[list[str]]:
+    """A line a correlation and method; means over those of the seeds that are there."""
     lines = [HEADER]
-    planned = parts.COMPARED.planned([0, 1, 2], folder)
+    planned = parts.COMPARED.planned(seeds, folder)
     for condition in parts.CONDITIONS:
         for method in parts.PARTS if condition.correlation is not None else ():
             own = [one for one in planned if one.label == f"{condition}: {method}" and one.finished]
@@ -98,10 +98,11 @@ def table(folder: Path) -> list[list[str]]:
 
 def define(values) -> None:
     flags.DEFINE_string("run", "runs/parts", "folder of the runs", flag_values=values)
+    flags.DEFINE_multi_integer("seeds", [0, 1, 2], "seeds of the runs", flag_values=values)
 
 
 def run(values) -> None:
-    lines = table(Path(values.run))
+    lines = table(Path(values.run), values.seeds)
     if len(lines) == 1:
         raise UserError(f"'{values.run}' has no finished run with a correlation", parameter="run")
     print(markdown(lines))

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dmljax import extras
-from dmljax.types import ANGLE_NAMES, EXPRESSION, POSE
+from dmljax.types import ANGLE_NAMES, EXPRESSION, POSE, counted
+
+SHOWN = 8  # images in a text of predictions
 
 
 class Predictions(NamedTuple):
@@ -37,6 +39,25 @@ class Predictions(NamedTuple):
     pose_names: tuple[str, ...] = ()
     angles: np.ndarray | None = None
     angles_names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """A line an image, of the first few; NumPy's own text of all arrays would fill the screen."""
+        count = len(self.embedding)
+        lines = [f"Predictions of {counted(count, 'image')}"]
+        lines += [f"  {self._words(k)}" for k in range(min(count, SHOWN))]
+        return "\n".join([*lines, f"  and {count - SHOWN:,} more"] if count > SHOWN else lines)
+
+    def _words(self, k: int) -> str:
+        """'happiness (0.93), pose 45 (1.00), yaw 43.1' of an image."""
+        words = []
+        if self.expression is not None:
+            words.append(f"{self.expression[k]} ({self.confidence[k]:.2f})")
+        if self.pose is not None:
+            words.append(f"pose {self.pose[k]} ({self.pose_confidence[k]:.2f})")
+        if self.yaw is not None and np.isfinite(self.yaw[k]):
+            words.append(f"yaw {self.yaw[k]:.1f}")
+        words += [f"{name} {angle[k]:.1f} by the head" for name, angle in self.known_angles().items()]
+        return ", ".join(words) or "an embedding alone"
 
     @property
     def confidence(self) -> np.ndarray | None:

@@ -11,6 +11,7 @@ from PIL import Image
 import dmljax
 from dmljax import run_folder
 from dmljax.data import images
+from dmljax.inference import predictions
 from dmljax.runs import record
 from dmljax.runs.trained import open_run
 from dmljax.types import MISSING, UserError
@@ -155,6 +156,27 @@ def test_a_table_for_pandas(model, rng):
     assert list(table.columns[:2]) == ["expression", "confidence"] and table.columns[-1] == "embedding_7"
     np.testing.assert_array_equal(table["pose_45"], found.pose_probability[:, found.pose_names.index("45")])
     np.testing.assert_array_equal(table["confidence"], found.expression_probability.max(1))
+
+
+def test_a_text_of_predictions_has_a_line_an_image():
+    found = predictions.Predictions(
+        expression=np.array(["anger"] * 10),
+        expression_probability=np.full((10, 2), [0.753, 0.247], np.float32),
+        pose=np.array(["45"] * 10),
+        pose_probability=np.full((10, 2), [0.1, 0.9], np.float32),
+        yaw=np.array([40.54] * 9 + [np.nan], np.float32),
+        embedding=np.zeros((10, 4), np.float32),
+    )
+    title, *lines, rest = str(found).splitlines()
+    assert title == "Predictions of 10 images" and rest == "  and 2 more"
+    assert lines == ["  anger (0.75), pose 45 (0.90), yaw 40.5"] * 8
+    last = found._replace(**{name: getattr(found, name)[9:] for name in ("expression", "pose", "yaw")})
+    last = last._replace(pose_probability=found.pose_probability[9:], embedding=found.embedding[9:])
+    assert str(last) == "Predictions of 1 image\n  anger (0.75), pose 45 (0.90)"
+    angles = last._replace(expression=None, angles=np.array([[7.25, np.nan, 1]]), angles_names=("yaw",))
+    assert str(angles).endswith("\n  pose 45 (0.90), yaw 7.2 by the head")
+    bare = predictions.Predictions(None, None, None, None, None, np.zeros((1, 4)))
+    assert str(bare) == "Predictions of 1 image\n  an embedding alone"
 
 
 SMALL = np.zeros((9, 9, 3), np.uint8)
