@@ -51,11 +51,13 @@ def pair(run, *flags, machines=({}, {})):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_two_processes_give_what_one_gives(tmp_path):
+@pytest.mark.parametrize("feed", ["resident", "tfdata"])
+def test_two_processes_give_what_one_gives(tmp_path, feed):
+    """By tf.data each process reads its own part of every mini-batch from the disk."""
     flags = ["--config.train.duration=9 steps", "--config.optimizer.epsilon=0.1"]
     code, out = finish(tmp_path / "one", *flags, **host(2))
     assert code == 0, out
-    both = pair(tmp_path / "two", *flags)
+    both = pair(tmp_path / "two", *flags, f"--config.data.feed={feed}")
     outs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
     assert same_parameters(tmp_path / "one", tmp_path / "two") == 9
