@@ -18,22 +18,27 @@ from dmljax.weightings.parts import count
 _VANISHING = 1e-12  # of the largest squared norm
 
 
-def strategy(solve: Callable) -> Weighting:
+def strategy(solve: Callable, *, of_mean: bool = False) -> Weighting:
     """A strategy without memory from `solve(gram [K, K], present bool [K]) -> weights [K]`.
 
     The matrix it is given is divided by its mean squared norm c, symmetric, and has the identity in rows of
     tasks that are not present; it answers for gradients of that scale and may return (weights, p) to have the
     weights multiplied by c^-p.
+
+    Args:
+      of_mean: the weights share in a mean over the tasks, in which one whose gradient vanishes counts as 0;
+        so the step does not jump where it is left out.
     """
 
     def update(signals, state):
-        weights, aux = solved(signals.gram, signals.active & signals.valid, signals.active, solve)
+        considered = signals.active & signals.valid
+        weights, aux = solved(signals.gram, considered, signals.active, solve, of_mean=of_mean)
         return weights, state, aux
 
     return Weighting(lambda tasks: (), update, frozenset({"gram"}))
 
 
-def solved(gram, considered, active, solve: Callable):
+def solved(gram, considered, active, solve: Callable, *, of_mean: bool = False):
     """(weights [K], {'fallback'}): see `strategy`. `considered`: the tasks to solve for, as far as their
     gradients do not vanish.
     """
@@ -41,7 +46,8 @@ def solved(gram, considered, active, solve: Callable):
     with jax.default_matmul_precision("highest"):  # some devices multiply float32 in fewer digits
         answer = solve(matrix, present)
     weights, power = answer if isinstance(answer, tuple) else (answer, 0.0)
-    weights = weights * scale ** (-power)
+    share = count(present) / count(considered) if of_mean else 1.0
+    weights = weights * share * scale ** (-power)
     good = present & jnp.isfinite(weights)
     fallback = (active & ~good).any()
     return jnp.where(active, jnp.where(good, weights, 1.0), 0.0), {"fallback": fallback.astype(weights.dtype)}
@@ -125,37 +131,40 @@ def pseudo_inverse(gram, present):
 
 
 def eigen(gram, present, *, sweeps: int = 8):
-    """(eigenvalues [K], eigenvectors [K, K], kept bool [K]) of the present part, by Jacobi's rotations.
+    """(eigenvalues [K], eigenvectors [K, K], kept bool [K]) of the present part, smallest first.
 
-    Small eigenvalues keep their digits where gradients are of unlike lengths, which those of a general method
-    lose beside the largest (Demmel and Veselic, 1992). Kept are as many of the largest as the correlations
-    have rank.
+    Of G = diag(n) C diag(n) it is C that rounding leaves its rank r; B = L^(1/2) V^T diag(n), with the r
+    eigenvalues L and eigenvectors V of C that are not rounding, has B^T B = G. Jacobi's rotations of B's
+    columns leave small singular values their digits where gradients are of unlike lengths (Demmel and
+    Veselic, 1992), and what rounding makes of the others lies below them, as in G itself it does not.
+    Kept are the r largest.
     """
     both, tasks = present[:, None] & present[None], len(gram)
     rows, columns = (jnp.asarray(index) for index in np.triu_indices(tasks, 1))
+    unit, lengths = correlations(gram)
+    values, vectors = jnp.linalg.eigh(jnp.where(both, unit, 0.0))
+    kept = _above_rounding(values)
+    root = jnp.sqrt(jnp.where(kept, values, 0.0))
+    start = jnp.where(present, lengths, 0.0)[:, None] * vectors * root[None]  # B^T: its rows are turned
 
     def rotate(number, state):
-        matrix, vectors = state
+        sides, turned = state
         p, q = rows[number % len(rows)], columns[number % len(rows)]
-        first, last, mixed = matrix[p, p], matrix[q, q], matrix[p, q]
+        first, last, mixed = sides[p] @ sides[p], sides[q] @ sides[q], sides[p] @ sides[q]
         slope = (last - first) / jnp.where(mixed == 0, 1, 2 * mixed)
         tangent = jnp.where(slope < 0, -1.0, 1.0) / (jnp.abs(slope) + jnp.sqrt(1 + slope**2))
         tangent = jnp.where(mixed == 0, 0.0, tangent).astype(gram.dtype)
         cosine = 1 / jnp.sqrt(1 + tangent**2)
         sine = tangent * cosine
         turn = lambda m: m.at[p].set(cosine * m[p] - sine * m[q]).at[q].set(sine * m[p] + cosine * m[q])
-        matrix = turn(turn(matrix).T)
-        matrix = matrix.at[p, q].set(0).at[q, p].set(0)
-        matrix = matrix.at[p, p].set(first - tangent * mixed).at[q, q].set(last + tangent * mixed)
-        return matrix, turn(vectors)
+        return turn(sides), turn(turned)
 
-    start = jnp.where(both, gram, 0.0), jnp.eye(tasks, dtype=gram.dtype)
-    matrix, vectors = jax.lax.fori_loop(0, sweeps * len(rows), rotate, start)
-    values = jnp.diag(matrix)
-    order = jnp.argsort(values)
-    unit = jnp.where(both, correlations(gram)[0], 0.0)
-    rank = _above_rounding(jnp.linalg.eigvalsh(unit)).sum()
-    return values[order], vectors[order].T, jnp.arange(tasks) >= tasks - rank
+    sides, turned = jax.lax.fori_loop(
+        0, sweeps * len(rows), rotate, (start, jnp.eye(tasks, dtype=gram.dtype))
+    )
+    squares = (sides**2).sum(1)
+    order = jnp.argsort(squares)
+    return squares[order], turned[order].T, jnp.arange(tasks) >= tasks - kept.sum()
 
 
 def _above_rounding(values):

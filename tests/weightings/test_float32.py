@@ -127,15 +127,19 @@ def faces(tasks):
         yield from map(list, itertools.combinations(range(tasks), size))
 
 
+def shortest_of_many(rows):
+    size = np.linalg.norm(rows, axis=1).max()
+    system = np.vstack([rows.T / size, np.ones(len(rows))])
+    x, _ = nnls(system, np.append(np.zeros(rows.shape[1]), 1.0), maxiter=10_000)
+    return ((x / x.sum() @ rows) ** 2).sum()
+
+
 def shortest(rows):
     """The least squared length in the convex hull, in float64: by all faces or, of many tasks, from the
     x >= 0 with the least |rows^T x|^2 + (sum x - 1)^2, which points the same way.
     """
     if len(rows) > ALL_FACES:
-        size = np.linalg.norm(rows, axis=1).max()
-        system = np.vstack([rows.T / size, np.ones(len(rows))])
-        x, _ = nnls(system, np.append(np.zeros(rows.shape[1]), 1.0), maxiter=10_000)
-        return ((x / x.sum() @ rows) ** 2).sum()
+        return shortest_of_many(rows)
     least = min((rows**2).sum(1))
     for face in faces(len(rows)):
         v = np.linalg.pinv(rows[face] @ rows[face].T, rcond=1e-15) @ np.ones(len(face))
@@ -150,6 +154,59 @@ def test_the_shortest_in_the_hull(tasks):
         assert (w >= 0).all() and abs(w.sum() - 1) < 1e-6
         rounding = ((w * np.linalg.norm(rows, axis=1)) ** 2).sum()
         assert ((w @ rows) ** 2).sum() <= (1 + 1e-4) * shortest(rows) + 1e-6 * rounding
+
+
+def cosines(rows):
+    """(unit gradients, their rank): what is left of one beside the others is rounding or above 1e-4."""
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit, np.linalg.matrix_rank(unit, tol=1e-4)
+
+
+@pytest.mark.parametrize("tasks", TASKS)
+def test_equal_projections_as_far_as_there_are(tasks):
+    even = 0
+    for rows, w in solved("imtl_g", tasks):
+        unit = cosines(rows)[0]
+        found = np.linalg.pinv(unit @ unit.T, rcond=1e-4, hermitian=True) @ np.ones(tasks)
+        if (unit.T @ found) @ unit.T.sum(1) < 1e-6 * tasks:  # of two opposite gradients
+            even += 1
+            np.testing.assert_allclose(w, 1 / tasks, rtol=1e-6)
+            continue
+        v = found / np.linalg.norm(rows, axis=1)
+        np.testing.assert_allclose(w, v / v.sum(), atol=1e-4 * np.abs(v / v.sum()).max())
+    assert (even > 0) == (tasks == 2)
+
+
+@pytest.mark.parametrize("scale", ["min", "rmse"])
+@pytest.mark.parametrize("tasks", TASKS)
+def test_the_directions_that_are_there_are_aligned(tasks, scale):
+    """With as many singular values as the gradients have rank; the step is compared, for along a combination
+    of gradients that vanishes weights are free.
+    """
+    for rows, w in solved("aligned_mtl", tasks, scale=scale):
+        rank = cosines(rows)[1]
+        left, values = (part[..., :rank] for part in np.linalg.svd(rows, full_matrices=False)[:2])
+        common = values.min() if scale == "min" else np.sqrt((values**2).mean())
+        expected = common * (left / values) @ (left.T @ np.full(tasks, 1 / tasks)) @ rows
+        # what float32 leaves of a Gram matrix of gradients that depend on one another is no better known
+        lost = tasks / 15 * np.finfo(np.float32).eps * values.max() / values.min()
+        largest = np.linalg.norm(expected) + 1e-6 * common
+        assert np.linalg.norm(w @ rows - expected) < (1e-4 + lost) * largest
+
+
+@pytest.mark.parametrize(("name", "power"), [("nash_mtl", 1.0), ("fairgrad", 0.5)])
+@pytest.mark.parametrize("tasks", TASKS)
+def test_fair_weights_where_there_are_any_and_a_bounded_step_elsewhere(name, power, tasks):
+    """Gradients that cancel, with positive weights, have none: (G w)_k w_k^(1/alpha) cannot be the same."""
+    fair = 0
+    for rows, w in solved(name, tasks):
+        assert (w > 0).all()
+        assert np.linalg.norm(w @ rows) < 40 * np.linalg.norm(rows, axis=1).max()
+        if shortest_of_many(cosines(rows)[0]) > 1e-3:
+            fair += 1
+            product = (rows @ rows.T @ w) * w**power
+            np.testing.assert_allclose(product, product.mean(), rtol=1e-4)
+    assert fair >= 12  # of the random ones
 
 
 def least_above(gram, bound):
@@ -240,3 +297,33 @@ def test_the_worst_off_task_within_the_ball(tasks):
 )
 def test_no_ball_leaves_the_mean_gradient(rows):
     np.testing.assert_array_equal(weights("cagrad", np.array(rows), c=0.0), [0.5, 0.5])
+
+
+def step_beside(name, gradient, length):
+    """The step of two given tasks and a third, whose gradient has this length."""
+    rows = np.array([[1.0, 0.2, 0.0, 0.0], [-0.3, 0.8, 0.5, 0.0], gradient])
+    rows[2] *= length / np.linalg.norm(rows[2])
+    return weights(name, rows) @ rows
+
+
+@pytest.mark.parametrize(
+    ("name", "nears"),
+    [
+        *((name, "the step without it") for name in ("upgrad", "dualproj")),
+        *((name, "zero") for name in ("mgda", "imtl_g", "aligned_mtl")),
+        *((name, "where it points") for name in ("cagrad", "nash_mtl", "fairgrad", "config_mtl")),
+    ],
+)
+def test_the_step_where_a_gradient_vanishes(name, nears):
+    """Below a millionth of the longest a task is left out; what the step nears from above."""
+    one, other = [-0.9, -0.1, 0.1, 0.4], [0.1, -0.9, -0.4, 0.2]
+    without = step_beside(name, one, 5e-7)
+    assert np.linalg.norm(without) > 0.1
+    np.testing.assert_allclose(step_beside(name, other, 5e-7), without, atol=1e-5)
+    short, turned = step_beside(name, one, 2e-6), step_beside(name, other, 2e-6)
+    if nears == "the step without it":
+        np.testing.assert_allclose([short, turned], [without, without], atol=1e-4)
+    elif nears == "zero":
+        assert max(np.linalg.norm(short), np.linalg.norm(turned)) < 1e-4
+    else:
+        assert np.linalg.norm(short - turned) > 0.1

@@ -46,4 +46,4 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
         system = gram / count(present) + epsilon * jnp.eye(len(gram), dtype=gram.dtype)
         return above(system, even(present), present)
 
-    return strategy(solve)
+    return strategy(solve, of_mean=True)

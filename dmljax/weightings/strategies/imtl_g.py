@@ -25,7 +25,8 @@ def build() -> Weighting:
 
     DIFFERS: a pseudo-inverse stands for LibMTL's inverse, so that parallel gradients do no harm; TorchJD's is
     that of the Gram matrix, this one is that of the cosines, which rounds less where lengths differ. Where
-    weights would grow without bound (sum v near 0) each task counts the same.
+    weights would grow without bound (sum v near 0), or no direction but 0 has equal projections, each task
+    counts the same.
 
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before.
@@ -42,9 +43,12 @@ def build() -> Weighting:
 
     def solve(gram, present):
         unit, lengths = correlations(gram)
-        v = pseudo_inverse(unit, present) @ present.astype(gram.dtype) / lengths
+        ones = present.astype(gram.dtype)
+        found = pseudo_inverse(unit, present) @ ones
+        v, equal = found / lengths, ones @ jnp.where(present[:, None] & present[None], unit, 0) @ found
         total = v.sum()
-        steady = jnp.abs(total) > 1e-4 * jnp.abs(v).sum()
+        # of two opposite gradients no projections but 0 are equal: what was found is rounding
+        steady = (jnp.abs(total) > 1e-4 * jnp.abs(v).sum()) & (equal > 1e-4 * ones.sum())
         return jnp.where(steady, v / jnp.where(steady, total, 1), even(present))
 
     return strategy(solve)

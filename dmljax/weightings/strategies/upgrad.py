@@ -50,4 +50,4 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
         bounds = jnp.diag(even(present))
         return jax.vmap(lambda bound: above(system, bound, present))(bounds).sum(0)
 
-    return strategy(solve)
+    return strategy(solve, of_mean=True)
