@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from dmljax.costs import sized
-from dmljax.training.devices import replicate, set_up_process
+from dmljax.training.devices import once, replicate, set_up_process
 from dmljax.types import AXIS, EXPRESSION, UserError
 from dmljax.workers import cores
 
@@ -76,7 +76,7 @@ def prepare(*, device: str | None, warmup: int, **size) -> Prepared:
     sized.check(chosen, devices)
     net = sized.network(chosen)
     started = time.perf_counter()
-    variables = jax.jit(partial(sized.initial, net, chosen))()
+    variables = once(partial(sized.initial, net, chosen))()
     place = jax.pmap(lambda x: x, axis_name=AXIS)
     data = [place(sized.batch(k, chosen, devices)) for k in range(BATCHES)]
     lower, run = _ready(sized.step(net, chosen), variables, data)

@@ -33,7 +33,7 @@ from dmljax.runs.hooks import Hooks
 from dmljax.training import digests, norms
 from dmljax.training import state as states
 from dmljax.training.checkpoint import Checkpoints
-from dmljax.training.devices import replicate, set_up_process
+from dmljax.training.devices import once, replicate, set_up_process
 from dmljax.training.log import Log, NonFinite, lost_lines
 from dmljax.types import UserError
 
@@ -227,7 +227,7 @@ def _decided(config, samples, split) -> decided.Decided:
 def _state(config, net, program, arrays, say):
     """The state before the first step, or with the arrays of a checkpoint."""
     size = config.data.image_size
-    variables = jax.jit(partial(net.init, train=False))(
+    variables = once(partial(net.init, train=False))(
         jax.random.key(config.seed), jnp.zeros((1, size, size, 3))
     )
     if config.init.run and arrays is None:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from dmljax.training.devices import replicate, unreplicate
+from dmljax.training.devices import once, replicate, unreplicate
 
 MEMORY = Path("/proc/self/statm")
 
@@ -24,6 +24,16 @@ def test_a_tree_comes_back_from_the_devices():
     assert there["weights"].shape == (jax.local_device_count(), 2, 3)
     assert jax.tree.all(jax.tree.map(np.array_equal, unreplicate(there), tree))
     assert replicate(tree, jax.local_devices()[:2])["step"].shape == (2,)
+
+
+def test_what_runs_once_gives_what_is_compiled_with_care():
+    def drawn(key):
+        normal = jax.random.normal(key, (40, 33))
+        return {"normal": normal, "rounded": jax.random.truncated_normal(key, -2, 2, (257,)) ** 3}
+
+    one, other = once(drawn)(jax.random.key(3)), jax.jit(drawn)(jax.random.key(3))
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.skipif(not MEMORY.exists(), reason="needs /proc")
