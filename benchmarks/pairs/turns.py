@@ -113,6 +113,7 @@ def paired(values, size: str, mode: str, beside: str) -> dict:
         "size": size,
         "mode": mode,
         "beside": beside,
+        **({} if mode in STEPS else {"images": images(values, size, mode)}),
         "ours_s": np.round(times[:, 0], 5).tolist(),
         "theirs_s": np.round(times[:, 1], 5).tolist(),
         "jax": version("jax"),

@@ -53,7 +53,7 @@ def pair(run, *flags, machines=({}, {})):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("feed", ["resident", "tfdata"])
 def test_two_processes_give_what_one_gives(tmp_path, feed):
-    """By tf.data each process reads its own part of every mini-batch from the disk."""
+    """By tf.data each process reads its own part of every mini-batch."""
     flags = ["--config.train.duration=9 steps", "--config.optimizer.epsilon=0.1"]
     code, out = finish(tmp_path / "one", *flags, **host(2))
     assert code == 0, out

@@ -45,7 +45,7 @@ def build() -> Weighting:
         unit, lengths = correlations(gram)
         ones = present.astype(gram.dtype)
         found = pseudo_inverse(unit, present) @ ones
-        v, equal = found / lengths, ones @ jnp.where(present[:, None] & present[None], unit, 0) @ found
+        v, equal = found / lengths, ones @ unit @ found
         total = v.sum()
         # of two opposite gradients no projections but 0 are equal: what was found is rounding
         steady = (jnp.abs(total) > 1e-4 * jnp.abs(v).sum()) & (equal > 1e-4 * ones.sum())
