@@ -159,9 +159,9 @@ def eigen(gram, present, *, sweeps: int = 8):
         turn = lambda m: m.at[p].set(cosine * m[p] - sine * m[q]).at[q].set(sine * m[p] + cosine * m[q])
         return turn(sides), turn(turned)
 
-    sides, turned = jax.lax.fori_loop(
-        0, sweeps * len(rows), rotate, (start, jnp.eye(tasks, dtype=gram.dtype))
-    )
+    begun = start, jnp.eye(tasks, dtype=gram.dtype)
+    # one task has no pairs, and the loop's body is traced even where it never runs
+    sides, turned = jax.lax.fori_loop(0, sweeps * len(rows), rotate, begun) if tasks > 1 else begun
     squares = (sides**2).sum(1)
     order = jnp.argsort(squares)
     return squares[order], turned[order].T, jnp.arange(tasks) >= tasks - kept.sum()

@@ -327,3 +327,7 @@ def test_the_step_where_a_gradient_vanishes(name, nears):
         assert max(np.linalg.norm(short), np.linalg.norm(turned)) < 1e-4
     else:
         assert np.linalg.norm(short - turned) > 0.1
+
+
+def test_one_task_alone_is_aligned_with_itself():
+    np.testing.assert_allclose(weights("aligned_mtl", np.array([[3.0, 4.0]])), [1.0], rtol=1e-6)

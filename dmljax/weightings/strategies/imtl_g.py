@@ -25,8 +25,7 @@ def build() -> Weighting:
 
     DIFFERS: a pseudo-inverse stands for LibMTL's inverse, so that parallel gradients do no harm; TorchJD's is
     that of the Gram matrix, this one is that of the cosines, which rounds less where lengths differ. Where
-    weights would grow without bound (sum v near 0), or no direction but 0 has equal projections, each task
-    counts the same.
+    weights would grow without bound (sum v near 0), and of two opposite gradients, each task counts the same.
 
     Needs the Gram matrix of the tasks' gradients. Cost: a forward pass and K pull-backs through the shared
     parameters; with a `representation`, K through what comes after it and one through what comes before.
