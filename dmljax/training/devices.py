@@ -47,7 +47,8 @@ def set_up_process(*, training: bool = False) -> None:
 def once(function: Callable):
     """`jax.jit` of a function that runs once: for a CPU it is compiled in a quarter of the time.
 
-    What it gives is the same to rounding.
+    What it gives is the same to rounding. It is not for a function that is called within another program:
+    JAX takes such options for the outermost one alone.
     """
     brief = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
     return jax.jit(function, compiler_options=brief)

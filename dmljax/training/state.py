@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from dmljax.models.dmlnet import TRUNK
-from dmljax.training.devices import once
 
 
 @flax.struct.dataclass
@@ -38,7 +37,7 @@ def create(variables, optimizer, weighting, tasks: tuple[str, ...]) -> TrainStat
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     copy = lambda tree: jax.tree.map(jnp.array, tree)  # buffers are donated: no two leaves may share one
 
-    @once  # else each shape of zeros is a program of its own
+    @jax.jit  # else each shape of zeros is a program of its own
     def beside(params, batch_stats):
         moments = copy(optimizer.init(params))  # an optimizer may keep the parameters themselves
         return moments, {"params": copy(params), "batch_stats": copy(batch_stats)}
