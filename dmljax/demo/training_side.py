@@ -82,7 +82,7 @@ def _embedding(model: Model, pixels: np.ndarray, *, progress: bool) -> np.ndarra
     with bars.bar(total=len(pixels), desc="embedding", unit="image", show=progress) as bar:
         for first in range(0, len(pixels), model.batch):
             part = pixels[first : first + model.batch]
-            found.append(model.outputs(part)[EMBEDDING])
+            found.append(model.outputs(part, more=True)[EMBEDDING])
             bar.update(len(part))
     return np.concatenate(found)
 

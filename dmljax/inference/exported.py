@@ -18,6 +18,7 @@ from jax import export
 from dmljax import run_folder
 from dmljax.inference.model import Model
 from dmljax.runs.record import Classes
+from dmljax.training.devices import predicting
 from dmljax.types import UserError
 
 LAYOUT = 1  # of what a file says of itself
@@ -44,14 +45,11 @@ class Exported(Model):
             step=metadata["step"],
         )
         self.metadata = metadata
-        self._call = jax.jit(program.call)
+        self._compute, self._before = predicting(program.call), ()
 
     @property
     def digest(self) -> str:
         return self.metadata["weights_digest"]
-
-    def computed(self, images: jax.Array) -> dict[str, jax.Array]:
-        return self._call(images)
 
 
 def packed(program: bytes, metadata: dict) -> bytes:

@@ -30,6 +30,7 @@ def predicted(model: Model, entries: Iterable[tuple[Any, Any]]) -> Iterator[tupl
     waiting: deque[tuple[Any, Any]] = deque()
     pixels: list[np.ndarray] = []  # of faces that were not yet predicted
     ready: dict[str, np.ndarray] = {}  # outputs that no picture got yet
+    begun = False  # some went through the network already
 
     def take() -> Iterator[tuple[Any, Any, dict | None]]:
         """What is complete at the head of the queue."""
@@ -44,9 +45,10 @@ def predicted(model: Model, entries: Iterable[tuple[Any, Any]]) -> Iterator[tupl
             ready = {key: values[count:] for key, values in ready.items()}
             yield known_by, found, own
 
-    def put(count: int) -> None:
-        nonlocal ready
-        found = model.outputs(np.stack(pixels[:count]))
+    def put(count: int, *, last: bool = False) -> None:
+        nonlocal ready, begun
+        found = model.outputs(np.stack(pixels[:count]), more=begun or not last)
+        begun = True
         del pixels[:count]
         ready = {
             key: np.concatenate([ready[key], new]) if key in ready else new for key, new in found.items()
@@ -65,5 +67,5 @@ def predicted(model: Model, entries: Iterable[tuple[Any, Any]]) -> Iterator[tupl
             since = time.monotonic()
         yield from take()
     if pixels:
-        put(len(pixels))
+        put(len(pixels), last=True)
     yield from take()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ class Model(abc.ABC):
       classes: see `Classes`.
       image_size: side in pixels of the square images that the network sees.
       batch: images that go through the network at a time, over all devices; the last ones are padded, so that
-        it is compiled once.
+        it is compiled once, and once more for one image alone.
       temperature: by which logits are divided before they become probabilities, 'expression' and 'pose'; {}
         where they are not calibrated.
       flip: whether predictions are means over each image and its mirror image.
@@ -43,6 +44,10 @@ class Model(abc.ABC):
       >>> predictions.expression_probability.shape, predictions.yaw.shape
       ((2, 7), (2,))
     """
+
+    # of a subclass: jitted (*_before, uint8 [B, size, size, 3]) -> outputs, see `program.build`
+    _compute: Any
+    _before: tuple
 
     def __init__(
         self,
@@ -70,10 +75,6 @@ class Model(abc.ABC):
     @abc.abstractmethod
     def digest(self) -> str:
         """32 hexadecimal digits that tell this network's weights from others."""
-
-    @abc.abstractmethod
-    def computed(self, images: jax.Array) -> dict[str, jax.Array]:
-        """Outputs for one batch, uint8 [batch, size, size, 3]; see `program.build`."""
 
     def predict(
         self, images, *, boxes=None, faces: str | None = None, margin: float | None = None
@@ -125,7 +126,7 @@ class Model(abc.ABC):
         """Predictions for no face at all: which heads there are, and how wide the embedding is."""
         size = self.image_size
         images = jax.ShapeDtypeStruct((self.batch, size, size, 3), np.uint8)
-        shapes = jax.eval_shape(self.computed, images)
+        shapes = self._compute.eval_shape(*self._before, images)
         none = {key: np.zeros((0, *of.shape[1:]), np.float32) for key, of in shapes.items()}
         return self.of_outputs(none)
 
@@ -141,17 +142,35 @@ class Model(abc.ABC):
         of_none = np.full(len(found[EMBEDDING]), np.nan, np.float32)
         return np.stack([found.get(ANGLE.format(name), of_none) for name in ANGLE_NAMES], 1)
 
-    def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """What `computed` returns, float32 [N, ...]; of faces as `of_pixels` takes them."""
-        parts: list[dict] = []
-        for first in range(0, len(pixels), self.batch):
-            part = pixels[first : first + self.batch]
-            padded = np.zeros((self.batch, *part.shape[1:]), np.uint8)
-            padded[: len(part)] = part
-            out = self.computed(jax.device_put(padded, self._rows))
-            parts.append({key: np.asarray(value)[: len(part)] for key, value in out.items()})
-        if not parts:
+    def outputs(self, pixels: np.ndarray, *, more: bool = False) -> dict[str, np.ndarray]:
+        """What `program.build` names, float32 [N, ...]; of faces as `of_pixels` takes them.
+
+        Args:
+          more: there are others before or after these, so that even one image goes through the network as a
+            batch, for which it is compiled.
+        """
+        if not len(pixels):
             raise ValueError("there is no image to predict; give at least one")
+        size = self.batch if more or len(pixels) > 1 else self._rows.num_devices
+        # a CPU has no time to fill between two batches, and would hold the arrays of both
+        ahead = 0 if jax.default_backend() == "cpu" else 1
+        parts: list[dict] = []
+        running: deque[tuple[int, dict]] = deque()
+
+        def take() -> None:
+            count, out = running.popleft()
+            parts.append({key: np.asarray(value)[:count] for key, value in out.items()})
+
+        for first in range(0, len(pixels), size):
+            part = pixels[first : first + size]
+            if len(part) < size:
+                part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), np.uint8)])
+            out = self._compute(*self._before, jax.device_put(part, self._rows))
+            running.append((min(size, len(pixels) - first), out))
+            if len(running) > ahead:
+                take()
+        while running:
+            take()
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def pixels(self, images, boxes=None, faces: str | None = None, margin: float | None = None) -> np.ndarray:
@@ -165,7 +184,10 @@ class Model(abc.ABC):
             raise UserError("are given already; leave one of the two out", parameter="boxes")
         rule = finding.rule_of(self.config, finding.WHOLE if boxes is not None else faces or "", margin)
         detect = finding.detector(rule, every=False)
-        pixels = np.zeros((len(several), self.image_size, self.image_size, 3), np.uint8)
+        seen = (self.image_size, self.image_size, 3)
+        if boxes is None and detect is None and _are(several, seen):
+            return np.asarray(several)  # whole images that nothing would change
+        pixels = np.zeros((len(several), *seen), np.uint8)
         for k, image in enumerate(several):
             name = str(image) if isinstance(image, str | Path) else f"image {k}"
             given: Any = None if boxes is None else [tuple(float(edge) for edge in boxes[k])]
@@ -180,6 +202,11 @@ def _several(images) -> Sequence | np.ndarray:
     if not isinstance(images, np.ndarray | Sequence):
         raise TypeError(f"images must be arrays, paths or Pillow's images; got {type(images).__name__}")
     return images
+
+
+def _are(images, shape: tuple[int, ...]) -> bool:
+    """Whether images are pixels of 8 bits of this shape, each of them."""
+    return isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == shape
 
 
 def _one(name: str, image, read: Callable) -> np.ndarray:

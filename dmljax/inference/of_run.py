@@ -19,6 +19,7 @@ from dmljax.runs import assemble, record, remote
 from dmljax.runs import calibrated as calibration
 from dmljax.runs.record import Classes
 from dmljax.runs.trained import read_checkpoint
+from dmljax.training.devices import predicting
 from dmljax.types import MISSING, UserError
 
 
@@ -46,7 +47,7 @@ class OfRun(Model):
             temperature=self.temperature,
             normalise=config.losses.normalise,
         )
-        self._step = jax.jit(self.program)
+        self._compute, self._before = predicting(self.program), (self.variables,)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -56,9 +57,6 @@ class OfRun(Model):
             found.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}".encode())
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()[:32]
-
-    def computed(self, images: jax.Array) -> dict[str, jax.Array]:
-        return self._step(self.variables, images)
 
 
 def read(

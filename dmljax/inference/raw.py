@@ -34,8 +34,11 @@ def raw(image) -> bytes | np.ndarray | Image.Image:
     known = pixels.dtype in (np.uint8, np.uint16) and pixels.ndim in (2, 3) and channels in (1, 2, 3, 4)
     if not known or not pixels.size:
         form = f"{pixels.dtype} {list(pixels.shape)}"
+        convert = ""
+        if np.issubdtype(pixels.dtype, np.floating):
+            convert = "; of numbers from 0 to 1 take (255 * image).round().astype('uint8')"
         raise ValueError(
-            f"is {form}; expected uint8 or uint16 [H, W], [H, W, 3] or [H, W, 4], RGB, not empty"
+            f"is {form}; expected uint8 or uint16 [H, W], [H, W, 3] or [H, W, 4], RGB, not empty{convert}"
         )
     if pixels.dtype == np.uint16 and pixels.ndim == 3:
         pixels = (pixels >> 8).astype(np.uint8)

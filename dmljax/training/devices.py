@@ -17,7 +17,7 @@ from dmljax.workers import cores
 # On a CPU, XLA interleaves operations that do not depend on each other, as those of the three branches, for
 # many cores to share. On few cores a train step is slower for it, supposedly because arrays push each other
 # out of the cache; inference is faster (benchmarks/README.md).
-_INTERLEAVE = "--xla_cpu_enable_concurrency_optimized_scheduler"
+_INTERLEAVE = "xla_cpu_enable_concurrency_optimized_scheduler"
 _KNOWN_TO = ("0.10",)  # versions of jaxlib that have the option; one that has not would end the process
 _FEW_CORES = 4
 
@@ -41,7 +41,7 @@ def set_up_process(*, training: bool = False) -> None:
         and jaxlib.__version__.startswith(_KNOWN_TO)
         and cores() <= _FEW_CORES
     ):
-        os.environ["XLA_FLAGS"] = f"{flags} {_INTERLEAVE}=false".strip()
+        os.environ["XLA_FLAGS"] = f"{flags} --{_INTERLEAVE}=false".strip()
 
 
 def once(function: Callable):
@@ -50,8 +50,20 @@ def once(function: Callable):
     What it gives is the same to rounding. It is not for a function that is called within another program:
     JAX takes such options for the outermost one alone.
     """
-    brief = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-    return jax.jit(function, compiler_options=brief)
+    return jax.jit(function, compiler_options=_on_a_cpu({"xla_backend_optimization_level": 1}))
+
+
+def predicting(function: Callable):
+    """`jax.jit` of a network that only predicts: as fast in a process that has trained as in a fresh one.
+
+    For the outermost function, as `once` is.
+    """
+    known = jaxlib.__version__.startswith(_KNOWN_TO)
+    return jax.jit(function, compiler_options=_on_a_cpu({_INTERLEAVE: True} if known else None))
+
+
+def _on_a_cpu(options: dict | None) -> dict | None:
+    return options if jax.default_backend() == "cpu" else None
 
 
 def replicate(tree, devices=None):

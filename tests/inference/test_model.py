@@ -114,12 +114,29 @@ def test_one_and_many(model, rng):
     np.testing.assert_array_equal(model.embed(list(stack)), every.embedding)
 
 
-def test_it_is_compiled_once(run, rng):
-    model = dmljax.load(run, batch=3)
-    assert model.batch == 8  # a multiple of the devices here
-    for count in (1, 8, 9, 20):
-        model.predict(rng.integers(0, 256, (count, 24, 24, 3)).astype(np.uint8))
-    assert model._step._cache_size() == 1
+def test_pixels_of_the_network_s_own_size_are_as_they_were(model, rng):
+    size = model.image_size
+    stack = rng.integers(0, 256, (3, size, size, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(model.pixels(stack), stack)
+    np.testing.assert_array_equal(model.pixels(stack), model.pixels(list(stack)))
+    turned = stack.transpose(0, 2, 1, 3)
+    np.testing.assert_array_equal(model.pixels(turned), model.pixels(list(turned)))
+    deep = stack.astype(np.uint16) << 8
+    np.testing.assert_array_equal(model.pixels(deep), stack)
+
+
+def test_it_is_compiled_once_for_many_and_once_for_one(run, rng):
+    model = dmljax.load(run, batch=11)
+    assert model.batch == 16  # a multiple of the devices here
+    images = rng.integers(0, 256, (33, 24, 24, 3)).astype(np.uint8)
+    for count in (2, 16, 17, 33):
+        model.predict(images[:count])
+    assert model._compute._cache_size() == 1
+    alone = [model.predict(image).embedding[0] for image in images[:3]]
+    assert model._compute._cache_size() == 2
+    of_many = [model.outputs(image[None], more=True)["embedding"][0] for image in images[:3]]
+    assert model._compute._cache_size() == 2
+    np.testing.assert_allclose(alone, of_many, rtol=1e-4, atol=1e-5)
 
 
 def test_a_box_with_a_margin_is_cut_as_the_preparation_cuts_it(model, rng):
