@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +29,9 @@ USAGE = """\
     python -m venv torch && torch/bin/pip install torch==2.13.0 'torchjd[full]==0.18.0'
     python benchmarks/torchjd/beside.py --torch=torch/bin/python --out=benchmarks/torchjd/beside.jsonl
 
-Both sides get the same numbers to begin with and the same batches; heads learn by their own losses, as by
-TorchJD's mtl_backward. A step is timed in turns, ours compiled, theirs as PyTorch runs it.
+Both sides get the same numbers to begin with and the same batches. Heads learn by their own losses, as by
+TorchJD's mtl_backward, or by the one loss that a scalarizer makes. A step is timed in turns, ours compiled,
+theirs as PyTorch runs it.
 """
 
 
@@ -37,15 +39,26 @@ class Pair(NamedTuple):
     """A strategy and what it is there.
 
     Attributes:
-      ours: the strategy.
-      aggregator, arguments: TorchJD's class, and what it is made with.
+      ours: the strategy, or what makes it of (tasks, steps of an epoch).
+      theirs, arguments: TorchJD's class, and what it is made with; TASKS stands for their number.
       drawn: whether it draws random numbers, so that the sides part.
+      scalar: whether theirs makes one loss of all, which trains the heads, too; otherwise it is an
+        aggregator of gradients.
     """
 
-    ours: weightings.Weighting
-    aggregator: str
+    ours: weightings.Weighting | Callable[[int, int], weightings.Weighting]
+    theirs: str
     arguments: dict = {}
     drawn: bool = False
+    scalar: bool = False
+
+
+TASKS = "tasks"
+
+
+def dwa(tasks: int, steps: int) -> weightings.Weighting:
+    """As it is there: over whole epochs, literally, and weights that sum to the number of tasks."""
+    return weightings.dwa(total=float(tasks), window=steps, literal=True)
 
 
 PAIRS = {
@@ -61,6 +74,15 @@ PAIRS = {
     "pcgrad": Pair(weightings.pcgrad(), "PCGrad", drawn=True),
     "gradvac": Pair(weightings.gradvac(), "GradVac", drawn=True),
     "rlw": Pair(weightings.rlw(), "Random", drawn=True),
+    # by default theirs also clips the direction to length 1
+    "nash_mtl": Pair(weightings.nash_mtl(), "NashMTL", {"n_tasks": TASKS, "max_norm": 0.0}),
+    "excess_mtl": Pair(weightings.excess_mtl(eta=0.01), "ExcessMTL", {"robust_step_size": 0.01}),
+    "dwa": Pair(dwa, "DWA", scalar=True),
+    "uncertainty": Pair(weightings.uncertainty(learning_rate=RATE), "UW", {"shape": TASKS}, scalar=True),
+    "imtl_l": Pair(weightings.imtl_l(learning_rate=RATE), "IMTLL", {"shape": TASKS}, scalar=True),
+    "gls": Pair(weightings.gls(epsilon=1e-8), "GeometricMean", scalar=True),
+    "stch": Pair(weightings.stch(form="raw", mu=1.0), "STCH", {"mu": 1.0}, scalar=True),
+    "famo": Pair(weightings.famo(), "FAMO", {"shape": TASKS}, scalar=True),
 }
 
 
@@ -93,11 +115,15 @@ def prepare(folder: Path, problem: Problem, epochs: int, seeds: int) -> tuple[li
 
 def compared(problem: Problem, pair: Pair, theirs: Theirs, folder: Path, starts, order, values) -> dict:
     """What both sides reach, how far apart they are early, and their times."""
-    ours, scores, apart = Ours(problem, pair.ours, RATE), [], []
+    tasks, epoch = len(problem.tasks), len(order[0]) // (values.epochs or problem.epochs)
+    strategy = pair.ours(tasks, epoch) if callable(pair.ours) else pair.ours
+    ours, scores, apart = Ours(problem, strategy, RATE, "weighted" if pair.scalar else "unit"), [], []
+    arguments = {key: tasks if value == TASKS else value for key, value in pair.arguments.items()}
+    theirs_is = {"kind": "scalarization" if pair.scalar else "aggregation", "name": pair.theirs}
 
     def ask(seed: int, **question) -> dict:
-        begin = {"start": f"start_{seed}.npz", "order": f"order_{seed}.npy", "rate": RATE}
-        return theirs.ask(aggregator=pair.aggregator, arguments=pair.arguments, **begin, **question)
+        begin = {"start": f"start_{seed}.npz", "order": f"order_{seed}.npy", "rate": RATE, "epoch": epoch}
+        return theirs.ask(**theirs_is, arguments=arguments, **begin, **question)
 
     def outputs(seed: int, steps: int) -> list[np.ndarray]:
         answer = ask(seed, do="train", steps=steps)

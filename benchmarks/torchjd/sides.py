@@ -50,13 +50,13 @@ class Theirs:
 class Ours:
     """A network, its optimizer and its strategy: step(number, state) -> state."""
 
-    def __init__(self, problem, strategy, rate: float):
+    def __init__(self, problem, strategy, rate: float, heads: str):
         inputs, labels = (jnp.asarray(array) for array in problem.train)
 
         def losses_fn(params, rows):
             return problem.losses(problem.net.apply({"params": params}, inputs[rows]), labels[rows])
 
-        self.value_and_grad = weightings.value_and_grad(losses_fn, strategy, shared="trunk", heads="unit")
+        self.value_and_grad = weightings.value_and_grad(losses_fn, strategy, shared="trunk", heads=heads)
         self.optimizer, self.strategy, self.problem = optax.adam(rate), strategy, problem
         self.step = jax.jit(self._step)
         self.predict = jax.jit(lambda params, inputs: problem.net.apply({"params": params}, inputs))
@@ -70,7 +70,8 @@ class Ours:
         rng = jax.random.fold_in(jax.random.key(0), number)
         _, gradients, weighting = self.value_and_grad(params, weighting, rows, step=number, rng=rng)
         updates, moments = self.optimizer.update(gradients, moments, params)
-        return optax.apply_updates(params, updates), weighting, moments
+        params = optax.apply_updates(params, updates)
+        return params, self.value_and_grad.post(params, weighting, rows), moments
 
     def trained(self, params, order: np.ndarray) -> np.ndarray:
         """Outputs on the test examples after a step for each row of `order`."""

@@ -1,7 +1,8 @@
 """TorchJD's side: the network of a problem in PyTorch, trained or timed as asked on standard input.
 
-A line of JSON is a question, {"do": "train" or "time", "aggregator", "arguments", "start", "order", "rate",
-"steps"}, and a line of JSON answers it. Runs in an environment with torch and torchjd, and without dmljax.
+A line of JSON is a question, {"do": "train" or "time", "kind": "aggregation" or "scalarization", "name",
+"arguments", "start", "order", "rate", "epoch", "steps"}, and a line of JSON answers it. Runs in an
+environment with torch and torchjd, and without dmljax.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchjd.aggregation
+import torchjd.scalarization
 from torch import nn
 from torchjd.autojac import jac_to_grad, mtl_backward
 
@@ -53,7 +55,7 @@ def convolution(kernel: np.ndarray, bias: np.ndarray) -> nn.Conv2d:
 
 
 class Training:
-    """A network, its optimizer and its aggregator."""
+    """A network, its optimizer, and the aggregator of its gradients or the scalarizer of its losses."""
 
     def __init__(self, folder: Path, question: dict):
         arrays = dict(np.load(folder / question["start"]))
@@ -63,8 +65,12 @@ class Training:
         self.heads = nn.ModuleList(
             dense(arrays[f"Dense_{k}/kernel"], arrays[f"Dense_{k}/bias"]) for k in range(heads)
         )
-        self.aggregator = getattr(torchjd.aggregation, question["aggregator"])(**question["arguments"])
+        kind = getattr(torchjd, question["kind"])
+        self.rule, self.epoch = getattr(kind, question["name"])(**question["arguments"]), question["epoch"]
+        self.scalar = isinstance(self.rule, torchjd.scalarization.Scalarizer)
         self.parameters = [*self.trunk.parameters(), *self.heads.parameters()]
+        if self.scalar and not hasattr(self.rule, "update"):  # FAMO has an optimizer of its own
+            self.parameters.extend(self.rule.parameters())
         self.optimizer = torch.optim.Adam(self.parameters, lr=question["rate"])
         self.order = torch.tensor(np.load(folder / question["order"]).astype(np.int64))
 
@@ -79,10 +85,24 @@ class Training:
         rows = self.order[number % len(self.order)]
         shared = self.trunk(self.data["inputs"][rows])
         losses = self.losses(shared, self.data["labels"][rows])
-        mtl_backward(losses, features=shared)
-        jac_to_grad(list(self.trunk.parameters()), self.aggregator)
+        if self.scalar:
+            self.rule(torch.stack(losses)).backward()
+        else:
+            mtl_backward(losses, features=shared)
+            jac_to_grad(list(self.trunk.parameters()), self.rule)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        if self.scalar:
+            self.after(number, rows)
+
+    @torch.no_grad()
+    def after(self, number: int, rows: torch.Tensor) -> None:
+        """What some scalarizers do after a step: FAMO looks again, DWA counts epochs."""
+        if hasattr(self.rule, "update"):
+            shared = self.trunk(self.data["inputs"][rows])
+            self.rule.update(torch.stack(self.losses(shared, self.data["labels"][rows])))
+        if hasattr(self.rule, "step") and (number + 1) % self.epoch == 0:
+            self.rule.step()
 
     @torch.no_grad()
     def predict(self) -> np.ndarray:
