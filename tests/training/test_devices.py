@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from dmljax.training.devices import once, replicate, unreplicate
+from dmljax.training.devices import once, predicting, replicate, unreplicate
 
 MEMORY = Path("/proc/self/statm")
 
@@ -34,6 +34,22 @@ def test_what_runs_once_gives_what_is_compiled_with_care():
     one, other = once(drawn)(jax.random.key(3)), jax.jit(drawn)(jax.random.key(3))
     for name in one:
         np.testing.assert_allclose(one[name], other[name], rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+OPTIONS = {
+    once: {"xla_backend_optimization_level": 1},
+    predicting: {"xla_cpu_enable_concurrency_optimized_scheduler": True},
+}
+
+
+@pytest.mark.parametrize("made", OPTIONS)
+def test_how_a_program_is_compiled_is_said_for_a_cpu_alone(made, monkeypatch):
+    given = []
+    monkeypatch.setattr(jax, "jit", lambda function, *, compiler_options: given.append(compiler_options))
+    for platform in ("cpu", "tpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda platform=platform: platform)
+        made(np.sin)
+    assert given == [OPTIONS[made], None]
 
 
 @pytest.mark.skipif(not MEMORY.exists(), reason="needs /proc")
