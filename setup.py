@@ -57,6 +57,7 @@ EXTRAS = {
     ],
     "test": [
         "hypothesis>=6.100,<7",
+        "jsonschema>=4.18,<5",
         "mypy>=1.15",
         "packaging>=24",
         "playwright>=1.45,<2",
