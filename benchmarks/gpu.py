@@ -1,5 +1,6 @@
 """What an accelerator does with this package, beside PyTorch: one command, within a given time."""
 
+import importlib.util
 import json
 import os
 import time
@@ -9,7 +10,6 @@ from pathlib import Path
 
 from absl import flags
 from accelerator import measures, plan, tables
-from accelerator.process import Failed
 from dmljax.launch import cli
 
 from dmljax.types import UserError
@@ -22,10 +22,11 @@ USAGE = """\
 
 The second makes tables of what is there; the third shows on a CPU that all of it works.
 
-Items are measured in order of worth; none is started that would not end in time, and none that the file
-already has with the same settings. Programs of an item are compiled side by side, then timed in turns, with
-nothing else at work. --peer is a PyTorch program that is timed beside; --data the face model of ict3dfe.
-Both sides multiply float32 as their frameworks are set: JAX by its default, which on this hardware is TF32.
+Items are measured in order of worth; none is begun that would not end in time, and none that the file
+already has with the same settings. Items of a group are compiled side by side, then measured one after
+another, their programs in turns, with nothing else at work. --peer is a PyTorch program that is timed beside;
+--data the face model of ict3dfe. Both sides multiply float32 as their frameworks are set: JAX by its default,
+which on this hardware is TF32.
 """
 GRACE_S = 10  # beyond the end, for what is under way
 
@@ -51,48 +52,79 @@ class Lines:
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
+    def leave_out(self, item: plan.Item, why: str) -> None:
+        """Writes once why an item cannot be measured here."""
+        if {"item": item.name, "settings": item.settings, "left_out": why} not in self.all:
+            self.add(item, left_out=why)
+
 
 def main(values):
     lines, end = Lines(Path(values.out)), time.monotonic() + 60 * values.minutes
     places = measures.Places(values.peer, values.data, values.traces)
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two programs share the device's memory
-    for item in chosen(values):
-        if lines.done(item):
-            continue
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # programs share the device's memory
+    for group in chosen(values):
+        todo = possible([item for item in group if not lines.done(item)], lines)
         left = max(0.0, end - time.monotonic())
-        if left < item.seconds:
-            print(f"{item.name}: left out, {left:.0f} s are left of about {item.seconds}", flush=True)
-            continue
-        began = time.monotonic()
-        until = min(end + GRACE_S, began + max(120, 3 * item.seconds))
-        try:
-            measures.measure(item, places, partial(lines.add, item), until)
-            lines.add(item, done=True, seconds=round(time.monotonic() - began, 1))
-        except Failed as error:
-            lines.add(item, error=str(error))
-        print(f"{item.name}: {time.monotonic() - began:.0f} s of about {item.seconds}", flush=True)
+        now = plan.fitting(todo, left)
+        for item in todo:
+            if item not in now:
+                alone = plan.expected([item])
+                print(f"{item.name}: left out, {left:.0f} s are left of about {alone}", flush=True)
+        if now:
+            until = min(end + GRACE_S, time.monotonic() + max(120, 3 * plan.expected(now)))
+            measures.measure(now, places, partial(told, lines), until)
     text = tables.page(lines.all)
     if values.page:
         tables.put_into(Path(values.page), text)
     print(text)
 
 
-def chosen(values) -> list[plan.Item]:
+def told(lines: Lines, item: plan.Item, **found) -> None:
+    """Keeps what is known of an item, and says so when it is over."""
+    lines.add(item, **found)
+    if found.get("done"):
+        beside = (
+            f", after {found['ahead_s']:.0f} s beside its group of about {item.ahead}" if item.ahead else ""
+        )
+        print(f"{item.name}: {found['seconds']:.0f} s of about {item.seconds}{beside}", flush=True)
+    elif "error" in found:
+        print(f"{item.name}: {found.get('side', 'failed')}: {found['error']}", flush=True)
+
+
+def possible(items: list[plan.Item], lines: Lines) -> list[plan.Item]:
+    """The items whose packages are here; of others it is told what they lack."""
+    found = []
+    for item in items:
+        if lacking := [name for name in item.needs if importlib.util.find_spec(name) is None]:
+            why = f"needs {' and '.join(lacking)}, not installed here"
+            lines.leave_out(item, why)
+            print(f"{item.name}: left out, {why}", flush=True)
+        else:
+            found.append(item)
+    return found
+
+
+def chosen(values) -> list[plan.Group]:
     """The items that --items names, without the peer's programs where there is no peer."""
-    items = plan.tiny() if values.tiny else plan.whole()
+    usual, others = (plan.tiny(), []) if values.tiny else (plan.whole(), plan.asked())
+    names = [item.name for group in usual + others for item in group]
     for pattern in values.items:
-        if not any(fnmatch(item.name, pattern) for item in items):
-            raise UserError(f"--items: there is no '{pattern}'; there are {', '.join(i.name for i in items)}")
-    items = [i for i in items if not values.items or any(fnmatch(i.name, p) for p in values.items)]
+        if not any(fnmatch(name, pattern) for name in names):
+            raise UserError(f"--items: there is no '{pattern}'; there are {', '.join(names)}")
+    groups = usual + others if values.items else usual
+    wanted = lambda item: not values.items or any(fnmatch(item.name, p) for p in values.items)
+    groups = [[item for item in group if wanted(item)] for group in groups]
     if values.peer and not Path(values.peer).is_file():
         raise UserError(f"--peer={values.peer}: there is no such file")
-    if values.peer:
-        return items
-    own = lambda sides: [side for side in sides if side not in (plan.EAGER, plan.COMPILED)]
-    return [
-        i._replace(settings=i.settings | {"sides": own(i.settings["sides"])}) if i.kind == "pair" else i
-        for i in items
-    ]
+    return groups if values.peer else [[without_peer(item) for item in group] for group in groups]
+
+
+def without_peer(item: plan.Item) -> plan.Item:
+    """The item without PyTorch's programs."""
+    if item.kind != "pair":
+        return item
+    own = [side for side in item.settings["sides"] if side not in (plan.EAGER, plan.COMPILED)]
+    return item._replace(settings=item.settings | {"sides": own})
 
 
 def define(values):

@@ -1,4 +1,4 @@
-"""How each kind of item is measured: what processes are asked, and which lines come of it."""
+"""How each kind of item is measured: what is done beside the others of its group, and what alone."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from accelerator import plan
+from accelerator.ahead import Ahead
 from accelerator.ceilings import Ceilings
-from accelerator.ours import Operations, Ours
-from accelerator.peer import Peer
+from accelerator.ours import Operations
+from accelerator.pairs import Pair, Profile
 from accelerator.process import Failed, Process
+from accelerator.reproduction import Reproduction
 from accelerator.seeds import Seeds
-from accelerator.training import Training
+from accelerator.trainings import Run
 
-STEP = ("mode", "dtype", "batch", "image", "width", "stages")
-MOST_STEPS = 100  # in a turn
-READY = 0.6  # share of an item's time after which a program that still compiles is left out
+PATIENCE = 1.5  # times the seconds that compiling is expected to take, and then
+GRACE_S = 60
 
 
 class Places(NamedTuple):
@@ -30,99 +31,115 @@ class Places(NamedTuple):
     traces: str
 
 
-def measure(item: plan.Item, places: Places, add: Callable[..., None], until: float) -> None:
-    """Measures one item and calls `add(**line)` for everything as it is known.
+class Work(Protocol):
+    """An item that is being measured. Each of these raises Failed where nothing can come of it any more.
 
-    Raises:
-      Failed: nothing of it could be measured by `until`, on the clock of time.monotonic.
+    `until` is on the clock of time.monotonic; `add(**line)` is called for everything as it is known.
     """
-    KINDS[item.kind](item.settings, places, add, until)
+
+    def begin(self, until: float) -> None:
+        """Begins what can be done beside others."""
+
+    def ready(self, add: Callable[..., None], until: float) -> None:
+        """Waits for it."""
+
+    def measure(self, add: Callable[..., None], until: float) -> None:
+        """Does what has to be done alone."""
+
+    def close(self) -> None:
+        """Ends its processes."""
 
 
-def _facts(settings, places, add, until) -> None:
-    with contextlib.closing(Process(Ceilings)) as process:
-        add(**process.call("measure", until, **settings))
+class Alone:
+    """An item that is one call of one process."""
+
+    def __init__(self, make: Callable, settings: dict, places: Places, ahead: Ahead):
+        self._settings, self._process = settings, Process(make)
+
+    def begin(self, until: float) -> None:
+        """Nothing."""
+
+    def ready(self, add: Callable[..., None], until: float) -> None:
+        """Nothing."""
+
+    def measure(self, add: Callable[..., None], until: float) -> None:
+        add(**self._process.call("measure", until, **self._settings))
+
+    def close(self) -> None:
+        self._process.close()
 
 
-def _operations(settings, places, add, until) -> None:
-    with contextlib.closing(Process(Operations)) as process:
-        add(**process.call("measure", until, **settings))
+class OfSeeds(Alone):
+    """An item of kind 'seeds'; both of its ways wait compiled, and are small."""
+
+    def __init__(self, settings: dict, places: Places, ahead: Ahead):
+        self._compiled = {key: value for key, value in settings.items() if key != "turns"}
+        super().__init__(Seeds, {"turns": settings["turns"]}, places, ahead)
+
+    def begin(self, until: float) -> None:
+        self._process.ask("prepare", **self._compiled)
+
+    def ready(self, add: Callable[..., None], until: float) -> None:
+        self._process.answer(until)
 
 
-def _pair(settings, places, add, until) -> None:
-    """Every side is made ready, then they are timed in turns; one that fails leaves the others."""
-    make = {
-        plan.OURS: partial(Process, Ours),
-        plan.REMAT: partial(Process, Ours, remat=True),
-        plan.EAGER: partial(Process, Peer, file=places.peer, compiled=False),
-        plan.COMPILED: partial(Process, Peer, file=places.peer, compiled=True),
-    }
-    sides = {side: make[side]() for side in settings["sides"]}
+class Study(Alone):
+    """An item of kind 'reproduce'."""
 
-    def of(side: str, call: Callable[[Process], dict]) -> dict | None:
-        """What a side answers; one that fails is told, and is out from then on."""
-        if side not in sides:
-            return None
-        try:
-            return call(sides[side])
-        except Failed as error:
-            add(side=side, error=str(error))
-            sides.pop(side).close()
-            return None
+    def __init__(self, settings: dict, places: Places, ahead: Ahead):
+        self._folder = tempfile.TemporaryDirectory()
+        more = {"folder": f"{self._folder.name}/study", "data": places.data}
+        super().__init__(Reproduction, settings | more, places, ahead)
 
-    try:
-        # compiled side by side, which is the processor's work; the eager peer tries its kernels on the device
-        # before its first step, and others would disturb that
-        step = {key: settings[key] for key in STEP} | {"warmup": settings["warmup"]}
-        soon = time.monotonic() + READY * (until - time.monotonic())
-        compiling = [side for side in sides if side != plan.EAGER]
-        for side in compiling:
-            sides[side].ask("prepare", **step)
-        for side in compiling:
-            if found := of(side, lambda process: process.answer(soon)):
-                add(side=side, **found)
-        if found := of(plan.EAGER, lambda process: process.call("prepare", until, **step)):
-            add(side=plan.EAGER, **found)
-        steps = {}
-        for side in settings["sides"]:
-            if found := of(side, lambda process: process.call("turn", until, steps=3)):
-                wanted = round(settings["turn_s"] / 2 / found["median_step_s"])
-                steps[side] = max(3, min(MOST_STEPS, wanted))
-        for turn in range(settings["turns"]):
-            for side, count in steps.items():
-                if found := of(side, lambda process, n=count: process.call("turn", until, steps=n)):
-                    add(side=side, turn=turn, steps=count, **found)
-    finally:
-        for process in sides.values():
-            process.close()
-    if not sides or time.monotonic() > until:
-        raise Failed("time was over" if sides else "no program was timed")
+    def close(self) -> None:
+        super().close()
+        self._folder.cleanup()
 
 
-def _profile(settings, places, add, until) -> None:
-    with contextlib.closing(Process(Ours)) as process:
-        process.call("prepare", until, warmup=3, **{key: settings[key] for key in STEP})
-        add(rows=process.call("profile", until, keep=places.traces, steps=settings["steps"]))
-
-
-def _seeds(settings, places, add, until) -> None:
-    with contextlib.closing(Process(Seeds)) as process:
-        add(**process.call("measure", until, **settings))
-
-
-def _training(settings, places, add, until) -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.closing(Process(Training)) as process,
-    ):
-        add(**process.call("measure", until, folder=folder, data=places.data, **settings))
-
-
-KINDS = {
-    "facts": _facts,
-    "operations": _operations,
-    "pair": _pair,
-    "profile": _profile,
-    "seeds": _seeds,
-    "training": _training,
+KINDS: dict[str, Callable[..., Work]] = {
+    "facts": partial(Alone, Ceilings),
+    "operations": partial(Alone, Operations),
+    "pair": Pair,
+    "profile": Profile,
+    "seeds": OfSeeds,
+    "training": Run,
+    "reproduce": Study,
 }
+
+
+def measure(group: plan.Group, places: Places, add: Callable[..., None], until: float) -> None:
+    """Makes the items of a group ready side by side, then measures one after another, each alone.
+
+    Args:
+      add: called with an item and what is known of it, at last `done` with its seconds, or an `error`.
+      until: when all has to be over, on the clock of time.monotonic.
+    """
+    began, ahead = time.monotonic(), max(item.ahead for item in group)
+    soon = min(began + GRACE_S + PATIENCE * ahead, max(began, until - group[0].seconds))
+    with contextlib.ExitStack() as stack:
+        stack.callback((shared := Ahead()).close)
+        works = [(item, stack.enter_context(_begun(item, places, shared))) for item in group]
+        works = [one for one in works if _worked(add, *one, lambda work, _: work.begin(soon))]
+        works = [one for one in works if _worked(add, *one, lambda work, tell: work.ready(tell, soon))]
+        compiled_s = time.monotonic() - began
+        for item, work in works:
+            began = time.monotonic()
+            if _worked(add, item, work, lambda work, tell: work.measure(tell, until)):
+                beside = {"ahead_s": round(compiled_s, 1)} if item.ahead else {}
+                add(item, done=True, seconds=round(time.monotonic() - began, 1), **beside)
+            work.close()
+
+
+def _begun(item: plan.Item, places: Places, shared: Ahead) -> contextlib.closing[Work]:
+    return contextlib.closing(KINDS[item.kind](item.settings, places, shared))
+
+
+def _worked(add: Callable[..., None], item: plan.Item, work: Work, call: Callable[..., None]) -> bool:
+    """Whether a part of an item's work was done; else it is told why, and the item's processes are ended."""
+    try:
+        call(work, partial(add, item))
+        return True
+    except Failed as error:
+        add(item, error=str(error))
+        work.close()
+        return False

@@ -1,38 +1,42 @@
-"""Steps of this package in a process of their own: timed by `costs.timed`, their costs asked of XLA."""
+"""Steps of this package in a process of their own: timed by `costs.timed`, their operations counted."""
 
 from __future__ import annotations
 
 import gzip
+import importlib
 import tempfile
 import time
 from pathlib import Path
+
+from accelerator import ahead
+
+TRIED = 3  # steps from which the length of a turn is chosen
 
 
 class Ours:
     """One step; `prepare` first."""
 
-    def __init__(self, *, remat: bool = False):
-        self._remat = remat
+    def load(self) -> None:
+        """Imports what a step needs; the device is left alone."""
+        importlib.import_module("dmljax.costs.timed")
 
-    def prepare(self, *, mode: str, dtype: str, batch: int, image: int, width: int, stages: str, warmup: int):
-        """Compiles and warms up; what the step is, costs and holds."""
+    def prepare(self, *, warmup: int, stages: str, **size) -> dict:
+        """Takes the program from XLA's cache, or compiles it, and warms up.
+
+        Args:
+          stages, size: the fields of `costs.sized.Size`; stages are text with commas.
+
+        Returns:
+          what the step is, the seconds of this start, programs that were in the cache, seconds of a step.
+        """
         from dmljax.costs import timed
 
-        self._batch = batch
+        self._batch, hits = size["batch"], ahead.cache_hits()
         began = time.perf_counter()
-        self._ready = timed.prepare(
-            mode=mode,
-            device=None,
-            image=image,
-            batch=batch,
-            width=width,
-            stages=stages.split(","),
-            dtype=dtype,
-            warmup=warmup,
-            remat=self._remat,
-        )
-        ready = time.perf_counter() - began
-        return self._ready.facts | {"ready_s": round(ready, 1)} | costs(self._ready.lower())
+        self._ready = timed.prepare(device=None, warmup=warmup, stages=stages.split(","), **size)
+        again = {"again_s": round(time.perf_counter() - began, 1), "from_cache": len(hits)}
+        tried = timed.clock(self._ready.run, TRIED, self._batch)
+        return self._ready.facts | again | {"median_step_s": tried["median_step_s"]}
 
     def turn(self, *, steps: int) -> dict:
         """One turn of the clock, and the most that the device's allocator has given out so far."""
@@ -64,27 +68,6 @@ class Ours:
             return kernels.summary(trace, text, steps)
 
 
-def costs(lowered) -> dict:
-    """Bytes that a step moves by XLA's count, and the memory that its program asks for.
-
-    A count that a platform's compiler does not give is left out; for operations see `Operations`.
-    """
-    compiled = lowered.compile()
-    found = {}
-    counts = _or_none(compiled.cost_analysis) or {}
-    counts = counts[0] if isinstance(counts, list) else counts
-    if "bytes accessed" in counts:
-        found["bytes_compiled"] = counts["bytes accessed"]
-    memory = _or_none(compiled.memory_analysis)
-    if memory is not None:
-        held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-        found |= {
-            "temporary_bytes": memory.temp_size_in_bytes,
-            "program_bytes": held + memory.temp_size_in_bytes,
-        }
-    return found
-
-
 class Operations:
     """How many operations a step takes, wherever it runs."""
 
@@ -108,13 +91,6 @@ class Operations:
         )
         jax.config.update("jax_platforms", "cpu")
         return {"flops": compiled.lower(size, jax.devices()[:1]).cost_analysis()["flops"]}
-
-
-def _or_none(ask):
-    try:
-        return ask()
-    except (RuntimeError, NotImplementedError, AttributeError):  # XlaRuntimeError is the first
-        return None
 
 
 def _peak() -> dict:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from typing import Any
+
+SPAWN = multiprocessing.get_context("spawn")
 
 
 class Failed(Exception):
@@ -17,13 +22,13 @@ class Failed(Exception):
 class Process:
     """A fresh interpreter that builds `make(**options)` and then calls its methods by name.
 
-    Its device memory is its own, so what it held at most can be told, and goes with it.
+    Its device memory is its own, so what it held at most can be told, and goes with it. What it starts itself
+    ends with it.
     """
 
     def __init__(self, make: Callable[..., Any], **options):
-        context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, make, options))
+        self._pipe, other = SPAWN.Pipe()
+        self._process = SPAWN.Process(target=_serve, args=(other, make, options))
         self._process.start()
         other.close()
 
@@ -33,9 +38,13 @@ class Process:
         return self.answer(until)
 
     def ask(self, method: str, **arguments) -> None:
-        """Begins a call; `answer` waits for it."""
+        """Begins a call, after those that were asked before; `answer` waits for one after another."""
         with contextlib.suppress(OSError):  # it is dead: `answer` says so
             self._pipe.send((method, arguments))
+
+    def answered(self) -> bool:
+        """Whether `answer` would not have to wait."""
+        return self._pipe.poll(0)
 
     def answer(self, until: float) -> Any:
         """What the call returned; `until` is on the clock of time.monotonic.
@@ -55,14 +64,20 @@ class Process:
         return found
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the process and all that it started; once, since its number may be another's afterwards."""
+        if self._pipe.closed:
+            return
         self._pipe.close()
+        with contextlib.suppress(ProcessLookupError):  # it has not come so far as to have a group
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.join()
 
 
 def _serve(pipe, make: Callable[..., Any], options: dict) -> None:
     """Answers calls until the other end is closed."""
+    os.setsid()  # a group of its own, which is ended as one
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     server = None
     while True:
         try:
@@ -75,3 +90,9 @@ def _serve(pipe, make: Callable[..., Any], options: dict) -> None:
         except Exception as error:
             traceback.print_exc()
             pipe.send((False, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"))
+
+
+def _end_with_the_parent() -> None:
+    """What still compiled would disturb the suite that goes on after one that was killed."""
+    multiprocessing.parent_process().join()
+    os.killpg(0, signal.SIGKILL)

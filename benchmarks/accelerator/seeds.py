@@ -8,14 +8,13 @@ from functools import partial
 
 
 class Seeds:
-    """Both ways on the devices that are there, from the same batches."""
+    """Both ways on the devices that are there, from the same batches; `prepare` first."""
 
-    def measure(self, *, seeds: int, turns: int, **size) -> dict:
-        """Seconds of a step of every seed, in turns, and how far the numbers of the two ways are apart.
+    def prepare(self, *, seeds: int, **size) -> None:
+        """Compiles both ways, and compares what they give.
 
         Args:
           seeds: in a program.
-          turns: times that each way is timed.
           size: the fields of `costs.sized.Size`; stages may be text with commas.
         """
         import jax
@@ -40,21 +39,27 @@ class Seeds:
         batches = [place(batch) for batch in batches]
         alone = jax.pmap(step.function, axis_name=AXIS)
         together = jax.pmap(jax.vmap(step.function), axis_name=AXIS)
-        ways = lambda: [alone(one, batch) for batch in batches], lambda: together(every, stacked)
-        apart, joined = (jax.device_get(way()) for way in ways)
-        errors = [
-            np.abs(joined[1][key][:, seed] - logs[key]) / np.maximum(np.abs(logs[key]), 1e-3)
+        self._ways = lambda: [alone(one, batch) for batch in batches], lambda: together(every, stacked)
+        apart, joined = (jax.device_get(way()) for way in self._ways)
+        self._largest = max(
+            float(np.max(np.abs(joined[1][key][:, seed] - logs[key]) / np.maximum(np.abs(logs[key]), 1e-3)))
             for seed, (_, logs) in enumerate(apart)
             for key in logs
-        ]
-        times = np.array([[_clock(way) for way in ways] for _ in range(turns)])
+        )
+
+    def measure(self, *, turns: int) -> dict:
+        """Seconds of a step of every seed, in turns, and how far the numbers of the two ways are apart."""
+        import jax
+        import numpy as np
+
+        times = np.array([[_clock(way) for way in self._ways] for _ in range(turns)])
         return {
             "device": jax.devices()[0].device_kind,
             "jax": jax.__version__,
             "apart_s": float(np.median(times[:, 0])),
             "together_s": float(np.median(times[:, 1])),
             "ratio": float(np.median(times[:, 1] / times[:, 0])),
-            "largest_difference": float(np.max(errors)),
+            "largest_difference": self._largest,
         }
 
 

@@ -13,10 +13,11 @@ GIB = 2**30
 
 
 def page(lines: list[dict]) -> str:
-    """All tables: the machine, steps beside the peer, trainings, kernels, what failed.
+    """All tables: the machine, steps beside the peer, trainings, feeds, studies, kernels, what failed.
 
     Of an item that was measured with several settings, the last count.
     """
+    lines = [line for line in lines if "left_out" not in line]
     last = {line["item"]: line["settings"] for line in lines}
     lines = [line for line in lines if line["settings"] == last[line["item"]]]
     parts = [
@@ -24,6 +25,8 @@ def page(lines: list[dict]) -> str:
         _pairs(lines),
         _seeds(lines),
         _trainings(lines),
+        _feeds(lines),
+        _studies(lines),
         *_profiles(lines),
         _failures(lines),
     ]
@@ -109,7 +112,7 @@ def _pairs(lines: list[dict]) -> str:
                     f"{counted * settings['batch'] / median / 1e10 / ceiling:.0f} %"
                     if counted and ceiling
                     else "",
-                    f"{about['ready_s']:.0f}" if about else "",
+                    _until_ready(about),
                 ]
             )
     head = (
@@ -118,6 +121,13 @@ def _pairs(lines: list[dict]) -> str:
         " | GFLOP an image | of the peak | s until ready"
     )
     return _table(head, rows, left=3) if rows else ""
+
+
+def _until_ready(about: dict) -> str:
+    """The seconds of it; of a program that XLA's cache had, which tells nothing of compiling, in brackets."""
+    if not about:
+        return ""
+    return f"({about['ready_s']:.0f})" if about.get("was_cached") else f"{about['ready_s']:.0f}"
 
 
 def _least(moved: float | None, machine: dict | None) -> str:
@@ -157,15 +167,19 @@ def _seeds(lines: list[dict]) -> str:
 def _trainings(lines: list[dict]) -> str:
     rows = [
         [
-            f"{line['set']}, {line['images']} images, memory={line['settings']['memory']}",
+            f"{line['set']}, {line['images']} images, {_source(line['settings'])}",
             f"{line['settings']['steps']}",
             f"{line['images_per_s']:.0f}",
             f"{1000 * line['steady_step_s']:.1f}",
             f"{1000 * line['feed_s_a_step']:.1f}",
-            f"{line['render_and_read_s']:.0f} + {line['train_s']:.0f} + {line['evaluate_s']:.0f}",
+            " + ".join(
+                f"{line[part]:.0f}" for part in ("render_and_read_s", "train_s", "evaluate_s") if part in line
+            ),
             f"{line['loss_first']:.2f} to {line['loss_last']:.2f}",
             *(
                 f"{100 * line['test'][f'{head} accuracy']:.1f} % ({100 * line['chance'][head]:.1f})"
+                if "test" in line
+                else ""
                 for head in ("expression", "pose")
             ),
         ]
@@ -177,6 +191,43 @@ def _trainings(lines: list[dict]) -> str:
         " evaluation | loss | expression, people never seen (chance) | pose (chance)"
     )
     return _table(head, rows) if rows else ""
+
+
+def _source(settings: dict) -> str:
+    """Where a training's images come from, as fields of its configuration."""
+    return f"feed={settings['feed']}" if "feed" in settings else f"memory={settings['memory']}"
+
+
+def _feeds(lines: list[dict]) -> str:
+    rows = [
+        [
+            f"{line['set']}, {_source(line['settings'])}",
+            f"{line['feed_alone_images_per_s']:.0f}",
+            f"{line['images_per_s']:.0f}",
+        ]
+        for line in lines
+        if "feed_alone_images_per_s" in line
+    ]
+    head = "feed | images/s that it brings to the device when nothing else is done | of the training"
+    return _table(head, rows) if rows else ""
+
+
+def _studies(lines: list[dict]) -> str:
+    rows = [
+        [
+            f"{line['settings']['table']}, {line['set']}, {line['images']} images",
+            row["network"],
+            *(
+                f"{100 * row[f'{head} accuracy']:.1f} %" if f"{head} accuracy" in row else ""
+                for head in ("expression", "pose")
+            ),
+            f"{line['pictures_s']:.0f} + {line['study_s']:.0f}",
+        ]
+        for line in lines
+        for row in line.get("networks", ())
+    ]
+    head = "dmljax reproduce | network | expression, people never seen | pose | s of all: pictures + study"
+    return _table(head, rows, left=2) if rows else ""
 
 
 def _profiles(lines: list[dict]) -> list[str]:
