@@ -155,8 +155,8 @@ def test_what_was_measured_is_not_measured_again(plan):
 
 
 def test_of_a_group_as_much_is_done_as_there_is_time_for(plan):
-    group = [plan.Item(name, "facts", seconds, {}, ahead) for name, seconds, ahead in ("a", 5, 100), ("b", 50, 100),
-             ("c", 5, 100)]
+    seconds = {"a": 5, "b": 50, "c": 5}
+    group = [plan.Item(name, "facts", own, {}, ahead=100) for name, own in seconds.items()]
     assert plan.expected(group) == 160
     assert [item.name for item in plan.fitting(group, 159)] == ["a", "b"]
     assert [item.name for item in plan.fitting(group, 120)] == ["a", "c"]

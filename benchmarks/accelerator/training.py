@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from accelerator import faces
+from accelerator.gate import Gate
 from accelerator.plan import PAPER
 
 DTYPES = {"bf16": "bfloat16", "f32": "float32"}
@@ -16,7 +17,7 @@ ALONE = 100  # batches that a feed makes without a training
 class Training:
     """One run; its set is ict3dfe where its face model is given, else the embedded one. `open` first."""
 
-    def __init__(self, *, gate, pictures):
+    def __init__(self, *, gate: Gate, pictures):
         self._gate, self._pictures = gate, pictures
 
     def open(
