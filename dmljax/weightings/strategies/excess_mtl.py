@@ -38,6 +38,9 @@ def build(*, eta: float = 0.01) -> Weighting:
 
     The weights sum to the number of active tasks, as in LibMTL; in TorchJD to 1.
 
+    DIFFERS: the authors' program, LibMTL and TorchJD also move the weights at the first step, by exp(eta e_k)
+    with e_k in its own unit; by the formula e_k / e_k(0) is 1 there for every task.
+
     Needs the tasks' gradients themselves. Cost: a forward pass and K pull-backs through the shared
     parameters, and K copies of these parameters as state.
 
