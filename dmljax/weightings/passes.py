@@ -48,6 +48,7 @@ class Pass:
         self.active, self.step, self.rng = active, step, rng
         self.layout = Layout(None, (), 0)  # known with the first losses
         self.counts = None  # of each micro-batch, where there are several and they differ
+        self.pull = None  # weights [K] -> this device's gradient, for what is not shared by all tasks
 
     def wants(self, need: str) -> bool:
         return need in self.settings.strategy.needs
@@ -153,7 +154,12 @@ class Pass:
             # the halves of a step differ in what is behind each mean, so these stay apart until it is through
             means = jnp.eye(len(shares), dtype=shares.dtype)
             rows = products.varying(means, axis_name) if self.wants("cross_gram") else map(spread, tasks)
-            gradient = jax.tree.map(lambda *g: jnp.stack(g), *(pull(row)[0] for row in rows))
+            found = (pull(row)[0] for row in rows)
+            if (settings.micro_batches or 1) == 1:
+                # heads wait for the weights: one more pull-back, and no copies of them by task
+                self.pull = lambda weights: pull(spread(weights))[0]
+                found = (sharing.get(one, self.places) for one in found)
+            gradient = jax.tree.map(lambda *g: jnp.stack(g), *found)
             return carry, micro_batches.Seen(losses, valid, extra, gradient, gram)
         signals = self.signals(losses, valid, gram=gram)
         weights = self.weigh(signals, self.state)[0]
@@ -174,23 +180,24 @@ class Pass:
 
     def combined(self, seen: micro_batches.Seen, halves):
         """(weights [K], gradient, state, aux, signals) after all micro-batches."""
-        strategy, state, axis_name = self.settings.strategy, self.state, self.settings.axis_name
-        gradient, grams = products.mean(seen.gradient, axis_name), {"gram": seen.gram}
+        gradient, grams, state = products.mean(seen.gradient, self.settings.axis_name), {}, self.state
+        if not self.apart:
+            signals = self.signals(seen.losses, seen.valid, gram=seen.gram)
+            weights, state, aux = self.weigh(signals, state)
+            return weights, gradient, state, aux, signals
         if self.wants("cross_gram"):
             gradient = self.by_task(gradient)
-        if strategy.transform is not None:
-            shown = self.signals(seen.losses, seen.valid)
-            changed, state = strategy.transform(sharing.get(gradient, self.places), shown, state)
-            gradient = sharing.put(gradient, changed, self.places)
-        if self.wants("gram") and self.settings.representation is None:
-            grams["gram"] = products.gram(sharing.get(gradient, self.places))
-        if self.wants("cross_gram"):
             grams["cross_gram"] = products.gram(*self.halves(halves))
+        shared = gradient if self.pull is not None else sharing.get(gradient, self.places)
+        if self.settings.strategy.transform is not None:
+            shown = self.signals(seen.losses, seen.valid)
+            shared, state = self.settings.strategy.transform(shared, shown, state)
+        grams["gram"] = seen.gram
+        if self.wants("gram") and self.settings.representation is None:
+            grams["gram"] = products.gram(shared)
         signals = self.signals(seen.losses, seen.valid, **grams)
         weights, state, aux = self.weigh(signals, state)
-        if self.apart:
-            gradient = self.sum_of_tasks(gradient, weights, signals.active)
-        return weights, gradient, state, aux, signals
+        return weights, self.sum_of_tasks(gradient, shared, weights, signals.active), state, aux, signals
 
     def halves(self, halves):
         """Gradients of the shared parameters by task, of the first and of the second half of a step."""
@@ -215,9 +222,15 @@ class Pass:
         losses = [products.mean(share, axis_name) for share in shares]
         return losses[0] if len(losses) == 1 else jnp.stack(losses).mean(0)
 
-    def sum_of_tasks(self, gradient, weights, active):
-        """Gradients by task, leaves [K, ...], as one: weighted in the shared part, by `heads` elsewhere."""
+    def sum_of_tasks(self, gradient, shared, weights, active):
+        """Gradients by task, leaves [K, ...], as one: weighted in the shared part, by `heads` elsewhere.
+
+        Of one micro-batch `gradient` is not needed: the rest is pulled back by its weights.
+        """
         total = lambda share: lambda g: jnp.tensordot(share.astype(g.dtype), g, 1)
-        shared = jax.tree.map(total(weights), sharing.get(gradient, self.places))
         outside = active if self.settings.heads == "unit" else weights
-        return sharing.put(jax.tree.map(total(outside), gradient), shared, self.places)
+        if self.pull is None:
+            whole = jax.tree.map(total(outside), gradient)
+        else:
+            whole = products.mean(self.pull(outside), self.settings.axis_name)
+        return sharing.put(whole, jax.tree.map(total(weights), shared), self.places)

@@ -289,6 +289,33 @@ def test_a_carry_runs_through_the_micro_batches_and_extras_are_averaged():
     assert float(aux.carry) == ((1 * 2 + 1) * 2 + 2) * 2 + 6 and float(aux.extra["x"]) == 3.0
 
 
+@pytest.mark.parametrize("heads", ["unit", "weighted"])
+def test_gradients_of_heads_are_not_kept_by_task(heads):
+    """Of large heads K copies would be most of a step's memory."""
+    rng = np.random.default_rng(0)
+    params = {
+        "trunk": rng.standard_normal((7, 23)),
+        **{f"h{k}": rng.standard_normal((23, 19)) for k in range(5)},
+    }
+    x = rng.standard_normal((6, 7))
+
+    def losses(params):
+        z = jnp.tanh(x @ params["trunk"])
+        return jnp.stack([((z @ params[f"h{k}"] - k) ** 2).mean() for k in range(5)])
+
+    f = value_and_grad(losses, weightings.upgrad(), shared="trunk", heads=heads)
+    state = weightings.upgrad().init(tuple("abcde"), f.shared(params))
+    program = str(jax.make_jaxpr(f)(params, state))
+    assert "[5,7,23]" in program and "[5,23,19]" not in program
+    (_, weights, _), gradient, _ = f(params, state)
+    alone = jax.jacrev(losses)(params)
+    for k in range(5):
+        share = 1.0 if heads == "unit" else weights[k]
+        np.testing.assert_allclose(gradient[f"h{k}"], share * alone[f"h{k}"][k], rtol=1e-4, atol=1e-5)
+    expected = np.tensordot(np.asarray(weights), np.asarray(alone["trunk"]), 1)
+    np.testing.assert_allclose(gradient["trunk"], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_heads_outside_the_shared_part_may_be_trained_in_full(problem):
     x, y, start = problem
     params, batch = jax.tree.map(jnp.float32, start), (jnp.float32(x), jnp.float32(y))
