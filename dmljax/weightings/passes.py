@@ -180,7 +180,8 @@ class Pass:
 
     def combined(self, seen: micro_batches.Seen, halves):
         """(weights [K], gradient, state, aux, signals) after all micro-batches."""
-        gradient, grams, state = products.mean(seen.gradient, self.settings.axis_name), {}, self.state
+        gradient, state = products.mean(seen.gradient, self.settings.axis_name), self.state
+        grams: dict[str, jax.Array | None] = {"gram": seen.gram}
         if not self.apart:
             signals = self.signals(seen.losses, seen.valid, gram=seen.gram)
             weights, state, aux = self.weigh(signals, state)
@@ -192,7 +193,6 @@ class Pass:
         if self.settings.strategy.transform is not None:
             shown = self.signals(seen.losses, seen.valid)
             shared, state = self.settings.strategy.transform(shared, shown, state)
-        grams["gram"] = seen.gram
         if self.wants("gram") and self.settings.representation is None:
             grams["gram"] = products.gram(shared)
         signals = self.signals(seen.losses, seen.valid, **grams)
