@@ -59,6 +59,7 @@ def prepared(gram, considered):
     squared = jnp.where(considered, jnp.diag(gram), 0.0)
     present = considered & (squared > _VANISHING * squared.max())
     scale = jnp.where(present.any(), jnp.where(present, squared, 0).sum() / count(present), 1.0)
+    scale = scale.astype(gram.dtype)  # else a process of 64 bits takes float32's rounding for a direction
     both = present[:, None] & present[None]
     return present, scale, jnp.where(both, gram / scale, 0.0) + jnp.diag((~present).astype(gram.dtype))
 

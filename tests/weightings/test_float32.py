@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize, nnls
 
-from dmljax import plugins
+from dmljax import plugins, weightings
 from dmljax.weightings import Signals
 
 
@@ -331,3 +331,18 @@ def test_the_step_where_a_gradient_vanishes(name, nears):
 
 def test_one_task_alone_is_aligned_with_itself():
     np.testing.assert_allclose(weights("aligned_mtl", np.array([[3.0, 4.0]])), [1.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mgda", "config_mtl", "aligned_mtl"])
+def test_float32_gradients_in_a_process_of_64_bits(name):
+    """Their rounding is float32's there, too."""
+    opposite = np.random.default_rng(0).standard_normal((2, 6))
+    rows = np.stack([opposite[0], -0.7 * opposite[0], opposite[1]]).astype(np.float32)
+    strategy, steps = getattr(weightings, name)(), []
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        for dtype in (np.float32, np.float64):
+            gram = jnp.asarray(rows.astype(dtype) @ rows.astype(dtype).T)
+            signals = Signals(jnp.ones(3, dtype), gram=gram)
+            weights = strategy.update(signals, strategy.init(("a", "b", "c")))[0]
+            steps.append(np.asarray(weights) @ rows)
+    np.testing.assert_allclose(steps[0], steps[1], atol=1e-4)
