@@ -34,8 +34,11 @@ def test_mistakes_are_told_in_one_line(flags, said):
 @pytest.mark.parametrize("problem", ["digits", "yeast"])
 def test_both_sides_are_one_network(tmp_path, problem):
     flags = [f"--problems={problem}", "--seeds=2", "--epochs=1", "--turns=1", "--steps=2"]
-    done = beside(*flags, "--names=equal,upgrad", f"--torch={sys.executable}", f"--out={tmp_path / 'lines'}")
+    names = ["equal", "upgrad", "famo", "uncertainty"]
+    done = beside(
+        *flags, f"--names={','.join(names)}", f"--torch={sys.executable}", f"--out={tmp_path / 'lines'}"
+    )
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
-    assert [line["strategy"] for line in found] == ["equal", "upgrad"]
+    assert [line["strategy"] for line in found] == names
     assert all(line["early_difference"] < 1e-3 for line in found)

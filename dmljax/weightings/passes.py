@@ -54,11 +54,17 @@ class Pass:
         return need in self.settings.strategy.needs
 
     @property
+    def several(self) -> bool:
+        """Whether the step has several micro-batches."""
+        return (self.settings.micro_batches or 1) > 1
+
+    @property
     def apart(self) -> bool:
         """Whether gradients are kept apart by task until all micro-batches are through."""
-        several = (self.settings.micro_batches or 1) > 1
-        gram = self.wants("gram") and (self.settings.representation is None or several)
-        late = several and self.wants("losses")  # weights that depend on this step's losses come too late
+        gram = self.wants("gram") and (self.settings.representation is None or self.several)
+        late = self.several and self.wants(
+            "losses"
+        )  # weights that depend on this step's losses come too late
         return gram or late or self.wants("cross_gram") or self.wants("jacobian")
 
     @property
@@ -82,7 +88,7 @@ class Pass:
 
     def count(self, carry, args) -> None:
         """Counts labelled samples ahead: what a micro-batch weighs depends on those that follow it."""
-        if (self.settings.micro_batches or 1) == 1:
+        if not self.several:
             return
 
         def own(carry, rows):
@@ -155,7 +161,7 @@ class Pass:
             means = jnp.eye(len(shares), dtype=shares.dtype)
             rows = products.varying(means, axis_name) if self.wants("cross_gram") else map(spread, tasks)
             found = (pull(row)[0] for row in rows)
-            if (settings.micro_batches or 1) == 1:
+            if not self.several:
                 # heads wait for the weights: one more pull-back, and no copies of them by task
                 self.pull = lambda weights: pull(spread(weights))[0]
                 found = (sharing.get(one, self.places) for one in found)
@@ -180,24 +186,22 @@ class Pass:
 
     def combined(self, seen: micro_batches.Seen, halves):
         """(weights [K], gradient, state, aux, signals) after all micro-batches."""
-        gradient, state = products.mean(seen.gradient, self.settings.axis_name), self.state
+        strategy, state, axis_name = self.settings.strategy, self.state, self.settings.axis_name
+        gradient = products.mean(seen.gradient, axis_name)
         grams: dict[str, jax.Array | None] = {"gram": seen.gram}
-        if not self.apart:
-            signals = self.signals(seen.losses, seen.valid, gram=seen.gram)
-            weights, state, aux = self.weigh(signals, state)
-            return weights, gradient, state, aux, signals
         if self.wants("cross_gram"):
             gradient = self.by_task(gradient)
             grams["cross_gram"] = products.gram(*self.halves(halves))
         shared = gradient if self.pull is not None else sharing.get(gradient, self.places)
-        if self.settings.strategy.transform is not None:
-            shown = self.signals(seen.losses, seen.valid)
-            shared, state = self.settings.strategy.transform(shared, shown, state)
+        if strategy.transform is not None:
+            shared, state = strategy.transform(shared, self.signals(seen.losses, seen.valid), state)
         if self.wants("gram") and self.settings.representation is None:
             grams["gram"] = products.gram(shared)
         signals = self.signals(seen.losses, seen.valid, **grams)
         weights, state, aux = self.weigh(signals, state)
-        return weights, self.sum_of_tasks(gradient, shared, weights, signals.active), state, aux, signals
+        if self.apart:
+            gradient = self.sum_of_tasks(gradient, shared, weights, signals.active)
+        return weights, gradient, state, aux, signals
 
     def halves(self, halves):
         """Gradients of the shared parameters by task, of the first and of the second half of a step."""

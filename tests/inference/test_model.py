@@ -4,6 +4,7 @@ import csv
 import shutil
 from functools import partial
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -114,6 +115,17 @@ def test_one_and_many(model, rng):
     np.testing.assert_array_equal(model.embed(list(stack)), every.embedding)
 
 
+def test_batches_ahead_come_in_their_order(run, rng, monkeypatch):
+    """On accelerators the next one is begun before the outputs of one are fetched."""
+    model, pixels = dmljax.load(run, batch=8), rng.integers(0, 256, (29, 24, 24, 3)).astype(np.uint8)
+    waited = model.outputs(pixels)
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    ahead = model.outputs(pixels)
+    assert ahead.keys() == waited.keys() and len(ahead["embedding"]) == 29
+    for name in waited:
+        np.testing.assert_array_equal(ahead[name], waited[name], err_msg=name)
+
+
 def test_pixels_of_the_network_s_own_size_are_as_they_were(model, rng):
     size = model.image_size
     stack = rng.integers(0, 256, (3, size, size, 3)).astype(np.uint8)
@@ -202,7 +214,12 @@ SMALL = np.zeros((9, 9, 3), np.uint8)
 @pytest.mark.parametrize(
     ("given", "more", "error", "said"),
     [
-        ([np.zeros((5, 5, 3))], {}, ValueError, "image 0: is float64 .* expected uint8"),
+        (
+            [np.zeros((5, 5, 3))],
+            {},
+            ValueError,
+            r"image 0: is float64 .* expected uint8 .* take \(255 \* image\)",
+        ),
         (["missing.png"], {}, ValueError, "missing.png: cannot be opened"),
         ([SMALL], {"boxes": [(20, 20, 30, 30)]}, ValueError, "image 0: no face found inside"),
         ([SMALL], {"boxes": []}, ValueError, "1 images need as many boxes; got 0"),
