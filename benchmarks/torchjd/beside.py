@@ -5,7 +5,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from dmljax.types import UserError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "multitask"))
 
-from compare import RATE, interval, orders  # noqa: E402
+from compare import RATE, interval, made, orders  # noqa: E402
 from problems import PROBLEMS, Problem, initial  # noqa: E402
 
 SUMMARY = "Strategies beside TorchJD: what they reach, and what a step of them costs."
@@ -196,10 +195,9 @@ def run(values) -> None:
             starts, order = prepare(folder, problem, values.epochs, values.seeds)
             theirs = Theirs(values.torch, folder)
             stack.callback(theirs.close)
-            made = {"jax": version("jax")} | theirs.versions
             for strategy in values.names:
                 found = compared(problem, PAIRS[strategy], theirs, folder, starts, order, values)
-                lines.append({"problem": name, "strategy": strategy} | found | made)
+                lines.append({"problem": name, "strategy": strategy} | found | made() | theirs.versions)
                 print(" | ".join(row(lines[-1])), flush=True)
                 if out:
                     with out.open("a") as file:

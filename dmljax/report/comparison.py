@@ -17,11 +17,11 @@ NOTE = (
     "The best delta-m comes first. Delta-m is the mean over the tasks of the loss of accuracy against that"
     " task's single-task run of the same seed and fold (of angles: the gain of error), in per cent of the"
     " latter: lower is better, negative where training together helps."
-    " Intervals of means are Student's over the runs; runs of several folds of one seed share people and are"
-    " counted as if they did not. The difference is in expression accuracy, against equal weights (in pose"
-    " accuracy where no expression is known); p is two-sided. Step time and peak memory are ratios to equal"
-    " weights, medians over the runs, which may have shared the machine: what a strategy costs is measured"
-    " elsewhere (benchmarks/weightings.py)."
+    " Intervals of accuracies are over other people and other runs, as those of differences are; those of"
+    " other means are Student's over the runs. The difference is in expression accuracy, against equal"
+    " weights (in pose accuracy where no expression is known); p is two-sided. Step time and peak memory are"
+    " ratios to equal weights, medians over the runs, which may have shared the machine: what a strategy"
+    " costs is measured elsewhere (benchmarks/weightings.py)."
 )
 SHUFFLED = "+shuffle"  # behind the name of a strategy whose weights are shuffled
 QUALITY = {"R-precision": "R-precision %", "ECE": "calibration error %"}
@@ -58,7 +58,7 @@ def summarise(rows: list[dict]) -> list[dict]:
         entry = {"label": label, "runs": len(own)}
         for measure, head in HEADS.items():
             if task in (None, head):
-                entry[head] = statistics.interval([row[measure] for row in own if measure in row])
+                entry[head] = differences.level(own, measure)
         if task in (None, ANGLES) and (errors := [row[angles.MEAN] for row in own if angles.MEAN in row]):
             entry[ANGLES] = statistics.interval(errors)
         if task is None:

@@ -138,6 +138,24 @@ def difference(pairs: Sequence[Pair]) -> Difference | None:
     return _tested(*resampled(values, 0.0), values, size, RUNS, len(pairs))
 
 
+def level(rows: Iterable[dict], measure: str) -> tuple[float, float] | None:
+    """(mean of a measure over runs, half the width of its 95 % interval) over what `difference` counts, other
+    people and other seeds, or other splits; nan where nothing can be said. None for no run.
+    """
+    found = difference(
+        [
+            Pair(row[measure], 0.0, row.get("tested"), row.get("ratio"), _alone(row, measure))
+            for row in rows
+            if measure in row
+        ]
+    )
+    return None if found is None else (found.mean, found.half)
+
+
+def _alone(row: dict, measure: str) -> dict[str, tuple[int, int, int]]:
+    return {who: (images, hits, 0) for who, (images, hits) in row.get("people", {}).get(measure, {}).items()}
+
+
 def _images(people: Mapping[str, tuple[int, int, int]]) -> dict[str, int]:
     return {who: images for who, (images, *_) in people.items()}
 

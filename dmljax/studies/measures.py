@@ -44,8 +44,8 @@ def gain(found: Difference | None, scale: float = 100, digits: int = 1) -> str:
 
 
 def percent(rows: list[dict], measure: str = ACCURACY) -> list[str]:
-    """Mean and 95 % interval of a measure over runs, in %, as two texts."""
-    return statistics.cell(statistics.interval([row[measure] for row in rows if measure in row]), 100)
+    """Mean of a measure over runs, and its 95 % interval over people and runs, in %, as two texts."""
+    return statistics.cell(differences.level(rows, measure), 100)
 
 
 def mean(rows: list[dict], measure: str = ACCURACY) -> str:

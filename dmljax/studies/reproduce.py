@@ -225,7 +225,7 @@ def _show(
         count = f"{len(rows)} of {len(section.members)} runs"
         data = (
             f"Ours: {rows[0]['dataset']}{_rendered(rows[0]['sets'])}, {count}, people who were never seen in"
-            " training; intervals of 95 % over runs."
+            " training; intervals of 95 % over people and runs."
         )
         timed = [row | {"frames_s": rates.get(row["label"])} for row in rows]
         drawn = _drawn(lambda: section.experiment.show(timed, folder), rows)

@@ -65,7 +65,10 @@ def above(gram, bound, present):
 
     points = jnp.maximum(jax.vmap(corner)(free_sets), bound[None])
     allowed = ~(free_sets & ~present[None]).any(1)
-    return best(points, squared_length(points, gram), allowed)
+    # at the minimum each task is on its bound or has no slope; of the lengths near it rounding hides 1e-3
+    lengths = jnp.sqrt(jnp.diag(gram))[None]
+    short = jnp.abs(jnp.minimum((points - bound[None]) * lengths, points @ gram / lengths)).max(1)
+    return best(points, short, allowed)
 
 
 def _least_norm_of_many(gram, present):

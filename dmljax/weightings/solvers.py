@@ -7,6 +7,7 @@ the problem and gets weight 1.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,14 +17,29 @@ from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import count
 
 _VANISHING = 1e-12  # of the largest squared norm
+_ROUNDING = 10  # times the type's own: what is left of a gradient beside others that is none
+_MOST = 100.0  # times the weight among orthogonal gradients: above it a rising price keeps weights finite
+
+
+class Answer(NamedTuple):
+    """What a rule makes of the matrix.
+
+    Attributes:
+      weights: for gradients of the matrix's scale, [K].
+      power: p; the weights are multiplied by c^-p.
+      instead: whether the rule has no answer there, and these weights stand for it, bool.
+    """
+
+    weights: jax.Array
+    power: float = 0.0
+    instead: jax.Array | bool = False
 
 
 def strategy(solve: Callable, *, of_mean: bool = False) -> Weighting:
     """A strategy without memory from `solve(gram [K, K], present bool [K]) -> weights [K]`.
 
     The matrix it is given is divided by its mean squared norm c, symmetric, and has the identity in rows of
-    tasks that are not present; it answers for gradients of that scale and may return (weights, p) to have the
-    weights multiplied by c^-p.
+    tasks that are not present; it answers for gradients of that scale, by weights or an `Answer`.
 
     Args:
       of_mean: the weights share in a mean over the tasks, in which one whose gradient vanishes counts as 0;
@@ -45,11 +61,11 @@ def solved(gram, considered, active, solve: Callable, *, of_mean: bool = False):
     present, scale, matrix = prepared(gram, considered)
     with jax.default_matmul_precision("highest"):  # some devices multiply float32 in fewer digits
         answer = solve(matrix, present)
-    weights, power = answer if isinstance(answer, tuple) else (answer, 0.0)
+    answer = answer if isinstance(answer, Answer) else Answer(answer)
     share = count(present) / count(considered) if of_mean else 1.0
-    weights = weights * share * scale ** (-power)
+    weights = answer.weights * share * scale**-answer.power
     good = present & jnp.isfinite(weights)
-    fallback = (active & ~good).any()
+    fallback = (active & ~good).any() | (present.any() & answer.instead)
     return jnp.where(active, jnp.where(good, weights, 1.0), 0.0), {"fallback": fallback.astype(weights.dtype)}
 
 
@@ -83,23 +99,31 @@ def solve_on(gram, chosen, right):
     return found / by_row(lengths)
 
 
-def balanced(gram, present, alpha: float, *, steps: int = 30):
+def balanced(gram, present, alpha: float, *, steps: int = 30) -> Answer:
     """w > 0 with (G w)_k = w_k^(-1/alpha), by damped Newton steps on the convex function whose gradient that
-    is.
+    is; alpha = 1 is Nash's bargaining solution.
 
-    alpha = 1 is Nash's bargaining solution. Where gradients cancel there is none; rounding, added to the
-    squared lengths, then keeps the weights finite.
+    Where gradients cancel there is none, and close to it weights grow without bound. With c_k = 100 times
+    G_kk^(-alpha/(alpha+1)), the weight of task k among orthogonal gradients, solved is
+
+        (G w)_k + c_k^(-1/alpha) max(w_k / c_k - 1, 0)^3 = w_k^(-1/alpha)
+
+    which is the same for weights up to c_k, continuous in G, and has one solution for every G, with weights
+    of about 2 c_k at most.
     """
-    system, power = gram + jnp.finfo(gram.dtype).eps * jnp.diag(jnp.diag(gram)), 1.0 / alpha
+    power, alone = 1.0 / alpha, jnp.diag(gram) ** (-alpha / (alpha + 1))
+    most = _MOST * alone
+    price = most**-power
+    over = lambda w: jnp.maximum(w / most - 1, 0)
     shares = 2.0 ** -jnp.arange(12, dtype=gram.dtype)
 
     def potential(w):
         benefit = jnp.log(w) if power == 1.0 else w ** (1 - power) / (1 - power)
-        return 0.5 * w @ system @ w - jnp.where(present, benefit, 0.0).sum()
+        return 0.5 * w @ gram @ w - jnp.where(present, benefit - price * most / 4 * over(w) ** 4, 0.0).sum()
 
     def newton(_, w):
-        residual = jnp.where(present, system @ w - w**-power, 0.0)
-        curvature = system + jnp.diag(power * w ** (-power - 1))
+        residual = jnp.where(present, gram @ w + price * over(w) ** 3 - w**-power, 0.0)
+        curvature = gram + jnp.diag(power * w ** (-power - 1) + 3 * price / most * over(w) ** 2)
         unit, lengths = correlations(curvature)
         step = jnp.where(present, jnp.linalg.solve(unit, residual / lengths) / lengths, 0.0)
         tried = w[None] - shares[:, None] * step[None]
@@ -107,11 +131,12 @@ def balanced(gram, present, alpha: float, *, steps: int = 30):
         value = jnp.where((tried > 0).all(1), value, jnp.inf)
         found = jnp.where(value.min() <= potential(w), tried[jnp.argmin(value)], w)
         # near the solution the potential's rounding hides what a step gains, and the whole step is right
-        near = (tried[0] > 0).all() & (residual @ step < 1e-2 * (w @ system @ w))
+        gains = jnp.where(present, w ** (1 - power), 0.0).sum()
+        near = (tried[0] > 0).all() & (residual @ step < 1e-2 * gains)
         return jnp.where(near, tried[0], found)
 
-    start = jnp.diag(system) ** (-alpha / (alpha + 1))
-    return jax.lax.fori_loop(0, steps, newton, start)
+    weights = jax.lax.fori_loop(0, steps, newton, alone)
+    return Answer(weights, instead=(present & (over(weights) > 0)).any())
 
 
 def correlations(gram):
@@ -132,44 +157,56 @@ def pseudo_inverse(gram, present):
 
 
 def eigen(gram, present, *, sweeps: int = 8):
-    """(eigenvalues [K], eigenvectors [K, K], kept bool [K]) of the present part, smallest first.
+    """(eigenvalues [K], eigenvectors [K, K], kept bool [K]) of the present part, the largest last; those that
+    are rounding are 0.
 
-    Of G = diag(n) C diag(n) it is C that rounding leaves its rank r; B = L^(1/2) V^T diag(n), with the r
-    eigenvalues L and eigenvectors V of C that are not rounding, has B^T B = G. Jacobi's rotations of B's
-    columns leave small singular values their digits where gradients are of unlike lengths (Demmel and
-    Veselic, 1992), and what rounding makes of the others lies below them, as in G itself it does not.
-    Kept are the r largest.
+    G = L L^T, and Jacobi's rotations of L's columns, which end orthogonal, leave small eigenvalues their
+    digits where gradients are of unlike lengths (Veselic and Hari, 1989).
     """
-    both, tasks = present[:, None] & present[None], len(gram)
-    rows, columns = (jnp.asarray(index) for index in np.triu_indices(tasks, 1))
-    unit, lengths = correlations(gram)
-    values, vectors = jnp.linalg.eigh(jnp.where(both, unit, 0.0))
-    kept = _above_rounding(values)
-    root = jnp.sqrt(jnp.where(kept, values, 0.0))
-    start = jnp.where(present, lengths, 0.0)[:, None] * vectors * root[None]  # B^T: its rows are turned
+    tasks = len(gram)
+    pairs = np.stack(np.triu_indices(tasks, 1), 1)
 
-    def rotate(number, state):
-        sides, turned = state
-        p, q = rows[number % len(rows)], columns[number % len(rows)]
+    def rotate(number, sides):
+        p, q = jnp.asarray(pairs)[number % len(pairs)]
         first, last, mixed = sides[p] @ sides[p], sides[q] @ sides[q], sides[p] @ sides[q]
         slope = (last - first) / jnp.where(mixed == 0, 1, 2 * mixed)
         tangent = jnp.where(slope < 0, -1.0, 1.0) / (jnp.abs(slope) + jnp.sqrt(1 + slope**2))
         tangent = jnp.where(mixed == 0, 0.0, tangent).astype(gram.dtype)
         cosine = 1 / jnp.sqrt(1 + tangent**2)
         sine = tangent * cosine
-        turn = lambda m: m.at[p].set(cosine * m[p] - sine * m[q]).at[q].set(sine * m[p] + cosine * m[q])
-        return turn(sides), turn(turned)
+        one, other = cosine * sides[p] - sine * sides[q], sine * sides[p] + cosine * sides[q]
+        return sides.at[p].set(one).at[q].set(other)
 
-    begun = start, jnp.eye(tasks, dtype=gram.dtype)
-    # one task has no pairs, and the loop's body is traced even where it never runs
-    sides, turned = jax.lax.fori_loop(0, sweeps * len(rows), rotate, begun) if tasks > 1 else begun
+    sides = _root(gram, present).T
+    if tasks > 1:  # one task has no pairs, and the loop's body is traced even where it never runs
+        sides = jax.lax.fori_loop(0, sweeps * len(pairs), rotate, sides)
     squares = (sides**2).sum(1)
     order = jnp.argsort(squares)
-    return squares[order], turned[order].T, jnp.arange(tasks) >= tasks - kept.sum()
+    values, kept = squares[order], squares[order] > 0
+    return values, sides[order].T / jnp.sqrt(jnp.where(kept, values, 1.0))[None], kept
+
+
+def _root(gram, present):
+    """L [K, K] with G = L L^T of the present part, by Cholesky's steps: each takes the longest of what is
+    left of the gradients, as far as it is not rounding of the gradient's own length; columns behind are 0.
+    """
+    squared = jnp.diag(gram)
+
+    def step(number, state):
+        left, columns = state
+        rest = jnp.diag(left)
+        real = present & (rest > _ROUNDING * jnp.finfo(gram.dtype).eps * squared)
+        pivot = jnp.argmax(jnp.where(real, rest, -jnp.inf))
+        column = jnp.where(real.any(), left[pivot] / jnp.sqrt(jnp.where(real.any(), rest[pivot], 1.0)), 0.0)
+        return left - column[:, None] * column[None], columns.at[:, number].set(column)
+
+    both = present[:, None] & present[None]
+    start = jnp.where(both, gram, 0.0), jnp.zeros_like(gram)
+    return jax.lax.fori_loop(0, len(gram), step, start)[1]
 
 
 def _above_rounding(values):
-    return values > 10 * jnp.finfo(values.dtype).eps * jnp.maximum(values.max(), 1e-30)
+    return values > _ROUNDING * jnp.finfo(values.dtype).eps * jnp.maximum(values.max(), 1e-30)
 
 
 def onto_simplex(w, allowed):

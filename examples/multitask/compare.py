@@ -10,7 +10,9 @@ step costs is in benchmarks/weightings.py.
 
 import argparse
 import json
+from datetime import date
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -107,6 +109,11 @@ def interval(values: np.ndarray) -> float:
     return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
 
 
+def made() -> dict[str, str]:
+    """What a result was made by, and when."""
+    return {name: version(name) for name in ("dmljax", "jax")} | {"on": date.today().isoformat()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problem", choices=list(PROBLEMS), default="yeast")
@@ -137,7 +144,9 @@ def main():
         print(f"{name:12} {means.mean():6.2f} {worst:11.2f}  {told:>16}", flush=True)
         for seed, each in zip(seeds, found):
             scores = dict(zip(problem.tasks, map(float, each)))
-            lines.append({"problem": given.problem, "strategy": name, "seed": seed} | scores)
+            lines.append(
+                {"problem": given.problem, "strategy": name, "seed": seed} | scores | {"made": made()}
+            )
     if given.out:
         given.out.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 

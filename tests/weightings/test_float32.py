@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import minimize, nnls
+from scipy.optimize import least_squares, minimize, nnls
 
 from dmljax import plugins, weightings
 from dmljax.weightings import Signals
@@ -19,15 +19,26 @@ def jacobian(rng, ratio, tasks):
     return rows.astype(np.float32).astype(np.float64)
 
 
-def weights(name, jacobian, **options):
-    """Weights in float32, as float64."""
+def answer(name, jacobian, **options):
+    """(weights in float32, aux values)."""
     strategy = plugins.load("weightings", name).build(**options)
     on = jnp.ones(len(jacobian), bool)
     gram = jnp.asarray(jacobian @ jacobian.T, jnp.float32)
     seen = Signals(jnp.ones(len(jacobian), jnp.float32), on, on, jnp.int32(0), gram)
-    found = strategy.update(seen, strategy.init(tuple(map(str, range(len(jacobian))))))[0]
+    found, _, aux = jax.jit(strategy.update)(seen, strategy.init(tuple(map(str, range(len(jacobian))))))
+    return found, aux
+
+
+def weights(name, jacobian, **options):
+    """Weights in float32, as float64."""
+    found, _ = answer(name, jacobian, **options)
     assert found.dtype == jnp.float32
     return np.asarray(found, np.float64)
+
+
+def told(name, jacobian):
+    """Whether the strategy tells that its weights are not by its rule."""
+    return bool(answer(name, jacobian)[1]["fallback"])
 
 
 @pytest.fixture(
@@ -39,7 +50,7 @@ def rows(request, rng):
 
 def test_equal_projections(rows):
     v = np.linalg.solve(rows @ rows.T, np.linalg.norm(rows, axis=1))
-    np.testing.assert_allclose(weights("imtl_g", rows), v / v.sum(), rtol=1e-5)
+    np.testing.assert_allclose(weights("imtl_g", rows), v / v.sum(), rtol=5e-5)
 
 
 def test_the_lengths_of_the_report():
@@ -78,18 +89,106 @@ def test_fair_weights(rows, name, options, power):
     np.testing.assert_allclose(product, product[0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["nash_mtl", "fairgrad", "imtl_g", "aligned_mtl", "config_mtl"])
-def test_opposite_gradients_have_finite_weights(name):
-    rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
+CANCELLING = {
+    "two opposite": [[1, 0, 0, 0], [-1, 0, 0, 0]],
+    "two opposite of unlike lengths": [[1, 0, 0, 0], [-3e-4, 0, 0, 0]],
+    "two opposite and one aside": [[1, 2, 0, 0], [-2, -4, 0, 0], [0, 0, 1, 0]],
+    "three in a plane": [[1, 0, 0, 0], [-0.5, 0.9, 0, 0], [-0.7, -0.8, 0, 0]],
+    "three in a plane and two aside": [
+        [1, 0, 0, 0],
+        [-0.5, 0.9, 0, 0],
+        [-0.7, -0.8, 0, 0],
+        [0.3, 0.1, 1, 0],
+        [0.1, 0.2, 0.5, 2],
+    ],
+    "six in a space": [
+        [1, 0, 0.2, 0],
+        [-0.9, 0.3, 0, 0],
+        [0.1, -1, 0, 0],
+        [0, 1, 2, 0],
+        [1, 0, -1, 0],
+        [0, 0, -1, 0],
+    ],
+    "eight, each and its opposite": [[1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0.1, 0], [0, 0, 0, 1]],
+}
+CANCELLING["eight, each and its opposite"] += [
+    [-x for x in row] for row in CANCELLING["eight, each and its opposite"]
+]
+
+
+@pytest.mark.parametrize("name", ["nash_mtl", "fairgrad", "imtl_g", "aligned_mtl", "config_mtl", "cagrad"])
+@pytest.mark.parametrize("rows", CANCELLING.values(), ids=CANCELLING)
+def test_gradients_that_cancel_have_weights_for_heads(name, rows):
+    """Heads get these weights as they are: about 200 at most for gradients of one length, and more only as
+    far as a gradient is shorter.
+    """
+    rows = np.array(rows, float)
+    lengths = np.linalg.norm(rows, axis=1)
     found = weights(name, rows)
-    assert np.isfinite(found).all() and np.abs(found).max() < 1e5
+    assert np.isfinite(found).all()
+    shorter = np.maximum(np.sqrt((lengths**2).mean()) / lengths, 1)
+    assert (np.abs(found) <= 300 * shorter ** (4 / 3)).all()
+
+
+def fair_weights(rows, alpha, near):
+    """(weights in float64 of the equation that `balanced` states, c): its only root, sought from `near`."""
+    gram = rows @ rows.T
+    gram = gram / np.diag(gram).mean()
+    most = 100 * np.diag(gram) ** (-alpha / (alpha + 1))
+
+    def short(logs):
+        w, left = np.exp(logs), np.zeros(len(rows))
+        for k in range(len(rows)):
+            for other in range(len(rows)):
+                left[k] += gram[k, other] * w[other]
+            left[k] += most[k] ** (-1 / alpha) * max(w[k] / most[k] - 1, 0) ** 3
+        return left * w ** (1 / alpha) - 1
+
+    found = least_squares(short, np.log(near), xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    assert abs(found.fun).max() < 1e-6
+    return np.exp(found.x), most
+
+
+@pytest.mark.parametrize(("name", "alpha"), [("nash_mtl", 1.0), ("fairgrad", 2.0)])
+@pytest.mark.parametrize("rows", CANCELLING.values(), ids=CANCELLING)
+def test_gradients_that_cancel_have_the_weights_that_are_stated(name, alpha, rows):
+    rows = np.array(rows, float)
+    found = weights(name, rows)
+    expected, most = fair_weights(rows, alpha, found)
+    assert (expected > most).any()
+    # float32 knows a sum that cancels to a hundred-thousandth of what is summed
+    np.testing.assert_allclose(found, expected, rtol=2e-2)
+    assert told(name, rows)
+
+
+@pytest.mark.parametrize("name", ["nash_mtl", "fairgrad"])
+def test_fair_weights_grow_steadily_to_where_there_are_none(name):
+    """Two gradients that open to a line: no weight jumps, and where the rule has no answer is told."""
+    angles = np.linspace(np.radians(165), np.radians(180), 400)
+    found, instead = at_once(
+        name, [np.array([[1.0, 0.0], [2 * np.cos(angle), 2 * np.sin(angle)]]) for angle in angles]
+    )
+    assert (np.abs(np.diff(np.log(found), axis=0)) < 0.1).all()
+    assert not instead[0] and instead[-1] and (np.diff(instead.astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("imtl_g", [[1.0, 0.5], [-2.0, -1.0]]),
+        ("cagrad", CANCELLING["three in a plane and two aside"]),
+    ],
+)
+def test_it_is_told_where_a_rule_has_no_answer(name, rows):
+    assert told(name, np.array(rows))
+    assert not told(name, np.array([[1.0, 0.5], [-1.0, 0.7]]))
 
 
 # Exact solvers on gradients of every kind: lengths up to 100,000 apart, gradients that depend on one another,
 # and gradients that are opposite.
 KINDS = ("random", "dependent", "opposite")
 RATIOS = (1.0, 1e2, 1e4, 1e5)
-SLOW = (5, 8, 30)
+SLOW = (4, 5, 6, 7, 8, 30)
 TASKS = (2, 3, 14, *(pytest.param(count, marks=pytest.mark.slow) for count in SLOW))
 ALL_FACES = 8  # tasks of which the references below look at all faces
 
@@ -105,21 +204,31 @@ def of_a_kind(rng, kind, ratio, tasks):
     return rows.astype(np.float32).astype(np.float64)
 
 
-def solved(name, tasks, **options):
-    """[(rows, weights in float32)] of every kind and ratio, solved at once."""
-    rng = np.random.default_rng(tasks)
-    given = [of_a_kind(rng, kind, ratio, tasks) for kind in KINDS for ratio in RATIOS for _ in range(3)]
-    strategy = plugins.load("weightings", name).build(**options)
+def at_once(name, given, **options):
+    """(weights in float32 of gradients [tasks, parameters] each, whether they are not by the rule)."""
+    strategy, tasks = plugins.load("weightings", name).build(**options), len(given[0])
     on = jnp.ones(tasks, bool)
 
     @jax.jit
     @jax.vmap
-    def answer(gram):
+    def solve(gram):
         seen = Signals(jnp.ones(tasks), on, on, jnp.int32(0), gram)
-        return strategy.update(seen, strategy.init(tuple(map(str, range(tasks)))))[0]
+        found, _, aux = strategy.update(seen, strategy.init(tuple(map(str, range(tasks)))))
+        return found, aux["fallback"]
 
-    found = answer(jnp.asarray([rows @ rows.T for rows in given], jnp.float32))
-    return zip(given, np.asarray(found, np.float64))
+    found, instead = solve(jnp.asarray([rows @ rows.T for rows in given], jnp.float32))
+    return np.asarray(found, np.float64), np.asarray(instead, bool)
+
+
+def of_every_kind(tasks):
+    rng = np.random.default_rng(tasks)
+    return [of_a_kind(rng, kind, ratio, tasks) for kind in KINDS for ratio in RATIOS for _ in range(3)]
+
+
+def solved(name, tasks, **options):
+    """[(rows, weights in float32)] of every kind and ratio."""
+    given = of_every_kind(tasks)
+    return zip(given, at_once(name, given, **options)[0])
 
 
 def faces(tasks):
@@ -188,21 +297,21 @@ def test_the_directions_that_are_there_are_aligned(tasks, scale):
         left, values = (part[..., :rank] for part in np.linalg.svd(rows, full_matrices=False)[:2])
         common = values.min() if scale == "min" else np.sqrt((values**2).mean())
         expected = common * (left / values) @ (left.T @ np.full(tasks, 1 / tasks)) @ rows
-        # what float32 leaves of a Gram matrix of gradients that depend on one another is no better known
-        lost = tasks / 15 * np.finfo(np.float32).eps * values.max() / values.min()
         largest = np.linalg.norm(expected) + 1e-6 * common
-        assert np.linalg.norm(w @ rows - expected) < (1e-4 + lost) * largest
+        assert np.linalg.norm(w @ rows - expected) < 1e-4 * largest
 
 
 @pytest.mark.parametrize(("name", "power"), [("nash_mtl", 1.0), ("fairgrad", 0.5)])
 @pytest.mark.parametrize("tasks", TASKS)
 def test_fair_weights_where_there_are_any_and_a_bounded_step_elsewhere(name, power, tasks):
     """Gradients that cancel, with positive weights, have none: (G w)_k w_k^(1/alpha) cannot be the same."""
-    fair = 0
-    for rows, w in solved(name, tasks):
+    fair, given = 0, of_every_kind(tasks)
+    for rows, w, instead in zip(given, *at_once(name, given)):
         assert (w > 0).all()
         assert np.linalg.norm(w @ rows) < 40 * np.linalg.norm(rows, axis=1).max()
-        if shortest_of_many(cosines(rows)[0]) > 1e-3:
+        if shortest_of_many(cosines(rows)[0]) > 1e-2:
+            assert not instead
+        if not instead:
             fair += 1
             product = (rows @ rows.T @ w) * w**power
             np.testing.assert_allclose(product, product.mean(), rtol=1e-4)
@@ -235,8 +344,7 @@ def test_projections_onto_the_cone_without_conflict(name, tasks):
         bounds = np.eye(tasks) / tasks if name == "upgrad" else [np.full(tasks, 1 / tasks)]
         expected = sum(least_above(system, np.asarray(bound)) for bound in bounds)
         short = w - expected
-        # the rounding of G beside what is added to its diagonal, where gradients depend on one another
-        assert short @ system @ short < 1e-6 * expected @ system @ expected
+        assert short @ system @ short < 5e-5**2 * expected @ system @ expected
 
 
 @pytest.mark.parametrize("tasks", TASKS)

@@ -17,7 +17,7 @@ from dmljax.weightings.quadratic import (
     squared_length,
     subsets,
 )
-from dmljax.weightings.solvers import solve_on, strategy
+from dmljax.weightings.solvers import Answer, solve_on, strategy
 
 _CANCELLING = 1e-3  # |g_w| beside the lengths of what is summed: below it rounding decides where it points
 
@@ -70,7 +70,7 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
         cancel = (radius > 0) & (length <= _CANCELLING * parts)
         toward = share + radius / jnp.where(length > 0, length, 1) * w
         weights = jnp.where(cancel, above(gram, share, present), toward)
-        return weights / (1 + c**2 if rescale else 1)
+        return Answer(weights / (1 + c**2 if rescale else 1), instead=cancel)
 
     return strategy(solve)
 

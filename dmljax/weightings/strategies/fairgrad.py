@@ -17,6 +17,9 @@ def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
     Ban and Ji, ICML 2024. An alpha of 1 is Nash-MTL, 0 would be equal weights, and a large one nears max-min
     fairness.
 
+    Where gradients cancel there is no solution; weights are then held to about 200 times those of gradients
+    orthogonal to each other, as by `nash_mtl`, and the aux value `fallback` is 1.
+
     DIFFERS: damped Newton steps inside the compiled step take the place of least squares on the host, and
     `unit` sets the scale.
 
@@ -40,6 +43,5 @@ def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
       [0.25, 1.0]
     """
     require(alpha=(alpha, 0.1 <= alpha <= 10, "from 0.1 to 10"))
-    return strategy(
-        lambda gram, present: (balanced(gram, present, alpha), 0.0 if unit else alpha / (alpha + 1))
-    )
+    power = 0.0 if unit else alpha / (alpha + 1)
+    return strategy(lambda gram, present: balanced(gram, present, alpha)._replace(power=power))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from dmljax.weightings.interface import Weighting
 from dmljax.weightings.parts import even
-from dmljax.weightings.solvers import correlations, pseudo_inverse, strategy
+from dmljax.weightings.solvers import Answer, correlations, pseudo_inverse, strategy
 
 TRAITS = frozenset({"signed"})
 
@@ -48,6 +48,7 @@ def build() -> Weighting:
         total = v.sum()
         # of two opposite gradients no projections but 0 are equal: what was found is rounding
         steady = (jnp.abs(total) > 1e-4 * jnp.abs(v).sum()) & (equal > 1e-4 * ones.sum())
-        return jnp.where(steady, v / jnp.where(steady, total, 1), even(present))
+        weights = jnp.where(steady, v / jnp.where(steady, total, 1), even(present))
+        return Answer(weights, instead=~steady)
 
     return strategy(solve)

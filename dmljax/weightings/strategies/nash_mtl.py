@@ -15,6 +15,10 @@ def build(*, unit: bool = True) -> Weighting:
 
     Navon et al., ICML 2022.
 
+    Where gradients cancel there is no solution, and near to it weights grow without bound: above 100 times
+    1 / |g_k|, the weight of a gradient orthogonal to the others, a rising price holds them to about 200
+    times, and the aux value `fallback` is 1.
+
     DIFFERS: the original linearises the problem and solves it on the host; here damped Newton steps on a
     convex function solve it inside the compiled step. The original also clips the direction to length 1; here
     `unit` sets the scale.
@@ -35,4 +39,5 @@ def build(*, unit: bool = True) -> Weighting:
       >>> [round(float(w), 3) for w in weights]
       [0.5, 1.0]
     """
-    return strategy(lambda gram, present: (balanced(gram, present, 1.0), 0.0 if unit else 0.5))
+    power = 0.0 if unit else 0.5
+    return strategy(lambda gram, present: balanced(gram, present, 1.0)._replace(power=power))
