@@ -179,7 +179,7 @@ def test_errors_that_go_by_the_pose(programs):
 
 def test_the_table_of_shortcuts(programs, tmp_path):
     shortcuts, parts = programs["shortcuts"], programs["parts"]
-    assert shortcuts.table(tmp_path, [0, 1]) == [shortcuts.HEADER]
+    assert shortcuts.rows(tmp_path, [0, 1]) == []
     (one,) = [
         member
         for member in parts.COMPARED.planned([1], tmp_path)
@@ -189,6 +189,10 @@ def test_the_table_of_shortcuts(programs, tmp_path):
     names = run_folder.metrics(one.folder)["names"]
     of_run = {"expression_names": names["expression"], "pose_names": names["pose"]}
     (one.folder / run_folder.CLASSES).write_text(json.dumps(of_run))
-    assert shortcuts.table(tmp_path, [0]) == [shortcuts.HEADER]
-    _, line = shortcuts.table(tmp_path, [0, 1])
+    assert shortcuts.rows(tmp_path, [0]) == []
+    (row,) = shortcuts.rows(tmp_path, [0, 1])
+    assert (row["correlation"], row["what"], row["seed"]) == (0.9, parts.WHOLE, 1)
+    header, line = shortcuts.table([row, row | {"seed": 2, "lured": float("nan")}])
+    assert header == shortcuts.HEADER and line[2] == "2" and line[5] == f"{100 * row['lured']:.1f}"
+    _, line = shortcuts.table([row])
     assert line[:3] == ["0.9", parts.WHOLE, "1"] and all(0 <= float(cell) <= 100 for cell in line[3:])

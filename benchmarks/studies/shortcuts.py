@@ -82,30 +82,42 @@ def read(run: Path) -> Told:
     )
 
 
-def table(folder: Path, seeds: list[int]) -> list[list[str]]:
-    """A line a correlation and method; means over those of the seeds that are there."""
-    lines = [HEADER]
+def rows(folder: Path, seeds: list[int]) -> list[dict]:
+    """One a finished run, by correlation, method and seed."""
     planned = parts.COMPARED.planned(seeds, folder)
-    for condition in parts.CONDITIONS:
-        for method in parts.PARTS if condition.correlation is not None else ():
-            own = [one for one in planned if one.label == f"{condition}: {method}" and one.finished]
-            if own:
-                found = np.nanmean([read(one.folder) for one in own], 0)  # nan: no error at others
-                cells = [f"{100 * value:.1f}" for value in found]
-                lines.append([f"{condition.correlation:g}", method, str(len(own)), *cells])
+    return [
+        {"correlation": condition.correlation, "what": method, "seed": one.seed} | read(one.folder)._asdict()
+        for condition in parts.CONDITIONS
+        if condition.correlation is not None
+        for method in parts.PARTS
+        for one in planned
+        if one.label == f"{condition}: {method}" and one.finished
+    ]
+
+
+def table(found: list[dict]) -> list[list[str]]:
+    """A line a correlation and method; means over the seeds."""
+    lines = [HEADER]
+    for correlation, method in dict.fromkeys((row["correlation"], row["what"]) for row in found):
+        own = [row for row in found if (row["correlation"], row["what"]) == (correlation, method)]
+        means = np.nanmean([[row[key] for key in Told._fields] for row in own], 0)  # nan: no error at others
+        lines.append([f"{correlation:g}", method, str(len(own)), *(f"{100 * value:.1f}" for value in means)])
     return lines
 
 
 def define(values) -> None:
     flags.DEFINE_string("run", "runs/parts", "folder of the runs", flag_values=values)
+    flags.DEFINE_string("out", "", "file for a JSON line a run", flag_values=values)
     flags.DEFINE_multi_integer("seeds", [0, 1, 2], "seeds of the runs", flag_values=values)
 
 
 def run(values) -> None:
-    lines = table(Path(values.run), values.seeds)
-    if len(lines) == 1:
+    found = rows(Path(values.run), values.seeds)
+    if not found:
         raise UserError(f"'{values.run}' has no finished run with a correlation", parameter="run")
-    print(markdown(lines))
+    if values.out:
+        Path(values.out).write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    print(markdown(table(found)))
 
 
 if __name__ == "__main__":

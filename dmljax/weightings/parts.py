@@ -30,14 +30,14 @@ def softmax(values, active):
     return powers / jnp.maximum(powers.sum(), TINY)
 
 
-def count(mask):
+def count(mask, dtype=float):
     """How many are True, as a float; at least 1, so that it can be divided by."""
-    return jnp.maximum(mask.sum(), 1).astype(float)
+    return jnp.maximum(mask.sum(), 1).astype(dtype)
 
 
-def even(mask):
+def even(mask, dtype=float):
     """1 / n for each of the n that are True, [K]."""
-    return mask.astype(float) / count(mask)
+    return mask.astype(dtype) / count(mask, dtype)
 
 
 class Adam(NamedTuple):

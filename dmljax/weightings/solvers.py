@@ -62,7 +62,7 @@ def solved(gram, considered, active, solve: Callable, *, of_mean: bool = False):
     with jax.default_matmul_precision("highest"):  # some devices multiply float32 in fewer digits
         answer = solve(matrix, present)
     answer = answer if isinstance(answer, Answer) else Answer(answer)
-    share = count(present) / count(considered) if of_mean else 1.0
+    share = count(present, matrix.dtype) / count(considered, matrix.dtype) if of_mean else 1.0
     weights = answer.weights * share * scale**-answer.power
     good = present & jnp.isfinite(weights)
     fallback = (active & ~good).any() | (present.any() & answer.instead)
@@ -74,8 +74,9 @@ def prepared(gram, considered):
     gram = jnp.where(jnp.isfinite(gram), (gram + gram.T) / 2, 0.0)
     squared = jnp.where(considered, jnp.diag(gram), 0.0)
     present = considered & (squared > _VANISHING * squared.max())
-    scale = jnp.where(present.any(), jnp.where(present, squared, 0).sum() / count(present), 1.0)
-    scale = scale.astype(gram.dtype)  # else a process of 64 bits takes float32's rounding for a direction
+    # in the matrix's type: else a process of 64 bits takes float32's rounding for a direction
+    mean = jnp.where(present, squared, 0).sum() / count(present, gram.dtype)
+    scale = jnp.where(present.any(), mean, 1.0)
     both = present[:, None] & present[None]
     return present, scale, jnp.where(both, gram / scale, 0.0) + jnp.diag((~present).astype(gram.dtype))
 

@@ -441,16 +441,32 @@ def test_one_task_alone_is_aligned_with_itself():
     np.testing.assert_allclose(weights("aligned_mtl", np.array([[3.0, 4.0]])), [1.0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["mgda", "config_mtl", "aligned_mtl"])
-def test_float32_gradients_in_a_process_of_64_bits(name):
-    """Their rounding is float32's there, too."""
-    opposite = np.random.default_rng(0).standard_normal((2, 6))
-    rows = np.stack([opposite[0], -0.7 * opposite[0], opposite[1]]).astype(np.float32)
-    strategy, steps = getattr(weightings, name)(), []
+SOLVERS = (
+    "mgda",
+    "config_mtl",
+    "aligned_mtl",
+    "imtl_g",
+    "cagrad",
+    "upgrad",
+    "dualproj",
+    "nash_mtl",
+    "fairgrad",
+)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("tasks", [3, 9])
+def test_float32_gradients_in_a_process_of_64_bits(name, tasks):
+    """Their rounding is float32's there, too, and so is the weights' type."""
+    rows = np.random.default_rng(0).standard_normal((tasks, 12)).astype(np.float32)
+    rows[1] = -0.7 * rows[0]
+    strategy, names = getattr(weightings, name)(), tuple(map(str, range(tasks)))
+    found = {}
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         for dtype in (np.float32, np.float64):
             gram = jnp.asarray(rows.astype(dtype) @ rows.astype(dtype).T)
-            signals = Signals(jnp.ones(3, dtype), gram=gram)
-            weights = strategy.update(signals, strategy.init(("a", "b", "c")))[0]
-            steps.append(np.asarray(weights) @ rows)
-    np.testing.assert_allclose(steps[0], steps[1], atol=1e-4)
+            signals = Signals(jnp.ones(tasks, dtype), gram=gram)
+            weights = jax.jit(strategy.update)(signals, strategy.init(names))[0]
+            assert weights.dtype == dtype
+            found[dtype] = np.asarray(weights) @ rows
+    np.testing.assert_allclose(found[np.float32], found[np.float64], atol=2e-4)

@@ -54,8 +54,8 @@ def build(*, scale: str = "min") -> Weighting:
             ordered = jnp.sort(jnp.where(kept, values, jnp.inf))
             common = ordered[(jnp.maximum(kept.sum(), 1) - 1) // 2]
         else:
-            common = jnp.where(kept, values, 0).sum() / count(kept)
+            common = jnp.where(kept, values, 0).sum() / count(kept, gram.dtype)
         root = jnp.where(kept, jnp.sqrt(common / jnp.where(kept, values, 1)), 0)
-        return (vectors * root[None]) @ (vectors.T @ even(present))
+        return (vectors * root[None]) @ (vectors.T @ even(present, gram.dtype))
 
     return strategy(solve)

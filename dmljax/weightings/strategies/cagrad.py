@@ -61,7 +61,7 @@ def build(*, c: float = 0.5, rescale: bool = False) -> Weighting:
     require(c=(c, 0 <= c < 1, "from 0 to below 1"))
 
     def solve(gram, present):
-        share = even(present)
+        share = even(present, gram.dtype)
         mean_dot = gram @ share  # g_k . g0
         radius = c * jnp.sqrt(jnp.maximum(share @ mean_dot, 0))
         w = _worst(gram, present, mean_dot, radius)

@@ -43,7 +43,7 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
     require(epsilon=(epsilon, epsilon > 0, "above 0"))
 
     def solve(gram, present):
-        system = gram / count(present) + epsilon * jnp.eye(len(gram), dtype=gram.dtype)
-        return above(system, even(present), present)
+        system = gram / count(present, gram.dtype) + epsilon * jnp.eye(len(gram), dtype=gram.dtype)
+        return above(system, even(present, gram.dtype), present)
 
     return strategy(solve, of_mean=True)

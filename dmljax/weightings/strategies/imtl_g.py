@@ -48,7 +48,7 @@ def build() -> Weighting:
         total = v.sum()
         # of two opposite gradients no projections but 0 are equal: what was found is rounding
         steady = (jnp.abs(total) > 1e-4 * jnp.abs(v).sum()) & (equal > 1e-4 * ones.sum())
-        weights = jnp.where(steady, v / jnp.where(steady, total, 1), even(present))
+        weights = jnp.where(steady, v / jnp.where(steady, total, 1), even(present, gram.dtype))
         return Answer(weights, instead=~steady)
 
     return strategy(solve)

@@ -46,8 +46,8 @@ def build(*, epsilon: float = 1e-4) -> Weighting:
 
     def solve(gram, present):
         # the mean squared norm is 1: the trace is K
-        system = gram / count(present) + epsilon * jnp.eye(len(gram), dtype=gram.dtype)
-        bounds = jnp.diag(even(present))
+        system = gram / count(present, gram.dtype) + epsilon * jnp.eye(len(gram), dtype=gram.dtype)
+        bounds = jnp.diag(even(present, gram.dtype))
         return jax.vmap(lambda bound: above(system, bound, present))(bounds).sum(0)
 
     return strategy(solve, of_mean=True)
