@@ -8,6 +8,7 @@ from absl import flags
 from dmljax.launch import cli
 
 from dmljax.report import differences
+from dmljax.report.levels import level
 from dmljax.report.tables import markdown
 
 SUMMARY = "Simulates pages of methods that are alike, and counts false alarms and intervals that hold."
@@ -62,13 +63,13 @@ def judged(rows: list[dict]) -> dict[str, float]:
         if label != "0"
     ]
     together = differences.adjusted(found)
-    mean, half = differences.level(methods["0"], "right")
+    own = level(methods["0"], "right")
     return {
         "alarm_own": min(differences.holm([one.p for one in found])) < 0.05,
         "alarm_together": min(one.p for one in together) < 0.05,
         "held": np.mean([abs(one.mean) <= one.half for one in together]),
         "width": np.median([one.half for one in together]) / np.median([one.half for one in found]),
-        "level_held": abs(mean - ACCURACY) <= half,
+        "level_held": own.low <= ACCURACY <= own.high,
     }
 
 

@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from dmljax.launch import cli
+from dmljax.launch import _define, cli
 
 from dmljax.data import splits
 from dmljax.data.reading import read_all
@@ -59,4 +59,4 @@ def main(values):
 
 
 if __name__ == "__main__":
-    cli.run("pixels", SUMMARY, USAGE, lambda values: cli.define_config(values, "quick"), main)
+    cli.run("pixels", SUMMARY, USAGE, lambda values: _define.config(values, "quick"), main)

@@ -39,10 +39,24 @@ def over_people(hits: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     total, share = counts.sum(), hits.sum() / counts.sum()
     if people == 1:
         return wilson(share, 1)
-    inside = np.clip(share, 0.5 / total, 1 - 0.5 / total)
-    squares = max(((hits - share * counts) ** 2).sum(), 0.5**2)
-    error = np.sqrt(squares * people / (people - 1)) / total
-    half = stats.t.ppf(0.975, people - 1) * error / (inside * (1 - inside))
+    error = np.sqrt(((hits - share * counts) ** 2).sum() * people / (people - 1)) / total
+    return on_logit(share, max(error, least_error(people, total)), people - 1, total)
+
+
+def least_error(people: int, images: int) -> float:
+    """The standard error of a share by an error of half an image in all."""
+    return 0.5 * np.sqrt(people / (people - 1)) / images
+
+
+def on_logit(share: float, error: float, freedom: float, images: int) -> tuple[float, float]:
+    """Student's 95 % interval of a share on the logit scale; its ends are 0 and 1 only where the share is.
+
+    Args:
+      error, freedom: the share's standard error, and degrees of freedom.
+      images: that were counted: a share counts as half an image away from 0 and 1 at least.
+    """
+    inside = np.clip(share, 0.5 / images, 1 - 0.5 / images)
+    half = stats.t.ppf(0.975, freedom) * error / (inside * (1 - inside))
     low, high = special.expit(special.logit(inside) + np.array([-half, half]))
     return float(low if share > 0 else 0), float(high if share < 1 else 1)
 

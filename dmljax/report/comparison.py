@@ -8,7 +8,7 @@ import numpy as np
 
 from dmljax import run_folder, writing
 from dmljax.metrics import angles
-from dmljax.report import differences, page, parts, statistics
+from dmljax.report import differences, levels, page, parts, statistics
 from dmljax.types import ANGLES, EXPRESSION, POSE
 
 HEADS = {"expression accuracy": EXPRESSION, "pose accuracy": POSE}
@@ -58,7 +58,7 @@ def summarise(rows: list[dict]) -> list[dict]:
         entry = {"label": label, "runs": len(own)}
         for measure, head in HEADS.items():
             if task in (None, head):
-                entry[head] = differences.level(own, measure)
+                entry[head] = levels.level(own, measure)
         if task in (None, ANGLES) and (errors := [row[angles.MEAN] for row in own if angles.MEAN in row]):
             entry[ANGLES] = statistics.interval(errors)
         if task is None:
@@ -103,8 +103,8 @@ def table(entries: list[dict]) -> list[list[str]]:
             [
                 e["label"],
                 str(e["runs"]),
-                *statistics.cell(e.get("expression"), 100),
-                *statistics.cell(e.get("pose"), 100),
+                *statistics.between(e.get("expression")),
+                *statistics.between(e.get("pose")),
                 *(statistics.cell(e.get(ANGLES), digits=2) if known else ()),
                 *statistics.cell(e.get("delta")),
                 *statistics.compared(e["difference"]),

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import stats
 
 from dmljax.report.moderation import Variance, moderated
+from dmljax.report.standard_errors import MeanSquares, crossed, mean_squares, of_both, resampled
 
 ROUNDING = 1e-9  # of the compared values: a smaller spread of differences is that of rounding
 SPLITS, PEOPLE, RUNS = "splits", "people", "runs"
@@ -118,49 +119,56 @@ def difference(pairs: Sequence[Pair]) -> Difference | None:
     """
     if not pairs:
         return None
+    found = estimated(pairs)
+    size = max(max(abs(pair.first), abs(pair.second)) for pair in pairs)
+    told = _tested(found, size, len(pairs))
+    several = found.unit == PEOPLE and told.p is not None and min(found.values.shape) > 1
+    return (
+        told._replace(crossed=Crossed(mean_squares(found.values), *found.values.shape)) if several else told
+    )
+
+
+class Estimate(NamedTuple):
+    """A mean difference before it is judged.
+
+    Attributes:
+      mean, error, freedom: with its standard error, nan where nothing can be said, and degrees of freedom.
+      values: what it is the mean of: differences of splits or runs [n], or of people and runs [P, S].
+      unit: what was counted, a key of `COUNTED`.
+    """
+
+    mean: float
+    error: float
+    freedom: float
+    values: np.ndarray
+    unit: str
+
+
+def estimated(pairs: Sequence[Pair]) -> Estimate:
+    """The mean difference by what varies between the runs, one of them at least."""
     splits: dict[Hashable, list[Pair]] = {}
     for pair in pairs:
         splits.setdefault(pair.tested, []).append(pair)
-    size = max(max(abs(pair.first), abs(pair.second)) for pair in pairs)
     ratios = [pair.ratio for pair in pairs if pair.ratio is not None]
     if None not in splits and len(splits) > 1 and len(ratios) == len(pairs):
         # runs of the same people and another seed say nothing new of people: they are one value
         values = np.array([np.mean([p.first - p.second for p in own]) for own in splits.values()])
-        return _tested(*resampled(values, float(np.mean(ratios))), values, size, SPLITS, len(pairs))
-    people = pairs[0].people
-    alike = all(_images(pair.people) == _images(people) for pair in pairs)
-    if None not in splits and len(splits) == 1 and len(people) > 1 and alike:
+        return Estimate(*resampled(values, float(np.mean(ratios))), values, SPLITS)
+    images = _images(pairs[0].people)
+    alike = all(_images(pair.people) == images for pair in pairs)
+    if None not in splits and len(splits) == 1 and sum(map(bool, images.values())) > 1 and alike:
         values = by_person(pairs)
-        found = _tested(*crossed(values), values, size, PEOPLE, len(pairs))
-        several = found.p is not None and min(values.shape) > 1
-        return found._replace(crossed=Crossed(mean_squares(values), *values.shape)) if several else found
+        return Estimate(*crossed(values), values, PEOPLE)
     values = np.array([pair.first - pair.second for pair in pairs])
-    return _tested(*resampled(values, 0.0), values, size, RUNS, len(pairs))
-
-
-def level(rows: Iterable[dict], measure: str) -> tuple[float, float] | None:
-    """(mean of a measure over runs, half the width of its 95 % interval) over what `difference` counts, other
-    people and other seeds, or other splits; nan where nothing can be said. None for no run.
-    """
-    found = difference(
-        [
-            Pair(row[measure], 0.0, row.get("tested"), row.get("ratio"), _alone(row, measure))
-            for row in rows
-            if measure in row
-        ]
-    )
-    return None if found is None else (found.mean, found.half)
-
-
-def _alone(row: dict, measure: str) -> dict[str, tuple[int, int, int]]:
-    return {who: (images, hits, 0) for who, (images, hits) in row.get("people", {}).get(measure, {}).items()}
+    return Estimate(*resampled(values, 0.0), values, RUNS)
 
 
 def _images(people: Mapping[str, tuple[int, int, int]]) -> dict[str, int]:
     return {who: images for who, (images, *_) in people.items()}
 
 
-def _tested(mean, error, freedom, values, size, unit, count) -> Difference:
+def _tested(found: Estimate, size: float, count: int) -> Difference:
+    mean, error, freedom, values, unit = found
     if not freedom or not np.isfinite(error) or np.ptp(values) <= ROUNDING * size:
         return Difference(mean, np.nan, None, unit, count)
     return Difference(mean, *_students(mean, error, freedom), unit, count)
@@ -169,67 +177,6 @@ def _tested(mean, error, freedom, values, size, unit, count) -> Difference:
 def _students(mean: float, error: float, freedom: float) -> tuple[float, float]:
     """(half the width of the 95 % interval, two-sided p) of Student's t."""
     return float(stats.t.ppf(0.975, freedom) * error), float(2 * stats.t.sf(abs(mean) / error, freedom))
-
-
-def resampled(values: np.ndarray, ratio: float) -> tuple[float, float, float]:
-    """(mean, its standard error, degrees of freedom) of differences [n], one a split.
-
-    The variance is (1/n + ratio) s^2 with n - 1 degrees of freedom: Nadeau and Bengio, Inference for the
-    generalization error, Machine Learning 52, 2003. With ratio 0 it is Student's t.
-
-    Args:
-      ratio: size of the test side over that of the training side.
-    """
-    n = len(values)
-    if n < 2:
-        return float(np.mean(values)), np.nan, 0
-    return float(np.mean(values)), float(np.sqrt((1 / n + ratio) * np.var(values, ddof=1))), n - 1
-
-
-def crossed(values: np.ndarray) -> tuple[float, float, float]:
-    """(mean, its standard error, degrees of freedom) of differences [people P, seeds S], both random.
-
-    The variance is (MS_people + MS_seeds - MS_error) / (P S), and never less than that of one mean square
-    alone; degrees of freedom are Satterthwaite's. One seed: Student's t over people.
-    """
-    p, s = values.shape
-    if s == 1 or p == 1:
-        return resampled(values.ravel(), 0.0)
-    variance, freedom = of_both(mean_squares(values), p, s)
-    return float(values.mean()), float(np.sqrt(variance)), freedom
-
-
-class MeanSquares(NamedTuple):
-    """Of a two-way table of differences: over people, over seeds, and what is left."""
-
-    people: float
-    seeds: float
-    rest: float
-
-
-def mean_squares(values: np.ndarray) -> MeanSquares:
-    """Those of differences [people P, seeds S], two of each at least."""
-    (p, s), rows, columns = values.shape, values.mean(1), values.mean(0)
-    rest = values - rows[:, None] - columns + values.mean()
-    return MeanSquares(
-        float(s * np.var(rows, ddof=1)),
-        float(p * np.var(columns, ddof=1)),
-        float((rest**2).sum() / ((p - 1) * (s - 1))),
-    )
-
-
-def of_both(squares: MeanSquares, p: int, s: int, of_seeds: float | None = None) -> tuple[float, float]:
-    """(variance of the mean over p people and s seeds, Satterthwaite's degrees of freedom); `of_seeds` are
-    those of the seeds' mean square, None: s - 1.
-    """
-    freedoms = p - 1, s - 1 if of_seeds is None else of_seeds, (p - 1) * (s - 1)
-    if min(squares.people, squares.seeds) > squares.rest:
-        total = squares.people + squares.seeds - squares.rest
-        parts = sum(square**2 / freedom for square, freedom in zip(squares, freedoms))
-        return total / (p * s), total**2 / parts
-    # one component is none: the other's mean square is the whole
-    total, freedom = max(zip(squares, freedoms))
-    return total / (p * s), float(freedom)
 
 
 def by_person(pairs: Sequence[Pair]) -> np.ndarray:

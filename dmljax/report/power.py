@@ -9,7 +9,8 @@ import numpy as np
 from scipy import stats
 
 from dmljax.report import parts
-from dmljax.report.differences import MeanSquares, Pair, by_person, mean_squares, of_both
+from dmljax.report.differences import Pair, by_person
+from dmljax.report.standard_errors import MeanSquares, mean_squares, of_both
 
 MOST = 100_000  # people; more are not looked for
 LEVEL = 0.05
@@ -30,7 +31,7 @@ class Variances(NamedTuple):
     rest: float
 
     def of_mean(self, people: int, seeds: int) -> tuple[float, float]:
-        """(standard error of the mean difference, degrees of freedom of its test); `differences.crossed`."""
+        """(standard error of the mean difference, degrees of freedom), as by `standard_errors.crossed`."""
         of_seeds = 0.0 if np.isnan(self.seeds) else self.seeds
         if seeds == 1:  # seeds cannot be seen, and move the mean all the same
             return float(np.sqrt((self.people + self.rest) / people + of_seeds)), people - 1

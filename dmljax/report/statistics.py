@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from dmljax.report.differences import Difference
+from dmljax.report.levels import Level
 
 COMPARED = ("difference, points", "95 %", "p, Holm")
 
@@ -28,6 +29,14 @@ def cell(value: tuple[float, float] | None, scale: float = 1.0, digits: int = 1)
         return ["-", "-"]
     half = "-" if np.isnan(value[1]) else f"± {scale * value[1]:.{digits}f}"
     return [f"{scale * value[0]:.{digits}f}", half]
+
+
+def between(found: Level | None) -> list[str]:
+    """A level in %, and its interval, as two texts, '-' where there is nothing to say."""
+    if found is None:
+        return ["-", "-"]
+    mean, low, high = (100 * value for value in found)
+    return [f"{mean:.1f}", "-" if np.isnan(low) else f"{low:.1f} to {high:.1f}"]
 
 
 def gain(found: Difference | None, scale: float = 100, digits: int = 1) -> list[str]:

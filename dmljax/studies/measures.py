@@ -10,7 +10,7 @@ import numpy as np
 
 from dmljax import run_folder
 from dmljax.metrics import calibration
-from dmljax.report import differences, probes, statistics
+from dmljax.report import differences, levels, probes, statistics
 from dmljax.report.differences import Difference
 from dmljax.report.parts import Text
 from dmljax.types import EXPRESSION, LABELS, UserError
@@ -45,13 +45,13 @@ def gain(found: Difference | None, scale: float = 100, digits: int = 1) -> str:
 
 def percent(rows: list[dict], measure: str = ACCURACY) -> list[str]:
     """Mean of a measure over runs, and its 95 % interval over people and runs, in %, as two texts."""
-    return statistics.cell(differences.level(rows, measure), 100)
+    return statistics.between(levels.level(rows, measure))
 
 
 def mean(rows: list[dict], measure: str = ACCURACY) -> str:
     """What `percent` gives, as one text; '-' for no run."""
-    middle, half = percent(rows, measure)
-    return middle if half == "-" else f"{middle} {half}"
+    middle, between = percent(rows, measure)
+    return middle if between == "-" else f"{middle} ({between})"
 
 
 def told(found: Difference | None) -> str:

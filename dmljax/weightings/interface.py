@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dmljax.weightings.products import wide
+
 # What a strategy may ask for -> what it is, and how a caller gives it.
 NEEDS = {
     "losses": "weights that depend on this very step's losses",
@@ -68,7 +70,11 @@ class Signals(NamedTuple):
         for name, mask in (("active", active), ("valid", valid)):
             if mask.shape != losses.shape:
                 raise ValueError(f"{name} has shape {mask.shape}, the losses have {losses.shape}")
-        return self._replace(losses=losses, active=active, valid=valid)
+        gram = self.gram
+        if gram is not None:  # half precision would not do to solve on
+            gram = jnp.asarray(gram)
+            gram = gram.astype(wide(gram.dtype))
+        return self._replace(losses=losses, active=active, valid=valid, gram=gram)
 
 
 @dataclasses.dataclass(frozen=True)

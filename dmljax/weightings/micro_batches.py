@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dmljax.weightings.products import varying_as, wide
+
 
 class Seen(NamedTuple):
     """What one micro-batch, or the mean over all, comes to.
@@ -62,8 +64,9 @@ def average(function: Callable, carry, args: tuple, count: int | None, *, halves
     _check(args, count)
     if count == 1:
         return (*function(carry, jax.tree.map(lambda x: x[0], args)), None)
-    shape = jax.eval_shape(function, carry, jax.tree.map(lambda x: x[0], args))[1]
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, _of_sums(s.dtype)), shape)
+    after, shape = jax.eval_shape(function, carry, jax.tree.map(lambda x: x[0], args))
+    carry = varying_as(carry, after)
+    zeros = varying_as(jax.tree.map(lambda s: jnp.zeros(s.shape, wide(s.dtype)), shape), shape)
 
     def add(held, rows):
         carry, sums = held
@@ -91,11 +94,6 @@ def average(function: Callable, carry, args: tuple, count: int | None, *, halves
         for part, n in zip(parts, sizes)
     ]
     return carry, whole, apart
-
-
-def _of_sums(dtype):
-    """float64 stays; whatever is narrower is added up in float32, which half precision could not hold."""
-    return dtype if dtype == jnp.float64 else jnp.float32
 
 
 def _check(args: tuple, count: int) -> None:

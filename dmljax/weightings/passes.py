@@ -237,4 +237,6 @@ class Pass:
             whole = jax.tree.map(total(outside), gradient)
         else:
             whole = products.mean(self.pull(outside), self.settings.axis_name)
-        return sharing.put(whole, jax.tree.map(total(weights), shared), self.places)
+        found = sharing.put(whole, jax.tree.map(total(weights), shared), self.places)
+        # a strategy's own rows may be wider than half precision
+        return jax.tree.map(lambda g, parameter: g.astype(jnp.result_type(parameter)), found, self.params)

@@ -22,13 +22,25 @@ def varying(tree, axis_name: str | None):
         return tree
 
     def own(x):
-        kind = jax.typeof(x)  # JAX before 0.10.2 called it vma
-        known = getattr(kind, "vma", None) or getattr(
-            getattr(kind, "manual_axis_type", None), "varying", None
-        )
-        return x if known and axis_name in known else jax.lax.pcast(x, axis_name, to="varying")
+        return x if axis_name in _axes(jax.typeof(x)) else jax.lax.pcast(x, axis_name, to="varying")
 
     return jax.tree.map(own, tree)
+
+
+def varying_as(tree, shapes):
+    """The tree as copies of the devices wherever these shapes are, as a loop's carry has to begin."""
+
+    def own(x, shape):
+        missing = tuple(sorted(_axes(shape) - _axes(jax.typeof(x))))
+        return jax.lax.pcast(x, missing, to="varying") if missing else x
+
+    return jax.tree.map(own, tree, shapes)
+
+
+def _axes(kind) -> frozenset:
+    """The axes along which `shard_map` takes devices' values for different ones; JAX before 0.10.2: vma."""
+    found = getattr(kind, "vma", None) or getattr(getattr(kind, "manual_axis_type", None), "varying", None)
+    return frozenset(found or ())
 
 
 def anywhere(valid, axis_name: str | None):
@@ -39,7 +51,8 @@ def anywhere(valid, axis_name: str | None):
 
 
 def gram(left, right=None) -> jax.Array:
-    """Inner products <g_i, h_j> of the tasks' gradients, summed over all leaves, float32 [K, K].
+    """Inner products <g_i, h_j> of the tasks' gradients, summed over all leaves, float32 [K, K], of float64
+    leaves float64.
 
     Args:
       left: a pytree with leaves [K, ...], a row a task (no dict by task), already averaged over the devices.
@@ -52,8 +65,16 @@ def gram(left, right=None) -> jax.Array:
     """
     flat = lambda tree: [leaf.reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(tree)]
     pairs = zip(flat(left), flat(left if right is None else right))
-    products = [jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST) for a, b in pairs]
+    products = [
+        jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST, preferred_element_type=wide(a.dtype))
+        for a, b in pairs
+    ]
     return functools.reduce(jnp.add, products[1:], products[0])
+
+
+def wide(dtype):
+    """float64 stays; whatever is narrower is summed in float32, which half precision could not hold."""
+    return dtype if dtype == jnp.float64 else jnp.float32
 
 
 def representation_gram(rows: jax.Array, axis_name: str | None) -> jax.Array:

@@ -100,43 +100,37 @@ def solve_on(gram, chosen, right):
     return found / by_row(lengths)
 
 
-def balanced(gram, present, alpha: float, *, steps: int = 30) -> Answer:
+def balanced(gram, present, alpha: float, *, steps: int = 300) -> Answer:
     """w > 0 with (G w)_k = w_k^(-1/alpha), by damped Newton steps on the convex function whose gradient that
     is; alpha = 1 is Nash's bargaining solution.
 
-    Where gradients cancel there is none, and close to it weights grow without bound. With c_k = 100 times
-    G_kk^(-alpha/(alpha+1)), the weight of task k among orthogonal gradients, solved is
+    Where gradients cancel there is none, and close to it weights grow without bound. With the weights among
+    orthogonal gradients, a_k = G_kk^(-alpha/(alpha+1)), solved is
 
-        (G w)_k + c_k^(-1/alpha) max(w_k / c_k - 1, 0)^3 = w_k^(-1/alpha)
+        (G w)_k + a_k^(-1/alpha) max(w_k / (100 a_k) - 1, 0)^3 = w_k^(-1/alpha)
 
-    which is the same for weights up to c_k, continuous in G, and has one solution for every G, with weights
-    of about 2 c_k at most.
+    which is the same for weights up to 100 a_k, continuous in G, and has one solution for every G.
+
+    Along a step the curvature changes by (1/alpha + 1) times the relative change of a weight at most, by
+    which the step is shortened. No function is compared: in it, gradients of unlike lengths would drown each
+    other.
     """
     power, alone = 1.0 / alpha, jnp.diag(gram) ** (-alpha / (alpha + 1))
-    most = _MOST * alone
-    price = most**-power
+    most, price = _MOST * alone, alone**-power
     over = lambda w: jnp.maximum(w / most - 1, 0)
-    shares = 2.0 ** -jnp.arange(12, dtype=gram.dtype)
+    settled = jnp.finfo(gram.dtype).eps ** 0.6
 
-    def potential(w):
-        benefit = jnp.log(w) if power == 1.0 else w ** (1 - power) / (1 - power)
-        return 0.5 * w @ gram @ w - jnp.where(present, benefit - price * most / 4 * over(w) ** 4, 0.0).sum()
-
-    def newton(_, w):
+    def newton(state):
+        w, _, count = state
         residual = jnp.where(present, gram @ w + price * over(w) ** 3 - w**-power, 0.0)
         curvature = gram + jnp.diag(power * w ** (-power - 1) + 3 * price / most * over(w) ** 2)
         unit, lengths = correlations(curvature)
         step = jnp.where(present, jnp.linalg.solve(unit, residual / lengths) / lengths, 0.0)
-        tried = w[None] - shares[:, None] * step[None]
-        value = jax.vmap(potential)(jnp.maximum(tried, 1e-30))
-        value = jnp.where((tried > 0).all(1), value, jnp.inf)
-        found = jnp.where(value.min() <= potential(w), tried[jnp.argmin(value)], w)
-        # near the solution the potential's rounding hides what a step gains, and the whole step is right
-        gains = jnp.where(present, w ** (1 - power), 0.0).sum()
-        near = (tried[0] > 0).all() & (residual @ step < 1e-2 * gains)
-        return jnp.where(near, tried[0], found)
+        size = jnp.abs(step / w).max()
+        return w - step / (1 + (power + 1) * size), size, count + 1
 
-    weights = jax.lax.fori_loop(0, steps, newton, alone)
+    going = lambda state: (state[1] > settled) & (state[2] < steps)
+    weights, _, _ = jax.lax.while_loop(going, newton, (alone, jnp.array(jnp.inf, gram.dtype), 0))
     return Answer(weights, instead=(present & (over(weights) > 0)).any())
 
 
@@ -188,22 +182,35 @@ def eigen(gram, present, *, sweeps: int = 8):
 
 
 def _root(gram, present):
-    """L [K, K] with G = L L^T of the present part, by Cholesky's steps: each takes the longest of what is
-    left of the gradients, as far as it is not rounding of the gradient's own length; columns behind are 0.
+    """L [K, K] with G = L L^T of the present part, with as many columns, the others 0, as gradients do not
+    depend on others.
+
+    Which these are, the cosines tell: a gradient of which others leave little would, as a pivot, blow up the
+    rounding of shorter ones. Of them the longest comes first, which leaves the columns graded.
+    """
+    gram = jnp.where(present[:, None] & present[None], gram, 0.0)
+    lengths = jnp.where(present, jnp.sqrt(jnp.diag(gram)), 1.0)
+    independent = _cholesky(gram / lengths[:, None] / lengths[None], present)[1]
+    return _cholesky(gram, independent)[0]
+
+
+def _cholesky(gram, allowed):
+    """(columns L [K, K], the tasks that were pivots, bool [K]): each step takes the allowed task with the
+    most left of it, as far as that is not rounding.
     """
     squared = jnp.diag(gram)
 
     def step(number, state):
-        left, columns = state
+        left, columns, taken = state
         rest = jnp.diag(left)
-        real = present & (rest > _ROUNDING * jnp.finfo(gram.dtype).eps * squared)
-        pivot = jnp.argmax(jnp.where(real, rest, -jnp.inf))
-        column = jnp.where(real.any(), left[pivot] / jnp.sqrt(jnp.where(real.any(), rest[pivot], 1.0)), 0.0)
-        return left - column[:, None] * column[None], columns.at[:, number].set(column)
+        may = allowed & ~taken & (rest > _ROUNDING * jnp.finfo(gram.dtype).eps * squared)
+        pivot = may & (jnp.arange(len(gram)) == jnp.argmax(jnp.where(may, rest, -jnp.inf)))
+        length = jnp.sqrt(jnp.where(may.any(), jnp.where(pivot, rest, 0.0).sum(), 1.0))
+        column = jnp.where(pivot[:, None], left, 0.0).sum(0) / length
+        return left - column[:, None] * column[None], columns.at[:, number].set(column), taken | pivot
 
-    both = present[:, None] & present[None]
-    start = jnp.where(both, gram, 0.0), jnp.zeros_like(gram)
-    return jax.lax.fori_loop(0, len(gram), step, start)[1]
+    start = gram, jnp.zeros_like(gram), jnp.zeros(len(gram), bool)
+    return jax.lax.fori_loop(0, len(gram), step, start)[1:]
 
 
 def _above_rounding(values):

@@ -10,7 +10,7 @@ from sklearn.metrics import silhouette_score
 
 from dmljax.contracts.finished import finish, score
 from dmljax.experiments import clusters, confusions, cross, dynamics, grid, methods, triplets, views
-from dmljax.report import differences
+from dmljax.report import standard_errors
 from dmljax.report.moderation import Variance, moderated
 from dmljax.report.parts import Finding, Table
 from dmljax.studies import measures, networks, published, results
@@ -47,10 +47,10 @@ def test_comparison(tmp_path):
     # of 20 images of a cell, each of 4 people shows every fourth: 15 right are 4, 4, 4, 3
     told = lambda label: np.array([[(n + 3 - k) // 4 / 5 for n in right[label]] for k in range(4)])
     of_seeds = [
-        differences.mean_squares(told("dynamic") - told(label)) for label in right if label != "dynamic"
+        standard_errors.mean_squares(told("dynamic") - told(label)) for label in right if label != "dynamic"
     ]
     squares, own = of_seeds[-1], moderated([Variance(one.seeds / 4, 2) for one in of_seeds])[-1]
-    variance, freedom = differences.of_both(squares._replace(seeds=4 * own.value), 4, 3, own.freedom)
+    variance, freedom = standard_errors.of_both(squares._replace(seeds=4 * own.value), 4, 3, own.freedom)
     assert (
         named["DenseNet"][3] == f"{100 * rival.mean():.1f}"
         and named["DenseNet"][5] == f"{100 * (ours - rival).mean():+.1f}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dmljax.report import differences
+from dmljax.report import differences, standard_errors
 from dmljax.report.differences import Pair
 
 CHANCE = (0.02, 0.08)  # false alarms allowed at a nominal 5 %
@@ -36,7 +36,7 @@ def test_people_and_seeds_by_loops(rng):
     rest = [(values[i, j] - people[i] - seeds[j] + whole) ** 2 for i in range(4) for j in range(3)]
     error = sum(rest) / 6
     assert min(of_people, of_seeds) > error  # the draw has both effects
-    mean, deviation, freedom = differences.crossed(values)
+    mean, deviation, freedom = standard_errors.crossed(values)
     total = of_people + of_seeds - error
     assert mean == pytest.approx(whole) and deviation**2 == pytest.approx(total / 12)
     assert freedom == pytest.approx(total**2 / (of_people**2 / 3 + of_seeds**2 / 2 + error**2 / 6))
@@ -45,7 +45,7 @@ def test_people_and_seeds_by_loops(rng):
 def test_a_component_that_is_none_takes_nothing_away():
     """Seeds differ less than chance would have it: the mean square of people stays whole."""
     values = np.array([[0.0, 0.3], [0.5, 0.2], [0.9, 0.9]])
-    _, deviation, freedom = differences.crossed(values)
+    _, deviation, freedom = standard_errors.crossed(values)
     assert deviation**2 == pytest.approx(2 * np.var(values.mean(1), ddof=1) / 6) and freedom == 2
 
 
@@ -116,51 +116,10 @@ def test_pairs_are_runs_that_both_methods_have():
     assert differences.pairs(rows, "a", "b", "pose") == []
 
 
-def run_of(seed, people, tested="x", ratio=0.2):
-    """A row of a run from {person: (images, hits)}."""
-    images, hits = map(sum, zip(*people.values()))
-    row = {"label": "a", "seed": seed, "fold": 0, "tested": tested, "ratio": ratio, "right": hits / images}
-    return row | {"people": {"right": people}}
-
-
-def test_the_interval_of_a_level_by_hand():
-    """Two seeds, three people of one size: two-way random effects, here with effects of both."""
-    hits = {"ann": (9, 8), "bob": (5, 3), "cy": (7, 6)}
-    rows = [run_of(seed, {who: (10, own[seed]) for who, own in hits.items()}) for seed in range(2)]
-    mean, half = differences.level(rows, "right")
-    values = np.array(list(hits.values())) / 10
-    people, seeds, whole = values.mean(1), values.mean(0), values.mean()
-    of_people, of_seeds = 2 * people.var(ddof=1), 3 * seeds.var(ddof=1)
-    error = sum((values[i, j] - people[i] - seeds[j] + whole) ** 2 for i in range(3) for j in range(2)) / 2
-    assert min(of_people, of_seeds) > error
-    total = of_people + of_seeds - error
-    freedom = total**2 / (of_people**2 / 2 + of_seeds**2 + error**2 / 2)
-    assert mean == pytest.approx(whole)
-    assert half == pytest.approx(stats.t.ppf(0.975, freedom) * (total / 6) ** 0.5)
-
-
-def test_levels_of_folds_of_runs_without_people_and_of_none():
-    rows = [run_of(0, {f"p{k}": (10, hits)}, f"fold {k}", 0.25) for k, hits in enumerate((5, 7, 9))]
-    mean, half = differences.level(rows, "right")
-    assert (mean, half) == pytest.approx((0.7, stats.t.ppf(0.975, 2) * (7 / 12) ** 0.5 * 0.2))
-    alone = [{"seed": k, "fold": 0, "ECE": value} for k, value in enumerate((0.1, 0.2, 0.6))]
-    assert differences.level(alone, "ECE")[1] == pytest.approx(
-        stats.t.ppf(0.975, 2) * stats.sem([0.1, 0.2, 0.6])
-    )
-    assert differences.level(alone, "other") is None and np.isnan(differences.level(rows[:1], "right")[1])
-
-
-def test_intervals_of_levels_hold_the_truth(rng):
-    """Twenty people, three seeds: 92 to 98 % of the intervals hold the accuracy over all people and seeds."""
-    of_people, of_seeds = 0.15, 0.05
-    inside = 0
-    for _ in range(1000):
-        chance = 0.6 + rng.uniform(-1, 1, (20, 1)) * of_people + rng.uniform(-1, 1, (1, 3)) * of_seeds
-        hits = rng.binomial(35, chance)
-        rows = [run_of(seed, {str(k): (35, hits[k, seed]) for k in range(20)}) for seed in range(3)]
-        mean, half = differences.level(rows, "right")
-        inside += abs(mean - 0.6) < half
-    assert 920 <= inside <= 980
+def test_people_without_images_are_nobody():
+    nobody = {"ann": (0, 0, 0), "bob": (0, 0, 0)}
+    found = differences.difference([Pair(0.5, 0.4, "x", 0.2, nobody)])
+    assert found.unit == "runs" and found.p is None
 
 
 def test_holm_by_hand():
@@ -197,8 +156,8 @@ def alarms(values, test):
 def test_false_alarms_over_folds(seeds, rng):
     """The paired t test over runs has 7 to 9 % with one seed, and 33 to 37 % with three."""
     values = folded(rng, seeds)
-    found = alarms(values, lambda one: differences.resampled(one, 0.25))
-    old = alarms(values, lambda one: differences.resampled(one, 0.0))
+    found = alarms(values, lambda one: standard_errors.resampled(one, 0.25))
+    old = alarms(values, lambda one: standard_errors.resampled(one, 0.0))
     assert CHANCE[0] < found < CHANCE[1]
     assert old > (0.3 if seeds == 3 else 0.07)
 
@@ -206,12 +165,12 @@ def test_false_alarms_over_folds(seeds, rng):
 def test_false_alarms_where_it_matters_as_much_who_trains(rng):
     """8 to 10 % over three seeds of five folds, as these hold the same people; the paired t test has 42 %."""
     values = folded(rng, 3, training=1.0)
-    assert alarms(values, lambda one: differences.resampled(one, 0.25)) < 0.12
-    assert alarms(values, lambda one: differences.resampled(one, 0.0)) > 0.35
+    assert alarms(values, lambda one: standard_errors.resampled(one, 0.25)) < 0.12
+    assert alarms(values, lambda one: standard_errors.resampled(one, 0.0)) > 0.35
 
 
 def test_over_folds_it_is_on_the_safe_side_where_it_does_not_matter_who_trains(rng):
-    assert alarms(folded(rng, 1, training=0.0), lambda one: differences.resampled(one, 0.25)) < 0.03
+    assert alarms(folded(rng, 1, training=0.0), lambda one: standard_errors.resampled(one, 0.25)) < 0.03
 
 
 @pytest.mark.parametrize(("of_people", "of_seeds"), [(1.0, 0.0), (1.0, 0.25), (0.3, 0.3)])
@@ -220,9 +179,9 @@ def test_false_alarms_over_people_and_seeds(of_people, of_seeds, rng):
     shape = (1000, 15, 3)
     values = of_people * rng.normal(size=(1000, 15, 1)) + of_seeds * rng.normal(size=(1000, 1, 3))
     values = values + rng.normal(size=shape)
-    assert CHANCE[0] < alarms(values, differences.crossed) < CHANCE[1]
+    assert CHANCE[0] < alarms(values, standard_errors.crossed) < CHANCE[1]
     if not of_seeds:
-        assert alarms(values.mean(1), lambda one: differences.resampled(one, 0.0)) > 0.12
+        assert alarms(values.mean(1), lambda one: standard_errors.resampled(one, 0.0)) > 0.12
 
 
 def test_intervals_cover_a_true_difference(rng):

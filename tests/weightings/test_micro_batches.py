@@ -261,3 +261,23 @@ def test_counting_ahead_runs_no_network(params):
 def test_what_are_no_counts(given, told):
     with pytest.raises(TypeError, match=told):
         value_and_grad(given, weightings.equal())(jnp.array(1.0), ())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_micro_batches_inside_a_shard_map_that_checks(name, params):
+    """It takes values of devices for different ones, and a loop's carry has to begin as that, too."""
+    strategy, batch = strategy_of(name), next(batches())
+    split = [x.reshape(2, 2, -1, *x.shape[1:]) for x in batch]  # [micro-batch, device, rows, ...]
+    rows = jax.sharding.PartitionSpec(None, "data")
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:2])
+    key, results = jax.random.key(0), []
+    for axis_name in (None, "data"):
+        f = value_and_grad(losses_fn, strategy, shared="trunk", micro_batches=2, axis_name=axis_name)
+        state = strategy.init(TASKS, f.shared(params))
+        take = lambda *args, f=f: f(*args, rng=key, step=jnp.int32(0))
+        if axis_name:
+            none = jax.sharding.PartitionSpec()
+            take = jax.shard_map(take, mesh=mesh, in_specs=(none, none, *[rows] * 3), out_specs=none)
+        flat = [x.reshape(2, -1, *x.shape[3:]) for x in split]
+        results.append(jax.jit(take)(params, state, *flat))
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-6), *results)

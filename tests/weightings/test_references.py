@@ -370,7 +370,7 @@ def test_single_trains_one_task_and_says_what_there_is(losses):
     [
         ("famo", {"learning_rate": 0.0}, "^learning_rate must be above 0"),
         ("stch", {"form": "log"}, "must be one of raw, nadir"),
-        ("fairgrad", {"alpha": 0.0}, "^alpha must be from 0.1"),
+        ("fairgrad", {"alpha": 0.0}, "^alpha must be from 0.5"),
         ("cagrad", {"c": 1.0}, "^c must be"),
         ("aligned_mtl", {"scale": "max"}, "must be one of min, median, rmse"),
         ("graddrop", {"leak": 2.0}, "^leak must be"),

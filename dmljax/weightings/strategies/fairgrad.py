@@ -17,8 +17,8 @@ def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
     Ban and Ji, ICML 2024. An alpha of 1 is Nash-MTL, 0 would be equal weights, and a large one nears max-min
     fairness.
 
-    Where gradients cancel there is no solution; weights are then held to about 200 times those of gradients
-    orthogonal to each other, as by `nash_mtl`, and the aux value `fallback` is 1.
+    Where gradients cancel there is no solution; above 100 times the weights of gradients orthogonal to each
+    other a rising price holds them, as in `nash_mtl`, and the aux value `fallback` is 1.
 
     DIFFERS: damped Newton steps inside the compiled step take the place of least squares on the host, and
     `unit` sets the scale.
@@ -27,7 +27,7 @@ def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
     parameters; with a `representation`, K through what comes after it and one through what comes before.
 
     Args:
-      alpha: the fairness, 0.1 <= alpha <= 10.
+      alpha: the fairness, 0.5 <= alpha <= 10.
       unit: weights for gradients divided by their mean length, so that they do not shrink as gradients grow.
 
     Raises:
@@ -42,6 +42,6 @@ def build(*, alpha: float = 2.0, unit: bool = True) -> Weighting:
       >>> [round(float(w), 3) for w in weights]
       [0.25, 1.0]
     """
-    require(alpha=(alpha, 0.1 <= alpha <= 10, "from 0.1 to 10"))
+    require(alpha=(alpha, 0.5 <= alpha <= 10, "from 0.5 to 10"))
     power = 0.0 if unit else alpha / (alpha + 1)
     return strategy(lambda gram, present: balanced(gram, present, alpha)._replace(power=power))

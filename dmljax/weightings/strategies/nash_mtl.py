@@ -16,8 +16,8 @@ def build(*, unit: bool = True) -> Weighting:
     Navon et al., ICML 2022.
 
     Where gradients cancel there is no solution, and near to it weights grow without bound: above 100 times
-    1 / |g_k|, the weight of a gradient orthogonal to the others, a rising price holds them to about 200
-    times, and the aux value `fallback` is 1.
+    1 / |g_k|, the weight of a gradient orthogonal to the others, a rising price holds them, and the
+    aux value `fallback` is 1.
 
     DIFFERS: the original linearises the problem and solves it on the host; here damped Newton steps on a
     convex function solve it inside the compiled step. The original also clips the direction to length 1; here
