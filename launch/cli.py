@@ -122,15 +122,37 @@ def run(
     except BrokenPipeError:
         sys.exit(141)
     except OSError as error:  # a folder that cannot be made, a file that may not be written
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = "; the disk is full: make room there and give the same command again" if full else ""
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            advice = "; give a place that you may write to, or change its permissions"
-        place = f"'{error.filename}': " if error.filename else ""
-        _fail(title, f"{place}{error.strerror or error}{advice}")
+        _fail(title, _of_system(error, values))
     except (ValueError, TypeError) as error:  # what a library refuses
         text = textwrap.shorten(str(error), 600, placeholder=" ...")
         _fail(title, f"{text} ({type(error).__name__}; {TRACEBACK}=1 shows where)")
+
+
+ADVICE = {
+    (errno.ENOSPC, errno.EDQUOT): "; the disk is full: make room there and give the same command again",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "; give a place that you may write to, or change its"
+    " permissions",
+    (errno.ENOENT, errno.ENOTDIR): "; give a place that is there, or can be made",
+}
+
+
+def _of_system(error: OSError, values) -> str:
+    """What the system refused, where, by which flag, and what to do about it."""
+    advice = next((text for numbers, text in ADVICE.items() if error.errno in numbers), "")
+    if not isinstance(error.filename, str):
+        return f"{error.strerror or error}{advice}"
+    path = Path(error.filename).absolute()
+    for name in ("run", "out"):
+        given = values[name].value if name in values else None
+        if isinstance(given, str) and given and _leads_to(Path(given).absolute(), path):
+            return f"--{name}: '{given}' cannot be used ('{error.filename}': {error.strerror}){advice}"
+    return f"'{error.filename}': {error.strerror or error}{advice}"
+
+
+def _leads_to(place: Path, path: Path) -> bool:
+    """Whether the path is the place, lies in it, is a folder above it, or its name until it is whole."""
+    until_whole = path.parent == place.parent and path.name.startswith(f".{place.name}")
+    return place in (path, *path.parents) or path in place.parents or until_whole
 
 
 def _warn(title: str, otherwise: Callable, message, category, *where, **more) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import importlib
 import io
 import json
@@ -351,6 +352,33 @@ def test_what_a_library_refuses_is_told_in_one_line(error, asked, monkeypatch, c
         f"dmljax train: labels must be [S], got [3, 4] ({error.__name__}; DMLJAX_TRACEBACK=1 shows where)"
     )
     assert (len(told) == 1) == (asked == "") and ("Traceback" in told[0]) == (asked == "1")
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "said"),
+    [
+        ("/none/x", errno.ENOENT, "--run: '/none/x/run' cannot be used ('/none/x': No such file"),
+        ("/none/x/run/log", errno.ENOSPC, "--run: '/none/x/run' cannot be used"),
+        ("/other/.q.onnx.12.part", errno.EROFS, "--out: '/other/q.onnx' cannot be used"),
+        (
+            "/other/data",
+            errno.EACCES,
+            "dmljax train: '/other/data': Permission denied; give a place that you may",
+        ),
+        (None, errno.ENOSPC, "dmljax train: No space left on device; the disk is full"),
+    ],
+)
+def test_what_the_system_refuses_names_the_flag(path, number, said, capsys):
+    def define(values):
+        flags.DEFINE_string("run", "/none/x/run", "", flag_values=values)
+        flags.DEFINE_string("out", "/other/q.onnx", "", flag_values=values)
+
+    def body(values):
+        raise OSError(number, os.strerror(number), path) if path else OSError(number, os.strerror(number))
+
+    with pytest.raises(SystemExit) as end:
+        cli.run("train", "", "", define, body, [])
+    assert end.value.code == cli.MISTAKE and said in capsys.readouterr().err
 
 
 def test_a_user_s_mistake_has_no_hint_but_shows_its_way_too(monkeypatch, capsys):

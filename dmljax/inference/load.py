@@ -45,8 +45,11 @@ def load(
     """
     if not isinstance(run, str | Path):
         raise TypeError(f"run must be the path of a run's folder or of a file; got {type(run).__name__}")
-    if batch < 1:
-        raise UserError(f"must be at least 1, got {batch}", parameter="batch")
+    if not isinstance(batch, int) or batch < 1:
+        raise UserError(f"must be a whole number, at least 1; got {batch!r}", parameter="batch")
+    for name, value in (("flip", flip), ("calibrated", calibrated)):
+        if not isinstance(value, bool):
+            raise UserError(f"must be True or False; got {value!r}", parameter=name)
     set_up_process()
     path = Path(os.path.expanduser(run))
     if not path.is_file():

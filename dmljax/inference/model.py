@@ -180,6 +180,8 @@ class Model(abc.ABC):
             raise ValueError(f"{len(several)} images need as many boxes; got {len(boxes)}")
         if wrong := [box for box in (() if boxes is None else boxes) if np.shape(box) != (4,)]:
             raise ValueError(f"a box must be left, top, right, bottom; got {wrong[0]}")
+        if margin is not None and not isinstance(margin, int | float):
+            raise UserError(f"must be a number, got {margin!r}", parameter="margin")
         if boxes is not None and faces not in (None, finding.WHOLE):
             raise UserError("are given already; leave one of the two out", parameter="boxes")
         rule = finding.rule_of(self.config, finding.WHOLE if boxes is not None else faces or "", margin)
@@ -189,18 +191,23 @@ class Model(abc.ABC):
             return np.asarray(several)  # whole images that nothing would change
         pixels = np.zeros((len(several), *seen), np.uint8)
         for k, image in enumerate(several):
-            name = str(image) if isinstance(image, str | Path) else f"image {k}"
+            name = str(image) if isinstance(image, str | Path) and str(image) else f"image {k}"
             given: Any = None if boxes is None else [tuple(float(edge) for edge in boxes[k])]
             pixels[k] = _one(name, image, partial(finding.read, rule=rule, find=detect, given=given))
         return pixels
 
 
 def _several(images) -> Sequence | np.ndarray:
+    if isinstance(images, jax.Array):
+        images = np.asarray(images)
     alone = isinstance(images, str | os.PathLike | Image.Image)
     if alone or (isinstance(images, np.ndarray) and images.ndim < 4):
         return [images]
-    if not isinstance(images, np.ndarray | Sequence):
-        raise TypeError(f"images must be arrays, paths or Pillow's images; got {type(images).__name__}")
+    if not isinstance(images, np.ndarray | Sequence) or isinstance(images, bytes):
+        raise TypeError(
+            "images must be an array, a path, one of Pillow's images, or a list of such;"
+            f" got {type(images).__name__}"
+        )
     return images
 
 

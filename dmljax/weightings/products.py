@@ -51,8 +51,9 @@ def anywhere(valid, axis_name: str | None):
 
 
 def gram(left, right=None) -> jax.Array:
-    """Inner products <g_i, h_j> of the tasks' gradients, summed over all leaves, float32 [K, K], of float64
-    leaves float64.
+    """Inner products <g_i, h_j> of the tasks' gradients, float32 [K, K], of float64 leaves float64.
+
+    They are summed over all leaves.
 
     Args:
       left: a pytree with leaves [K, ...], a row a task (no dict by task), already averaged over the devices.

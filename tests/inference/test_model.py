@@ -107,6 +107,12 @@ def test_kinds_of_images_that_are_one_image(model, tmp_path, rng):
     np.testing.assert_array_equal(found[0], found[1])
 
 
+def test_arrays_of_jax_are_arrays(model, rng):
+    stack = rng.integers(0, 256, (3, 24, 24, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(model.embed(jax.numpy.asarray(stack)), model.embed(stack))
+    np.testing.assert_array_equal(model.embed(jax.numpy.asarray(stack[0])), model.embed(stack[:1]))
+
+
 def test_one_and_many(model, rng):
     stack = rng.integers(0, 256, (19, 24, 24, 3)).astype(np.uint8)  # more than go through at a time
     every = model.predict(stack)
@@ -227,7 +233,18 @@ SMALL = np.zeros((9, 9, 3), np.uint8)
         ([SMALL], {"margin": -1.0}, ValueError, "margin: must be from 0 to 2, got -1"),
         ([SMALL[:1, :1]], {}, ValueError, "image 0: is 1 x 1 pixels, too small for a face"),
         ([], {}, ValueError, "no image to predict"),
-        (5, {}, TypeError, "images must be arrays, paths or Pillow's images; got int"),
+        (5, {}, TypeError, "images must be an array, a path, .* or a list of such; got int"),
+        ((SMALL for _ in range(2)), {}, TypeError, "or a list of such; got generator"),
+        (b"a file", {}, TypeError, "got bytes"),
+        ([b"a file"], {}, ValueError, "image 0: is bytes; expected a path, an array or one"),
+        ([None], {}, ValueError, "image 0: is NoneType; expected a path"),
+        ("", {}, ValueError, "image 0: cannot be opened"),
+        (np.full((5, 5, 3), 200.0), {}, ValueError, r"from 0 to 255 take image\.round"),
+        (np.full((5, 5, 3), -1.0), {}, ValueError, "numbers go from -1 to -1, and should be finite, from 0"),
+        (np.full((5, 5, 3), np.nan), {}, ValueError, "numbers go from nan to nan"),
+        (np.zeros((70, 64, 64), np.uint8), {}, ValueError, r"stack of grey images take list\(images\)"),
+        (np.zeros((3, 64, 64), np.uint8), {}, ValueError, r"channels come last: take np\.moveaxis"),
+        ([SMALL], {"boxes": [(0, 0, 9, 9)], "margin": "x"}, ValueError, "margin: must be a number, got 'x'"),
         ([SMALL], {"faces": "hare"}, ValueError, "faces: must be whole, .* Did you mean 'haar'"),
     ],
 )
@@ -241,8 +258,11 @@ def test_what_is_loaded_is_checked(run, tmp_path):
         dmljax.load(tmp_path)
     with pytest.raises(TypeError, match="run must be the path"):
         dmljax.load(5)
-    with pytest.raises(UserError, match="batch: must be at least 1"):
-        dmljax.load(run, batch=0)
+    for batch in (0, 2.5, "a"):
+        with pytest.raises(UserError, match="batch: must be a whole number, at least 1"):
+            dmljax.load(run, batch=batch)
+    with pytest.raises(UserError, match="flip: must be True or False; got 'no'"):
+        dmljax.load(run, flip="no")
 
 
 @pytest.mark.parametrize(
