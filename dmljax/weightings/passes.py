@@ -62,9 +62,8 @@ class Pass:
     def apart(self) -> bool:
         """Whether gradients are kept apart by task until all micro-batches are through."""
         gram = self.wants("gram") and (self.settings.representation is None or self.several)
-        late = self.several and self.wants(
-            "losses"
-        )  # weights that depend on this step's losses come too late
+        # weights that depend on this step's losses come too late to weigh its gradients as they are made
+        late = self.several and self.wants("losses")
         return gram or late or self.wants("cross_gram") or self.wants("jacobian")
 
     @property

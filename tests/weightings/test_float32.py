@@ -6,39 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import least_squares, minimize, nnls
+from scipy.optimize import minimize, nnls
 
-from dmljax import plugins, weightings
+from dmljax import weightings as all_weightings
 from dmljax.weightings import Signals
-
-
-def jacobian(rng, ratio, tasks):
-    rows = rng.standard_normal((tasks, max(12, 3 * tasks)))
-    lengths = rng.permutation(ratio ** -np.linspace(0, 1, tasks))
-    rows *= (lengths / np.linalg.norm(rows, axis=1))[:, None]
-    return rows.astype(np.float32).astype(np.float64)
-
-
-def answer(name, jacobian, **options):
-    """(weights in float32, aux values)."""
-    strategy = plugins.load("weightings", name).build(**options)
-    on = jnp.ones(len(jacobian), bool)
-    gram = jnp.asarray(jacobian @ jacobian.T, jnp.float32)
-    seen = Signals(jnp.ones(len(jacobian), jnp.float32), on, on, jnp.int32(0), gram)
-    found, _, aux = jax.jit(strategy.update)(seen, strategy.init(tuple(map(str, range(len(jacobian))))))
-    return found, aux
-
-
-def weights(name, jacobian, **options):
-    """Weights in float32, as float64."""
-    found, _ = answer(name, jacobian, **options)
-    assert found.dtype == jnp.float32
-    return np.asarray(found, np.float64)
-
-
-def told(name, jacobian):
-    """Whether the strategy tells that its weights are not by its rule."""
-    return bool(answer(name, jacobian)[1]["fallback"])
+from tests.weightings.solving import at_once, jacobian, weights
 
 
 @pytest.fixture(
@@ -89,103 +61,6 @@ def test_fair_weights(rows, name, options, power):
     np.testing.assert_allclose(product, product[0], rtol=1e-4)
 
 
-CANCELLING = {
-    "two opposite": [[1, 0, 0, 0], [-1, 0, 0, 0]],
-    "two opposite of unlike lengths": [[1, 0, 0, 0], [-3e-4, 0, 0, 0]],
-    "two opposite and one aside": [[1, 2, 0, 0], [-2, -4, 0, 0], [0, 0, 1, 0]],
-    "three in a plane": [[1, 0, 0, 0], [-0.5, 0.9, 0, 0], [-0.7, -0.8, 0, 0]],
-    "three in a plane and two aside": [
-        [1, 0, 0, 0],
-        [-0.5, 0.9, 0, 0],
-        [-0.7, -0.8, 0, 0],
-        [0.3, 0.1, 1, 0],
-        [0.1, 0.2, 0.5, 2],
-    ],
-    "six in a space": [
-        [1, 0, 0.2, 0],
-        [-0.9, 0.3, 0, 0],
-        [0.1, -1, 0, 0],
-        [0, 1, 2, 0],
-        [1, 0, -1, 0],
-        [0, 0, -1, 0],
-    ],
-    "eight, each and its opposite": [[1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0.1, 0], [0, 0, 0, 1]],
-}
-CANCELLING["eight, each and its opposite"] += [
-    [-x for x in row] for row in CANCELLING["eight, each and its opposite"]
-]
-
-
-@pytest.mark.parametrize("name", ["nash_mtl", "fairgrad", "imtl_g", "aligned_mtl", "config_mtl", "cagrad"])
-@pytest.mark.parametrize("rows", CANCELLING.values(), ids=CANCELLING)
-def test_gradients_that_cancel_have_weights_for_heads(name, rows):
-    """Heads get these weights as they are: about 200 at most for gradients of one length, and more only as
-    far as a gradient is shorter.
-    """
-    rows = np.array(rows, float)
-    lengths = np.linalg.norm(rows, axis=1)
-    found = weights(name, rows)
-    assert np.isfinite(found).all()
-    shorter = np.maximum(np.sqrt((lengths**2).mean()) / lengths, 1)
-    assert (np.abs(found) <= 300 * shorter ** (4 / 3)).all()
-
-
-def fair_weights(rows, alpha, near):
-    """(weights in float64 of the equation that `balanced` states, c): its only root, sought from `near`."""
-    gram = rows @ rows.T
-    gram = gram / np.diag(gram).mean()
-    most = 100 * np.diag(gram) ** (-alpha / (alpha + 1))
-
-    def short(logs):
-        w, left = np.exp(logs), np.zeros(len(rows))
-        for k in range(len(rows)):
-            for other in range(len(rows)):
-                left[k] += gram[k, other] * w[other]
-            left[k] += (most[k] / 100) ** (-1 / alpha) * max(w[k] / most[k] - 1, 0) ** 3
-        return left * w ** (1 / alpha) - 1
-
-    found = least_squares(short, np.log(near), xtol=1e-15, ftol=1e-15, gtol=1e-15)
-    assert abs(found.fun).max() < 1e-6
-    return np.exp(found.x), most
-
-
-@pytest.mark.parametrize(("name", "alpha"), [("nash_mtl", 1.0), ("fairgrad", 2.0)])
-@pytest.mark.parametrize("rows", CANCELLING.values(), ids=CANCELLING)
-def test_gradients_that_cancel_have_the_weights_that_are_stated(name, alpha, rows):
-    rows = np.array(rows, float)
-    found = weights(name, rows)
-    expected, most = fair_weights(rows, alpha, found)
-    assert (expected > most).any()
-    # float32 knows a sum that cancels to a hundred-thousandth of what is summed
-    np.testing.assert_allclose(found, expected, rtol=2e-2)
-    assert told(name, rows)
-
-
-@pytest.mark.parametrize("name", ["nash_mtl", "fairgrad"])
-def test_fair_weights_grow_steadily_to_where_there_are_none(name):
-    """Two gradients that open to a line: no weight jumps, and where the rule has no answer is told."""
-    angles = np.linspace(np.radians(165), np.radians(180), 400)
-    found, instead = at_once(
-        name, [np.array([[1.0, 0.0], [2 * np.cos(angle), 2 * np.sin(angle)]]) for angle in angles]
-    )
-    assert (np.abs(np.diff(np.log(found), axis=0)) < 0.1).all()
-    assert not instead[0] and instead[-1] and (np.diff(instead.astype(int)) >= 0).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "rows"),
-    [
-        ("imtl_g", [[1.0, 0.5], [-2.0, -1.0]]),
-        ("cagrad", CANCELLING["three in a plane and two aside"]),
-    ],
-)
-def test_it_is_told_where_a_rule_has_no_answer(name, rows):
-    assert told(name, np.array(rows))
-    assert not told(name, np.array([[1.0, 0.5], [-1.0, 0.7]]))
-
-
-# Exact solvers on gradients of every kind: lengths up to 100,000 apart, gradients that depend on one another,
-# gradients that are opposite, and as many that lie in half as many dimensions.
 KINDS = ("random", "dependent", "opposite", "low rank")
 RATIOS = (1.0, 1e2, 1e4, 1e5)
 SLOW = (4, 5, 6, 7, 8, 30)
@@ -204,22 +79,6 @@ def of_a_kind(rng, kind, ratio, tasks):
     lengths = rng.permutation(ratio ** -np.linspace(0, 1, tasks))
     rows *= (lengths / np.linalg.norm(rows, axis=1))[:, None]
     return rows.astype(np.float32).astype(np.float64)
-
-
-def at_once(name, given, **options):
-    """(weights in float32 of gradients [tasks, parameters] each, whether they are not by the rule)."""
-    strategy, tasks = plugins.load("weightings", name).build(**options), len(given[0])
-    on = jnp.ones(tasks, bool)
-
-    @jax.jit
-    @jax.vmap
-    def solve(gram):
-        seen = Signals(jnp.ones(tasks), on, on, jnp.int32(0), gram)
-        found, _, aux = strategy.update(seen, strategy.init(tuple(map(str, range(tasks)))))
-        return found, aux["fallback"]
-
-    found, instead = solve(jnp.asarray([rows @ rows.T for rows in given], jnp.float32))
-    return np.asarray(found, np.float64), np.asarray(instead, bool)
 
 
 def of_every_kind(tasks):
@@ -414,36 +273,6 @@ def test_no_ball_leaves_the_mean_gradient(rows):
     np.testing.assert_array_equal(weights("cagrad", np.array(rows), c=0.0), [0.5, 0.5])
 
 
-def step_beside(name, gradient, length):
-    """The step of two given tasks and a third, whose gradient has this length."""
-    rows = np.array([[1.0, 0.2, 0.0, 0.0], [-0.3, 0.8, 0.5, 0.0], gradient])
-    rows[2] *= length / np.linalg.norm(rows[2])
-    return weights(name, rows) @ rows
-
-
-@pytest.mark.parametrize(
-    ("name", "nears"),
-    [
-        *((name, "the step without it") for name in ("upgrad", "dualproj")),
-        *((name, "zero") for name in ("mgda", "imtl_g", "aligned_mtl")),
-        *((name, "where it points") for name in ("cagrad", "nash_mtl", "fairgrad", "config_mtl")),
-    ],
-)
-def test_the_step_where_a_gradient_vanishes(name, nears):
-    """Below a millionth of the longest a task is left out; what the step nears from above."""
-    one, other = [-0.9, -0.1, 0.1, 0.4], [0.1, -0.9, -0.4, 0.2]
-    without = step_beside(name, one, 5e-7)
-    assert np.linalg.norm(without) > 0.1
-    np.testing.assert_allclose(step_beside(name, other, 5e-7), without, atol=1e-5)
-    short, turned = step_beside(name, one, 2e-6), step_beside(name, other, 2e-6)
-    if nears == "the step without it":
-        np.testing.assert_allclose([short, turned], [without, without], atol=1e-4)
-    elif nears == "zero":
-        assert max(np.linalg.norm(short), np.linalg.norm(turned)) < 1e-4
-    else:
-        assert np.linalg.norm(short - turned) > 0.1
-
-
 def test_one_task_alone_is_aligned_with_itself():
     np.testing.assert_allclose(weights("aligned_mtl", np.array([[3.0, 4.0]])), [1.0], rtol=1e-6)
 
@@ -467,7 +296,7 @@ def test_float32_gradients_in_a_process_of_64_bits(name, tasks):
     """Their rounding is float32's there, too, and so is the weights' type."""
     rows = np.random.default_rng(0).standard_normal((tasks, 12)).astype(np.float32)
     rows[1] = -0.7 * rows[0]
-    strategy, names = getattr(weightings, name)(), tuple(map(str, range(tasks)))
+    strategy, names = getattr(all_weightings, name)(), tuple(map(str, range(tasks)))
     found = {}
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         for dtype in (np.float32, np.float64):
