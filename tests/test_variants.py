@@ -73,7 +73,7 @@ def test_the_table_says_what_is_lost_without_a_part(parts, tmp_path):
     assert lines[0][3] == "60.0" and lines[0][at] == "-"
     assert {line[3] for line in lines[1:]} == {"45.0"} and {line[at] for line in lines[1:]} == {"-15.0"}
     names, told = compared.map(rows)
-    assert names[1:] == list(parts.PARTS) and told[:2] == [condition, "60.0"]
+    assert names[1:] == list(parts.PARTS) and told[:2] == [condition, "60.0 (58.5 to 61.5)"]
     shown = float(lines[1][-1].replace("< ", "")) < 0.05
     assert told[2] == " ".join(["-15.0", lines[1][at + 1], *(["✓"] if shown else [])])
 

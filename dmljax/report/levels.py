@@ -10,7 +10,7 @@ from scipy import stats
 
 from dmljax.metrics.counts import wilson
 from dmljax.metrics.intervals import least_error, on_logit
-from dmljax.report.differences import RUNS, Pair, estimated
+from dmljax.report.differences import ROUNDING, RUNS, Pair, estimated
 
 
 class Level(NamedTuple):
@@ -27,7 +27,7 @@ def level(rows: Iterable[dict], measure: str) -> Level | None:
 
     An accuracy of people has its interval on the logit scale, of one run that of `intervals.over_people`: it
     does not leave 0..1, and there is one where all is right, too. Any other measure has Student's over the
-    runs.
+    runs, and none where all are alike.
 
     Args:
       rows: as for `differences.pairs`.
@@ -45,7 +45,8 @@ def level(rows: Iterable[dict], measure: str) -> Level | None:
     )
     counts = [[images for images, _ in people.values() if images] for people in of_people]
     if not all(counts):
-        half = stats.t.ppf(0.975, found.freedom) * found.error if found.freedom else np.nan
+        told = found.freedom and np.ptp(found.values) > ROUNDING * abs(found.mean)
+        half = stats.t.ppf(0.975, found.freedom) * found.error if told else np.nan
         return Level(found.mean, found.mean - half, found.mean + half)
     if found.unit == RUNS:
         several = min(map(len, counts)) > 1

@@ -63,9 +63,9 @@ def test_the_table_and_what_it_says(tmp_path):
     assert lines[4][1:7] == ["0", "-", "-", "-", "-", "-"] and lines[5][4] == "-"
     assert lines[1][8:10] == ["7", "101"]
     assert ablation.beside(results(values), "table8").cells == {
-        "ResNet50 [10]": " ".join(lines[1][2:4]),
-        "MFE": " ".join(lines[2][2:4]),
-        "MFE+HPE": " ".join(lines[3][2:4]),
+        "ResNet50 [10]": "{} ({})".format(*lines[1][2:4]),
+        "MFE": "{} ({})".format(*lines[2][2:4]),
+        "MFE+HPE": "{} ({})".format(*lines[3][2:4]),
         "MFE+HPE+JEFL": "-",
         "DML-Net": "50.0",
         "MFE+HPE+JEFL+ADW": "50.0",
