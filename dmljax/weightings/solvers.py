@@ -1,4 +1,4 @@
-"""Exact solvers on the Gram matrix of the tasks' gradients, by linear algebra or a fixed number of steps.
+"""Exact solvers on the Gram matrix of the tasks' gradients, by linear algebra or Newton steps.
 
 Those with inequalities are in `quadratic`. A task whose gradient vanishes beside the others' is left out of
 the problem and gets weight 1.
