@@ -63,13 +63,13 @@ def judged(rows: list[dict]) -> dict[str, float]:
         if label != "0"
     ]
     together = differences.adjusted(found)
-    own = level(methods["0"], "right")
+    first = level(methods["0"], "right")
     return {
         "alarm_own": min(differences.holm([one.p for one in found])) < 0.05,
         "alarm_together": min(one.p for one in together) < 0.05,
         "held": np.mean([abs(one.mean) <= one.half for one in together]),
         "width": np.median([one.half for one in together]) / np.median([one.half for one in found]),
-        "level_held": own.low <= ACCURACY <= own.high,
+        "level_held": first.low <= ACCURACY <= first.high,
     }
 
 

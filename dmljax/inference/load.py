@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from dmljax.inference import exported, of_run
 from dmljax.inference.model import Model
 from dmljax.inference.options import BATCH
@@ -45,10 +47,10 @@ def load(
     """
     if not isinstance(run, str | Path):
         raise TypeError(f"run must be the path of a run's folder or of a file; got {type(run).__name__}")
-    if not isinstance(batch, int) or batch < 1:
+    if not isinstance(batch, int | np.integer) or batch < 1:
         raise UserError(f"must be a whole number, at least 1; got {batch!r}", parameter="batch")
     for name, value in (("flip", flip), ("calibrated", calibrated)):
-        if not isinstance(value, bool):
+        if not isinstance(value, bool | np.bool_):
             raise UserError(f"must be True or False; got {value!r}", parameter=name)
     set_up_process()
     path = Path(os.path.expanduser(run))

@@ -180,7 +180,7 @@ class Model(abc.ABC):
             raise ValueError(f"{len(several)} images need as many boxes; got {len(boxes)}")
         if wrong := [box for box in (() if boxes is None else boxes) if np.shape(box) != (4,)]:
             raise ValueError(f"a box must be left, top, right, bottom; got {wrong[0]}")
-        if margin is not None and not isinstance(margin, int | float):
+        if margin is not None and not isinstance(margin, int | float | np.number):
             raise UserError(f"must be a number, got {margin!r}", parameter="margin")
         if boxes is not None and faces not in (None, finding.WHOLE):
             raise UserError("are given already; leave one of the two out", parameter="boxes")

@@ -44,13 +44,12 @@ def level(rows: Iterable[dict], measure: str) -> Level | None:
         ]
     )
     counts = [[images for images, _ in people.values() if images] for people in of_people]
-    if not all(counts):
+    if found.unit == RUNS and all(len(each) == 1 for each in counts):  # one person is one draw
+        return Level(found.mean, *wilson(found.mean, 1))
+    if found.unit == RUNS or not all(counts):
         told = found.freedom and np.ptp(found.values) > ROUNDING * abs(found.mean)
         half = stats.t.ppf(0.975, found.freedom) * found.error if told else np.nan
         return Level(found.mean, found.mean - half, found.mean + half)
-    if found.unit == RUNS:
-        several = min(map(len, counts)) > 1
-        return Level(found.mean, *((np.nan, np.nan) if several else wilson(found.mean, 1)))
     people, images = len(counts[0]), sum(counts[0])
     least = least_error(people, images)
     error, freedom = (found.error, found.freedom) if found.error > least else (least, people - 1)

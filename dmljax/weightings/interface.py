@@ -56,7 +56,8 @@ class Signals(NamedTuple):
     tasks: tuple[str, ...] | None = None
 
     def filled(self) -> Signals:
-        """The same with every task active and valid where nothing else is said.
+        """The same with every task active and valid where nothing else is said, and the Gram matrix in
+        float32 at least.
 
         Raises:
           ValueError: the losses are no vector, or a mask has another length.

@@ -18,6 +18,7 @@ from dmljax.weightings.parts import count
 
 _VANISHING = 1e-12  # of the largest squared norm
 _ROUNDING = 10  # times the type's own: what is left of a gradient beside others that is none
+_UNSETTLED = 0.01  # relative change of a weight in the last step: above it no solution was found
 _MOST = 100.0  # times the weight among orthogonal gradients: above it a rising price keeps weights finite
 
 
@@ -130,8 +131,8 @@ def balanced(gram, present, alpha: float, *, steps: int = 300) -> Answer:
         return w - step / (1 + (power + 1) * size), size, count + 1
 
     going = lambda state: (state[1] > settled) & (state[2] < steps)
-    weights, _, _ = jax.lax.while_loop(going, newton, (alone, jnp.array(jnp.inf, gram.dtype), 0))
-    return Answer(weights, instead=(present & (over(weights) > 0)).any())
+    weights, size, _ = jax.lax.while_loop(going, newton, (alone, jnp.array(jnp.inf, gram.dtype), 0))
+    return Answer(weights, instead=(present & (over(weights) > 0)).any() | (size > _UNSETTLED))
 
 
 def correlations(gram):

@@ -61,6 +61,13 @@ def test_a_measure_that_is_not_of_people_is_over_runs():
     assert np.isnan(level(rows[:1], "ECE").low) and level(rows, "other") is None
 
 
+def test_where_it_is_unknown_who_was_tested_runs_count():
+    people = ({"ann": (10, 5), "bob": (10, 6)}, {"ann": (10, 7), "bob": (10, 8)})
+    rows = [run_of(seed, own, tested=None) for seed, own in enumerate(people)]
+    half = stats.t.ppf(0.975, 1) * stats.sem([0.55, 0.75])
+    assert level(rows, "right") == pytest.approx((0.65, 0.65 - half, 0.65 + half))
+
+
 def test_where_all_is_right_there_is_an_interval():
     """That of half an error in one run's images, also if all seeds agree."""
     people = {who: (10, 10) for who in ("ann", "bob", "cy")}
